@@ -1,0 +1,225 @@
+"""Logging in: the six flows, and the one session that all threads share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import jwt
+
+from salesforce_bulk_client import token_file
+from salesforce_bulk_client.config import AuthFlow, ConnectionConfig, checked_url
+from salesforce_bulk_client.errors import ApiError, BrokenAnswer, ConfigError, LoginError, QuotaError, ServerBusy
+from salesforce_bulk_client.http import read_json, send_once
+from salesforce_bulk_client.limits import JWT_LIFETIME_S, LAST_SOAP_LOGIN_VERSION
+from salesforce_bulk_client.retries import RetryPolicy, with_retries
+
+if TYPE_CHECKING:
+    import requests
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOGIN_TOTAL_S = 20.0
+"""A first login gives up early: a wrong host is likelier than an outage. Later ones have ``retry_total_s``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a login gives: the token that each request carries, and the host that they go to."""
+
+    access_token: str = field(repr=False)
+    instance_url: str
+
+
+class Authenticator:
+    """Holds the one session of a client; safe to use from several threads.
+
+    A session that several threads find expired is renewed once: each names the session it had, and
+    all but the first get the one that the first has made.
+    """
+
+    def __init__(self, config: ConnectionConfig, *, http: requests.Session) -> None:
+        self._config = config
+        self._http = http
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        """Return the session, logging in first if there is none."""
+        with self._lock:
+            if self._session is None:
+                total_s = min(FIRST_LOGIN_TOTAL_S, self._config.retry_total_s)
+                self._session = self._log_in(total_s)
+            return self._session
+
+    def renew(self, expired: Session) -> Session:
+        """Return a session newer than ``expired``.
+
+        Raises: LoginError if there is no way to get one.
+        """
+        with self._lock:
+            if self._session is expired or self._session is None:
+                if self._config.auth_flow is AuthFlow.ACCESS_TOKEN:
+                    raise LoginError(
+                        "the given access_token is not valid any more: give a new one,"
+                        " or use a login flow that can renew its session"
+                    )
+                logger.info("the session has expired: logging in again")
+                self._session = self._log_in(self._config.retry_total_s)
+            return self._session
+
+    def _log_in(self, total_s: float) -> Session:
+        config = self._config
+        flow = config.auth_flow
+        try:
+            if flow is AuthFlow.ACCESS_TOKEN:
+                return Session(access_token=config.access_token, instance_url=config.instance_url)
+            if flow is AuthFlow.SOAP:
+                return self._soap_login(total_s)
+            if flow is AuthFlow.REFRESH_TOKEN:
+                return self._refresh(total_s)
+            return self._session_from(self._ask_token(self._grant(), total_s))
+        except (ServerBusy, QuotaError):
+            raise
+        except ApiError as error:
+            raise LoginError(
+                f"login by {flow.value} at {config.login_url} was refused: {error.code} {error.message}{_advice(error)}"
+            ) from error
+
+    def _grant(self) -> dict[str, str]:
+        config = self._config
+        match config.auth_flow:
+            case AuthFlow.CLIENT_CREDENTIALS:
+                return {"grant_type": "client_credentials"}
+            case AuthFlow.PASSWORD:
+                return {"grant_type": "password", "username": config.username, "password": config.password}
+            case AuthFlow.JWT_BEARER:
+                return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": self._assertion()}
+            case _:
+                raise ConfigError(f"{config.auth_flow.value} is no OAuth grant")
+
+    def _assertion(self) -> str:
+        claims = {
+            "iss": self._config.client_id,
+            "sub": self._config.username,
+            "aud": self._config.jwt_audience,
+            "exp": int(time.time()) + JWT_LIFETIME_S,
+        }
+        try:
+            return jwt.encode(claims, self._config.private_key, algorithm="RS256")
+        except (ValueError, TypeError, jwt.PyJWTError):
+            raise ConfigError("private_key is no RSA key in PEM form") from None
+
+    def _ask_token(self, form: dict[str, str], total_s: float) -> dict[str, Any]:
+        config = self._config
+        if config.client_id:
+            form["client_id"] = config.client_id
+        if config.client_secret and config.auth_flow is not AuthFlow.JWT_BEARER:
+            form["client_secret"] = config.client_secret
+        body = urlencode(form).encode()
+
+        def post() -> dict[str, Any]:
+            answer = send_once(
+                self._http,
+                "POST",
+                f"{config.login_url}/services/oauth2/token",
+                body=body,
+                headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+                timeout_s=config.request_timeout_s,
+                read=read_json,
+            )
+            if not isinstance(answer, dict) or "access_token" not in answer or "instance_url" not in answer:
+                raise BrokenAnswer(f"the login at {config.login_url} answered without an access token")
+            return answer
+
+        return with_retries(RetryPolicy(total_s=total_s), post, is_repeatable=True)
+
+    def _refresh(self, total_s: float) -> Session:
+        """Log in by refresh token; a rotated one is kept in ``token_file`` before the new session is used."""
+        form = {"grant_type": "refresh_token"}
+        path = self._config.token_file
+        if path is None:
+            answer = self._ask_token({**form, "refresh_token": self._config.refresh_token}, total_s)
+            if "refresh_token" in answer and answer["refresh_token"] != self._config.refresh_token:
+                logger.warning("Salesforce has rotated the refresh token, but token_file is not set: it is not kept")
+            return self._session_from(answer)
+
+        with token_file.locked(path):
+            token = token_file.kept_or(path, configured=self._config.refresh_token)
+            answer = self._ask_token({**form, "refresh_token": token}, total_s)
+            if answer.get("refresh_token", token) != token:
+                token_file.keep(path, answer["refresh_token"], configured=self._config.refresh_token)
+            return self._session_from(answer)
+
+    def _soap_login(self, total_s: float) -> Session:
+        """Log in by SOAP, which ends with API 64.0; the session it gives serves every version."""
+        config = self._config
+        envelope = (
+            '<?xml version="1.0" encoding="utf-8"?>'
+            '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
+            'xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Body><urn:login>'
+            f"<urn:username>{escape(config.username)}</urn:username>"
+            f"<urn:password>{escape(config.password)}</urn:password>"
+            "</urn:login></soapenv:Body></soapenv:Envelope>"
+        ).encode()
+        version = min(config.api_version, LAST_SOAP_LOGIN_VERSION, key=float)
+
+        def post() -> bytes:
+            try:
+                return send_once(
+                    self._http,
+                    "POST",
+                    f"{config.login_url}/services/Soap/u/{version}",
+                    body=envelope,
+                    headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": "login"},
+                    timeout_s=config.request_timeout_s,
+                    read=lambda response: response.content,
+                )
+            except ServerBusy as error:
+                if error.status == 500:  # SOAP faults come with 500, and are no passing condition
+                    raise LoginError(
+                        f"SOAP login of {config.username} at {config.login_url} was refused:"
+                        " check username, password and security_token, and that the org allows SOAP login"
+                        f" (it ends with API {LAST_SOAP_LOGIN_VERSION}; a Connected App is the lasting way)"
+                    ) from error
+                raise
+
+        fields = _elements(with_retries(RetryPolicy(total_s=total_s), post, is_repeatable=True))
+        if not fields.get("sessionId") or not fields.get("serverUrl"):
+            raise LoginError(f"SOAP login at {config.login_url} answered without a session")
+        server = urlsplit(fields["serverUrl"])
+        url = f"{server.scheme}://{server.netloc.replace('-api.', '.', 1)}"
+        return Session(access_token=fields["sessionId"], instance_url=checked_url("the instance URL", url))
+
+    def _session_from(self, answer: dict[str, Any]) -> Session:
+        return Session(
+            access_token=str(answer["access_token"]),
+            instance_url=checked_url("the instance URL that the login answered", str(answer["instance_url"])),
+        )
+
+
+def _advice(error: ApiError) -> str:
+    if error.code == "invalid_client_id":
+        return " (check client_id)"
+    if "expired access/refresh token" in error.message:
+        return " (the refresh token is revoked, expired or rotated away: authorize the app again)"
+    if "Audience" in error.message:
+        return " (set is_sandbox or domain to the org's kind)"
+    if "approved" in error.message:
+        return " (pre-authorize the user for the app)"
+    return " (check the credentials, and that the app and the user may use this flow)"
+
+
+def _elements(xml: bytes) -> dict[str, str]:
+    """Return the texts of an XML answer by element name, without namespaces."""
+    try:
+        root = ElementTree.fromstring(xml)  # noqa: S314  # from the login host, over TLS
+    except ElementTree.ParseError:
+        return {}
+    return {element.tag.rpartition("}")[2]: element.text or "" for element in root.iter()}

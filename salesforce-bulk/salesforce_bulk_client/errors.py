@@ -1,0 +1,206 @@
+"""What can go wrong, grouped by what the caller does about it.
+
+::
+
+    SalesforceError
+    ├── ConfigError               a setting is wrong or missing; nothing was sent
+    ├── LoginError                the login was refused, or the session cannot be renewed
+    ├── ConnectionFailed          no answer: refused, reset, timed out
+    │   └── BrokenAnswer          an answer came, but not whole, or not what was asked for
+    ├── ApiError                  Salesforce answered with an error (status, code, message)
+    │   ├── ServerBusy            passing: worth asking again
+    │   ├── SessionExpired        401: worth asking again with a new session
+    │   ├── NotFound              404: no such object, or a job that is gone
+    │   ├── QuotaExceeded         a daily limit of the org is used up (also a QuotaError)
+    │   └── RequestRefused        anything else: asking again changes nothing
+    ├── QuotaError                stop now, go on later
+    │   ├── QuotaExceeded
+    │   └── QuotaReached          our own guard stopped short of the org's limit
+    └── JobError
+        ├── JobFailed             Salesforce gave the job up
+        ├── JobAborted            somebody aborted it
+        ├── JobTimedOut           it took longer than ``job_timeout_s``; it still runs
+        ├── JobGone               it does not exist any more (deleted, or older than 7 days)
+        └── IncompleteResults     fewer or more rows came than Salesforce had counted
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    import requests
+
+
+class SalesforceError(Exception):
+    """Base of all errors; ``str()`` gives one line for the user."""
+
+
+class ConfigError(SalesforceError):
+    """A setting is wrong or missing; nothing was sent."""
+
+
+class LoginError(SalesforceError):
+    """The login was refused, or the session cannot be renewed."""
+
+
+class ConnectionFailed(SalesforceError):
+    """No answer came.
+
+    ``may_have_worked`` is False only when the request cannot have reached the server.
+    """
+
+    def __init__(self, message: str, *, may_have_worked: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_worked = may_have_worked
+
+
+class BrokenAnswer(ConnectionFailed):
+    """An answer came, but it is cut, or is not what was asked for (HTML instead of JSON …)."""
+
+
+class ApiError(SalesforceError):
+    """Salesforce answered with an error; ``code`` is its ``errorCode``, or empty when it gave none."""
+
+    def __init__(
+        self, *, status: int, code: str, message: str, request: str, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(f"{request} answered {status} {code or 'without an error code'}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.request = request
+        self.retry_after_s = retry_after_s
+
+
+class ServerBusy(ApiError):
+    """A passing condition: worth asking again after a wait."""
+
+    @property
+    def may_have_worked(self) -> bool:
+        """True when the request may have been carried out although the answer is an error."""
+        return self.status in {500, 502, 504}
+
+
+class SessionExpired(ApiError):
+    """The access token is not valid any more: worth asking again with a new session, once."""
+
+
+class NotFound(ApiError):
+    """No such object or record, or one that this user may not see; or a job that is gone."""
+
+
+class RequestRefused(ApiError):
+    """Asking again would change nothing."""
+
+
+class QuotaError(SalesforceError):
+    """A limit stops the run; it can go on later. ``quota`` names the limit."""
+
+    quota: str
+
+
+class QuotaExceeded(ApiError, QuotaError):
+    """A daily limit of the org is used up."""
+
+    quota = "the org's daily allocation"
+
+
+class QuotaReached(QuotaError):
+    """Our own guard (``quota_percent_total``, ``quota_percent_per_run``) stopped before the org's limit."""
+
+    def __init__(self, message: str, *, quota: str) -> None:
+        super().__init__(message)
+        self.quota = quota
+
+
+class JobError(SalesforceError):
+    """Something about one bulk job."""
+
+    def __init__(self, message: str, *, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class JobFailed(JobError):
+    """Salesforce gave the job up (state ``Failed``)."""
+
+
+class JobAborted(JobError):
+    """Somebody aborted the job (state ``Aborted``)."""
+
+
+class JobTimedOut(JobError):
+    """The job took longer than ``job_timeout_s``; it is left running."""
+
+
+class JobGone(JobError):
+    """The job does not exist any more: deleted, or older than 7 days."""
+
+
+class IncompleteResults(JobError):
+    """Fewer or more rows came than Salesforce had counted, also when asked again."""
+
+
+BUSY_STATUSES = frozenset({406, 420, 429, 500, 502, 503, 504})
+"""406 ``CustomNotAcceptable`` comes from quick describes, 420 from Salesforce Edge, the rest is general."""
+
+BUSY_CODES = frozenset({"QUERY_TIMEOUT", "JOB_NOT_COMPLETE", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
+"""Errors that pass by themselves, whatever their status."""
+
+QUOTA_CODES = frozenset({"LIMIT_EXCEEDED", "EXCEEDEDQUOTA", "REQUEST_LIMIT_EXCEEDED"})
+
+POLICY_401_TEXTS = ("This session is not valid for use with the REST API", "Connected app is not attached to Agent")
+"""401s that a new session does not cure; Salesforce tells them from an expired one by text alone (jsforce)."""
+
+
+def error_from_response(response: requests.Response, *, request: str) -> ApiError:
+    """Return the error that an answer with an error status stands for.
+
+    ``request`` says what was asked (``GET limits``). Bodies may be the usual array of
+    ``{errorCode, message}``, one such object, the login's ``{error, error_description}``, HTML, or empty.
+    """
+    status = response.status_code
+    code, message = _code_and_message(response.content)
+    kind: type[ApiError] = RequestRefused
+    if status == 401 and not any(text in message for text in POLICY_401_TEXTS):
+        kind = SessionExpired
+    elif code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentRequests"):
+        kind = ServerBusy  # the same code as the daily limit: only the text tells them apart
+    elif code in QUOTA_CODES:
+        kind = QuotaExceeded
+    elif status in BUSY_STATUSES or code in BUSY_CODES:
+        kind = ServerBusy
+    elif status == 404:
+        kind = NotFound
+    return kind(
+        status=status,
+        code=code,
+        message=message,
+        request=request,
+        retry_after_s=_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _code_and_message(body: bytes) -> tuple[str, str]:
+    try:
+        answer = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "", "no JSON, but a page of a gateway" if body.strip() else "an empty answer"
+    first = answer[0] if isinstance(answer, list) and answer else answer
+    if not isinstance(first, dict):
+        return "", "an answer of an unknown form"
+    code = first.get("errorCode") or first.get("error") or ""
+    message = first.get("message") or first.get("error_description") or "(no message)"
+    return str(code), " ".join(str(message).split())
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return a ``Retry-After`` given in seconds; a date there is not worth the trouble.
+
+    >>> _seconds("7"), _seconds("Wed, 21 Oct 2026 07:28:00 GMT"), _seconds(None)
+    (7.0, None, None)
+    """
+    return float(retry_after) if retry_after and retry_after.isdigit() else None

@@ -1,0 +1,121 @@
+"""One try of one HTTP request: sent, logged, and read whole, or an error of `errors`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import IO, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+import requests.exceptions
+
+from salesforce_bulk_client.errors import BrokenAnswer, ConnectionFailed, error_from_response
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Reader = Callable[[requests.Response], T]
+"""Reads an answer's body whole; raises `BrokenAnswer` when it is not what was asked for."""
+
+Body = bytes | Callable[[], IO[bytes]] | None
+"""What is sent: bytes, or a file opened afresh for each try."""
+
+CONNECT_TIMEOUT_S = 15.0
+
+
+class _NoSession(requests.auth.AuthBase):
+    """Sends a request as it is: without this, requests would take credentials from a ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class _Bearer(requests.auth.AuthBase):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def send_once(
+    http: requests.Session,
+    method: str,
+    url: str,
+    *,
+    read: Reader[T],
+    timeout_s: float,
+    token: str | None = None,
+    params: dict[str, Any] | None = None,
+    body: Body = None,
+    headers: dict[str, str] | None = None,
+    see: Callable[[requests.Response], None] | None = None,
+) -> T:
+    """Return what ``read`` makes of the answer to one request.
+
+    ``see`` is shown every answer's headers, those of errors too.
+
+    Raises: ConnectionFailed when none came; BrokenAnswer when it broke off; ApiError when it is an error.
+    """
+    request = f"{method} {urlsplit(url).path}"
+    started = time.monotonic()
+    data = body() if callable(body) else body
+    try:
+        with http.request(
+            method,
+            url,
+            params=params,
+            data=data,
+            headers=headers,
+            auth=_Bearer(token) if token else _NoSession(),
+            timeout=(CONNECT_TIMEOUT_S, timeout_s),
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            if see:
+                see(response)
+            seconds = time.monotonic() - started
+            logger.debug("%s answered %d after %.2f s", request, response.status_code, seconds)
+            if not 200 <= response.status_code < 300:
+                raise error_from_response(response, request=request)
+            return read(response)
+    except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+        raise ConnectionFailed(_sentence(request, url, error), may_have_worked=False) from error
+    except requests.exceptions.ConnectionError as error:
+        is_new = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)  # never left this machine
+        raise ConnectionFailed(_sentence(request, url, error), may_have_worked=not is_new) from error
+    except (requests.exceptions.RequestException, OSError) as error:
+        raise BrokenAnswer(_sentence(request, url, error)) from error
+    finally:
+        if data is not None and not isinstance(data, bytes):
+            data.close()
+
+
+def read_json(response: requests.Response) -> Any:
+    """Return the decoded body, or None for an empty one (204)."""
+    content = response.content
+    if not content.strip():
+        return None
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BrokenAnswer(f"{response.url.partition('?')[0]} answered {response.status_code} without JSON") from None
+
+
+def read_nothing(response: requests.Response) -> None:
+    """Read the body to its end, so that the connection can be used again."""
+    response.content  # noqa: B018
+
+
+def _sentence(request: str, url: str, error: Exception) -> str:
+    """Say what failed, without the text of urllib3's nested errors."""
+    cause: BaseException = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    reason = getattr(cause, "strerror", None) or type(cause).__name__
+    return f"{request}: no whole answer from {urlsplit(url).netloc} ({reason})"

@@ -1,0 +1,222 @@
+"""What query and ingest jobs have in common: their states, what Salesforce tells of them, and waiting."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from salesforce_bulk_client.errors import JobGone, JobTimedOut, NotFound, RequestRefused
+
+if TYPE_CHECKING:
+    from salesforce_bulk_client.client import SalesforceClient
+
+logger = logging.getLogger(__name__)
+
+
+class JobState(Enum):
+    """A job's states, in Salesforce's words. A query job is never ``Open``."""
+
+    OPEN = "Open"
+    UPLOAD_COMPLETE = "UploadComplete"
+    IN_PROGRESS = "InProgress"
+    JOB_COMPLETE = "JobComplete"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job will not change any more."""
+        return self in {JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobInfo:
+    """What Salesforce tells of one job. ``JobComplete`` means processed: single records may have failed."""
+
+    id: str
+    state: JobState
+    object: str | None
+    operation: str
+    created_date: str
+    number_records_processed: int | None
+    """Includes the failed ones; None while Salesforce does not say."""
+    number_records_failed: int | None
+    error_message: str | None
+    total_processing_ms: int
+    api_version: str
+    """The only version in which this job may be used."""
+
+    @classmethod
+    def from_json(cls, answer: dict[str, Any]) -> Self:
+        """Return the job of a job answer.
+
+        Raises: ValueError for a state that is not known.
+        """
+        return cls(
+            id=answer["id"],
+            state=JobState(answer["state"]),
+            object=answer.get("object"),
+            operation=answer.get("operation") or "",
+            created_date=answer.get("createdDate") or "",
+            number_records_processed=_count(answer.get("numberRecordsProcessed")),
+            number_records_failed=_count(answer.get("numberRecordsFailed")),
+            error_message=answer.get("errorMessage") or None,
+            total_processing_ms=int(answer.get("totalProcessingTime") or 0),
+            api_version=f"{float(answer.get('apiVersion') or 0):.1f}",
+        )
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollPolicy:
+    """How often to look at a job: after ``min_s``, then ever later up to ``max_s``, until ``timeout_s`` have passed."""
+
+    min_s: float = 0.5
+    max_s: float = 30.0
+    timeout_s: float = 7200.0
+
+    def delay(self, look: int, *, chance: float) -> float:
+        """Return the seconds to wait after look ``look`` (from 1): half again as long each time, less up to a fifth.
+
+        >>> [round(PollPolicy().delay(look, chance=0), 2) for look in (1, 2, 3, 20)]
+        [0.5, 0.75, 1.12, 30.0]
+        """
+        return min(self.max_s, self.min_s * 1.5 ** min(look - 1, 40)) * (1 - chance / 5)
+
+
+Look = Callable[[JobInfo], None]
+
+
+class BulkJob:
+    """One job on the server; `QueryJob` and `IngestJob` say what can be done with it."""
+
+    kind: ClassVar[Literal["query", "ingest"]]
+
+    def __init__(self, client: SalesforceClient, info: JobInfo) -> None:
+        self._client = client
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        """The job's id, 18 characters."""
+        return self.info.id
+
+    @property
+    def path(self) -> str:
+        """Where the job is, below the version's root."""
+        return f"jobs/{self.kind}/{self.id}"
+
+    @classmethod
+    def find(cls, client: SalesforceClient, job_id: str) -> Self:
+        """Return a job made earlier.
+
+        Raises: JobGone if it does not exist any more.
+        """
+        try:
+            answer = client.get_json(f"jobs/{cls.kind}/{job_id}")
+        except NotFound as error:
+            raise _gone(cls.kind, job_id) from error
+        return cls(client, JobInfo.from_json(answer))
+
+    def refresh(self) -> JobInfo:
+        """Look at the job again, and return what Salesforce now tells of it."""
+        self.info = self.find(self._client, self.id).info
+        return self.info
+
+    def abort(self) -> JobInfo:
+        """Abort the job; one that is already final is left as it is. What it has committed stays."""
+        return self._patch_state(JobState.ABORTED)
+
+    def delete(self) -> None:
+        """Delete the job with its results; one that is gone is fine."""
+        try:
+            self._client.delete(self.path)
+        except NotFound:
+            logger.debug("%s job %s was already gone", self.kind, self.id)
+
+    def wait_until_final(
+        self, policy: PollPolicy, *, on_look: Look | None = None, stop: threading.Event | None = None
+    ) -> JobInfo:
+        """Return the job's info in its final state, whichever that is.
+
+        ``on_look`` is shown each info; ``stop`` cuts a wait short, so that ``on_look`` can raise what ends it.
+
+        Raises: JobTimedOut after ``policy.timeout_s``; JobGone.
+        """
+        deadline = time.monotonic() + policy.timeout_s
+        pause = stop or threading.Event()
+        look = 0
+        while True:
+            info = self.refresh()
+            look += 1
+            if on_look:
+                on_look(info)
+            if info.state.is_final:
+                logger.info(
+                    "%s job %s of %s ended %s: %s records processed, %s failed, %.1f s",
+                    self.kind,
+                    self.id,
+                    info.object,
+                    info.state.value,
+                    info.number_records_processed,
+                    info.number_records_failed or 0,
+                    info.total_processing_ms / 1000,
+                )
+                return info
+            delay = policy.delay(look, chance=random.random())
+            if time.monotonic() + delay > deadline:
+                raise JobTimedOut(
+                    f"{self.kind} job {self.id} of {info.object} is still {info.state.value}"
+                    f" after {policy.timeout_s:g} s (job_timeout_s); it is left running",
+                    job_id=self.id,
+                )
+            pause.wait(delay)
+
+    def _patch_state(self, state: JobState) -> JobInfo:
+        """Ask for a state; when that is refused, look whether the job is past the need of it.
+
+        It is when the answer to an earlier try was lost, or the job has ended meanwhile.
+        """
+        try:
+            answer = self._client.send_json("PATCH", self.path, {"state": state.value})
+        except NotFound as error:
+            raise _gone(self.kind, self.id) from error
+        except RequestRefused:
+            now = self.refresh().state
+            is_past = now.is_final or (state is JobState.UPLOAD_COMPLETE and now is not JobState.OPEN)
+            if not is_past:
+                raise
+            return self.info
+        self.info = JobInfo.from_json(answer) if answer else self.refresh()
+        return self.info
+
+
+def _gone(kind: str, job_id: str) -> JobGone:
+    return JobGone(
+        f"{kind} job {job_id} does not exist any more: it was deleted, or ended more than 7 days ago", job_id=job_id
+    )
+
+
+def list_jobs(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[JobInfo]:
+    """Yield the org's Bulk 2.0 jobs of one kind, in no promised order."""
+    job_type = {"query": "V2Query", "ingest": "V2Ingest"}[kind]
+    params: dict[str, str] | None = {"jobType": job_type}
+    path = f"jobs/{kind}"
+    while True:
+        answer = client.get_json(path, params=params)
+        for entry in answer["records"]:
+            yield JobInfo.from_json(entry)
+        following = answer.get("nextRecordsUrl")
+        if answer.get("done", True) or not following:
+            return
+        # A query list's documented next address says /jobs/ingest: only its locator is used (docs/salesforce-notes.md).
+        params = {"jobType": job_type, "queryLocator": following.partition("queryLocator=")[2]}
