@@ -1,0 +1,90 @@
+"""How far a stream has come, in its own entry of the Singer state.
+
+The entry has the SDK's ``replication_key`` and ``replication_key_value``: the bookmark, which moves only when a job
+has been emitted whole. While a job is under way it also has ``job``: where to go on. The SDK's own
+``progress_markers`` are not used, since for unsorted streams they resume nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from salesforce_bulk_client import ConfigError
+
+from tap_salesforce_bulk.extract import Position
+from tap_salesforce_bulk.values import parse_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from salesforce_bulk_client import Locator
+
+State = dict[str, Any]
+"""A stream's writable entry under ``bookmarks``."""
+
+JOB = "job"
+BOOKMARK_KEY = "replication_key"
+BOOKMARK = "replication_key_value"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A query job under way, and what of it has been emitted."""
+
+    job_id: str
+    fingerprint: str
+    """Of the query; a changed query makes its own job."""
+    instance_url: str
+    """The org the job is in."""
+    locator: Locator | None = None
+    """The next page; None is the first."""
+    records: int = 0
+    """Emitted from the pages before it."""
+    greatest_cursor: str | None = None
+    """Among the records emitted; to become the bookmark."""
+
+    @property
+    def position(self) -> Position:
+        """The place from which to go on."""
+        return Position(self.job_id, self.locator, self.records)
+
+    def save(self, state: State) -> None:
+        """Write this into the stream's entry, without moving its bookmark."""
+        state[JOB] = asdict(self)
+
+
+def load_checkpoint(state: State) -> Checkpoint | None:
+    """Return the unfinished job of the stream's entry, or None: also for an entry that is none of ours."""
+    try:
+        return Checkpoint(**state[JOB])
+    except (KeyError, TypeError):
+        return None
+
+
+def load_bookmark(state: State, *, replication_key: str) -> datetime | None:
+    """Return the instant from which the stream goes on, or None if it has no bookmark by this key.
+
+    Raises: ConfigError for a bookmark that is no date.
+    """
+    written = state.get(BOOKMARK)
+    if not written or state.get(BOOKMARK_KEY) != replication_key:
+        return None
+    try:
+        return parse_instant(written)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"the state has the bookmark {written!r}, which is no date-time: correct it, or remove the stream from"
+            " the state to read everything again"
+        ) from None
+
+
+def finish_job(state: State, *, replication_key: str | None, greatest_cursor: str | None) -> None:
+    """Move the bookmark to the greatest cursor emitted, never back, and forget the job."""
+    state.pop(JOB, None)
+    if replication_key is None or greatest_cursor is None:
+        return
+    bookmark = load_bookmark(state, replication_key=replication_key)
+    if bookmark is None or parse_instant(greatest_cursor) > bookmark:
+        state[BOOKMARK_KEY] = replication_key
+        state[BOOKMARK] = greatest_cursor

@@ -1,0 +1,31 @@
+"""What the tap itself adds to the client's errors.
+
+::
+
+    SalesforceError (salesforce_bulk_client.errors)
+    ├── UnexpectedValue     a result column holds what its describe type cannot hold
+    └── StreamsFailed       some streams did not end well; the others did
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from salesforce_bulk_client import SalesforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class UnexpectedValue(SalesforceError):
+    """A result column holds what its describe type cannot hold; the value itself is never told."""
+
+
+class StreamsFailed(SalesforceError):
+    """Some streams did not end well; ``failures`` has the error of each by name."""
+
+    def __init__(self, failures: Mapping[str, SalesforceError]) -> None:
+        details = "; ".join(f"{name}: {error}" for name, error in failures.items())
+        count = f"{len(failures)} streams" if len(failures) > 1 else "1 stream"
+        super().__init__(f"{count} failed, the others are done: {details}")
+        self.failures = failures

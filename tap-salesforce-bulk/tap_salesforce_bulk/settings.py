@@ -1,0 +1,111 @@
+"""The tap's own settings, beside the connection's and the SDK's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError
+from singer_sdk import typing as th
+
+from tap_salesforce_bulk.values import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "start_date",
+        th.StringType,
+        description=(
+            "Date or date-time (ISO 8601) where an incremental stream without a bookmark begins; a bare date is"
+            " midnight UTC; absent means everything"
+        ),
+    ),
+    th.Property(
+        "streams_to_discover",
+        th.ArrayType(th.StringType),
+        description=(
+            "Names or globs of the objects to discover; absent means all that the user can query. With an input"
+            " catalog its selected streams are read instead"
+        ),
+    ),
+    th.Property(
+        "select_fields_by_default",
+        th.BooleanType,
+        default=True,
+        description="Whether discovery marks fields as selected by default",
+    ),
+    th.Property(
+        "include_deleted",
+        th.BooleanType,
+        default=True,
+        description="Read soft-deleted and archived rows too (`queryAll`): they come with `IsDeleted = true`",
+    ),
+    th.Property(
+        "lookback_window",
+        th.NumberType(minimum=0),
+        default=600,
+        description="Seconds before the bookmark that are read again, for rows that were committed late",
+    ),
+    th.Property(
+        "soql_filters",
+        th.ObjectType(additional_properties=th.StringType),
+        default={},
+        description="Object name to SOQL condition; only rows that meet it are read",
+    ),
+    th.Property(
+        "page_size",
+        th.IntegerType(minimum=1),
+        default=50000,
+        description="Most rows of one result page (`maxRecords`); a run goes on from the last whole page",
+    ),
+    th.Property(
+        "poll_min_s",
+        th.NumberType(exclusive_minimum=0),
+        default=0.5,
+        description="Seconds before the first look at a job; later looks come ever less often",
+    ),
+    th.Property(
+        "poll_max_s",
+        th.NumberType(exclusive_minimum=0),
+        default=30,
+        description="Most seconds between two looks at a job",
+    ),
+    th.Property(
+        "job_timeout_s",
+        th.NumberType(exclusive_minimum=0),
+        default=7200,
+        description="Seconds after which a job that has not ended is aborted and made again",
+    ),
+    th.Property(
+        "job_retries",
+        th.IntegerType(minimum=0),
+        default=3,
+        description="How often a job that failed, was aborted, timed out or vanished is made again",
+    ),
+    th.Property(
+        "resume_jobs",
+        th.BooleanType,
+        default=True,
+        description="Go on with the job of the last run after the last page that its state confirms",
+    ),
+).to_dict()["properties"]
+
+CONFIG_JSONSCHEMA: dict[str, Any] = {"type": "object", "properties": {**CONNECTION_PROPERTIES, **TAP_PROPERTIES}}
+
+
+def start_date(settings: Mapping[str, Any]) -> datetime | None:
+    """Return where streams without a bookmark begin.
+
+    Raises: ConfigError for a ``start_date`` that is no date.
+    """
+    written = settings.get("start_date")
+    if not written:
+        return None
+    try:
+        return parse_instant(written)
+    except ValueError:
+        raise ConfigError(
+            f"start_date is {written!r}, but must be a date or date-time like 2024-01-31 or 2024-01-31T09:30:00Z"
+        ) from None

@@ -1,0 +1,232 @@
+"""`SObjectStream`: one Salesforce object as a Singer stream."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from salesforce_bulk_client import ConfigError, SalesforceError
+from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib.catalog import (
+    REPLICATION_FULL_TABLE,
+    REPLICATION_INCREMENTAL,
+    Metadata,
+    MetadataMapping,
+)
+
+from tap_salesforce_bulk.checkpoint import Checkpoint, finish_job, load_bookmark, load_checkpoint
+from tap_salesforce_bulk.extract import Extraction, Position
+from tap_salesforce_bulk.records import records_of
+from tap_salesforce_bulk.schema import KEY, choose_cursor, is_cursor, json_schema, unsupported_reason
+from tap_salesforce_bulk.settings import start_date
+from tap_salesforce_bulk.soql import CursorRange, Query
+from tap_salesforce_bulk.values import instant_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from salesforce_bulk_client import Field, SObjectDescribe
+    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
+
+    from tap_salesforce_bulk.tap import TapSalesforceBulk
+
+
+@dataclass(slots=True)
+class UnsupportedField(Metadata):
+    """Catalog metadata of a field that is left out, with the reason."""
+
+    unsupported_description: str | None = None
+
+
+class SObjectStream(Stream):
+    """One object: read by query jobs, resumed to the page.
+
+    Records are yielded through the SDK's `get_records`; state is written from there, between pages. Of the SDK's
+    private hooks only `_increment_stream_state` is overridden: it keeps an unsorted stream's bookmark where it
+    resumes nothing, and compares cursors in whatever form they have.
+    """
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # records hold exactly the selected fields, as their types
+
+    def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
+        super().__init__(tap=tap, name=name, schema=json_schema(describe))
+        self._client = tap.client
+        self._describe = describe
+        self.primary_keys = [KEY] if describe.field(KEY) else []
+        self.replication_key = choose_cursor(describe)
+        self.failure: SalesforceError | None = None
+        """Why the stream ended early; kept here, so that the others are read all the same."""
+
+    # The catalog
+
+    @property
+    def metadata(self) -> MetadataMapping:
+        """The SDK's metadata; for discovery also the fields that are left out, with the reason."""
+        is_first_time = self._metadata is None
+        metadata = super().metadata
+        if is_first_time and self._tap_input_catalog is None:
+            for name in self.schema["properties"]:
+                metadata["properties", name].selected_by_default = self.config["select_fields_by_default"]
+            for field in self._describe.fields:
+                if reason := unsupported_reason(field):
+                    metadata["properties", field.name] = UnsupportedField(
+                        inclusion=Metadata.InclusionType.UNSUPPORTED, unsupported_description=reason
+                    )
+        return metadata
+
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take the catalog's choices; what it leaves open stays as discovered."""
+        discovered_keys, discovered_cursor = self.primary_keys, self.replication_key
+        super().apply_catalog(catalog)
+        self.primary_keys = self.primary_keys or discovered_keys
+        self.replication_key = self.replication_key or discovered_cursor
+        entry = catalog.get_stream(self.name)
+        if entry and entry.metadata.root.forced_replication_method:
+            # Discovery writes the method it chose into the entry itself; what is forced comes from the user.
+            self.forced_replication_method = entry.metadata.root.forced_replication_method
+
+    @property
+    def _cursor(self) -> Field | None:
+        """The field by which this run reads incrementally, or None when it reads everything.
+
+        Raises: ConfigError if the catalog asks for what cannot be.
+        """
+        if self.replication_method == REPLICATION_FULL_TABLE:
+            return None
+        if self.replication_method != REPLICATION_INCREMENTAL:
+            raise ConfigError(
+                f"the catalog asks for replication method {self.replication_method}, but there is only"
+                f" {REPLICATION_INCREMENTAL} and {REPLICATION_FULL_TABLE}"
+            )
+        field = self._describe.field(self.replication_key or "")
+        if field is None or not is_cursor(field):
+            raise ConfigError(
+                f"the catalog asks to read incrementally by {self.replication_key or 'no replication key'}, but that"
+                " has to be a date or date-time field that may be filtered by"
+            )
+        return field
+
+    def _selected_fields(self) -> list[Field]:
+        """Return the fields to read: those selected, and always the key and the cursor.
+
+        Raises: ConfigError if the catalog lacks a key or the cursor.
+        """
+        cursor = self._cursor
+        always = {*self.primary_keys, *([cursor.name] if cursor else [])}
+        properties = self.effective_schema.get("properties", {})
+        if missing := sorted(always - properties.keys()):
+            raise ConfigError(f"the catalog's schema has no {' and no '.join(missing)}: discover again")
+        fields = []
+        for name in properties:
+            if name not in always and not self.mask["properties", name]:
+                continue
+            field = self._describe.field(name)
+            if field is None or unsupported_reason(field):
+                self.logger.warning("%s has no readable field %s any more: discover again", self.name, name)
+                continue
+            fields.append(field)
+        return fields
+
+    # Reading
+
+    def compare_start_date(self, value: str, start_date_value: str) -> str:  # noqa: ARG002
+        """Return the bookmark: ``start_date`` is for streams that have none."""
+        return value
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> datetime | None:  # noqa: ARG002
+        """Return nothing: the query itself ends at the server's clock."""
+        return None
+
+    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
+        """Do nothing: state moves by pages and jobs, see `_read`."""
+
+    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
+        """Yield all records; an error of Salesforce's ends the stream, and is kept as its `failure`."""
+        try:
+            yield from self._read()
+        except SalesforceError as error:
+            self.failure = error
+
+    def _read(self) -> Iterator[Record]:
+        began_at = time.monotonic()
+        fields = self._selected_fields()
+        query = self._query(fields)
+        cursor = query.range.field.name if query.range else None
+        fingerprint = query.fingerprint(page_size=self.config["page_size"], api_version=self._client.api_version)
+        unfinished = self._unfinished_job(fingerprint)
+        greatest = unfinished.greatest_cursor if unfinished else None
+
+        def save(position: Position) -> None:
+            Checkpoint(
+                job_id=position.job_id,
+                locator=position.locator,
+                records=position.records,
+                greatest_cursor=greatest,
+                fingerprint=fingerprint,
+                instance_url=self._client.instance_url,
+            ).save(self.stream_state)
+            self._tap.state_writer.write_state(self.tap_state)
+
+        extraction = Extraction(self._client, query, settings=self.config, on_position=save)
+        records = nuls = 0
+        for page in extraction.pages(resume_at=unfinished.position if unfinished else None):
+            for record in records_of(page, fields=fields):
+                if cursor and (greatest is None or record[cursor] > greatest):
+                    greatest = record[cursor]  # all in one form, so that texts compare as the instants they are
+                yield record
+            records += page.number_of_records
+            nuls += page.nul_count
+        finish_job(self.stream_state, replication_key=cursor, greatest_cursor=greatest)
+        self.logger.info("%s: %d records in %.1f s", self.name, records, time.monotonic() - began_at)
+        if nuls:
+            self.logger.warning("%s: %d NUL characters were removed from texts", self.name, nuls)
+
+    def _unfinished_job(self, fingerprint: str) -> Checkpoint | None:
+        """Return where the last run stopped, if it stopped within this same query."""
+        checkpoint = load_checkpoint(self.stream_state)
+        if checkpoint is None or not self.config["resume_jobs"]:
+            return None
+        if checkpoint.instance_url != self._client.instance_url:
+            self.logger.warning("the state's job %s is in another org: a new one is made", checkpoint.job_id)
+            return None
+        if checkpoint.fingerprint != fingerprint:
+            self.logger.info("the query has changed since job %s: a new one is made", checkpoint.job_id)
+            return None
+        return checkpoint
+
+    def _query(self, fields: list[Field]) -> Query:
+        return Query(
+            sobject=self._describe.name,
+            columns=tuple(field.name for field in fields),
+            include_deleted=self.config["include_deleted"],
+            range=self._range(),
+            condition=self.config["soql_filters"].get(self.name),
+            # A dry run (--test) stops after so many; one more tells it that there are more.
+            limit=None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1,
+        )
+
+    def _range(self) -> CursorRange | None:
+        """Return what to read: from the bookmark, less the lookback, to the end of the server's current second.
+
+        A second that has not passed yet is read again by the next run, which begins with it.
+
+        Raises: ConfigError for a beginning that lies in the future.
+        """
+        cursor = self._cursor
+        if cursor is None:
+            return None
+        upper = self._client.server_now() + timedelta(seconds=1)
+        bookmark = load_bookmark(self.stream_state, replication_key=cursor.name)
+        begin = bookmark or start_date(self.config)
+        if begin and begin >= upper:
+            raise ConfigError(
+                f"the {'bookmark in the state' if bookmark else 'start_date'}, {instant_text(begin)}, lies in the"
+                f" future: the server's clock says {instant_text(upper)}"
+            )
+        lower = bookmark - timedelta(seconds=self.config["lookback_window"]) if bookmark else begin
+        return CursorRange(field=cursor, lower=lower, upper=upper)

@@ -1,0 +1,204 @@
+"""From the text of a result cell to a Singer value, by the field's describe type alone.
+
+An empty cell is null: Salesforce does not tell an empty text from none. Otherwise text stays text, and a
+number keeps its exact value.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from tap_salesforce_bulk.errors import UnexpectedValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from salesforce_bulk_client import Field
+
+    Value = str | int | float | Decimal | bool | None
+    Converter = Callable[[str], Value]
+
+
+class ValueKind(Enum):
+    """What a field's values are once they are read."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+
+
+_KIND_BY_TYPE = {
+    "boolean": ValueKind.BOOLEAN,
+    "int": ValueKind.INTEGER,
+    "long": ValueKind.INTEGER,
+    "double": ValueKind.NUMBER,
+    "currency": ValueKind.NUMBER,
+    "percent": ValueKind.NUMBER,
+    "date": ValueKind.DATE,
+    "datetime": ValueKind.DATETIME,
+    "time": ValueKind.TIME,
+}
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?Z?", re.ASCII)
+
+
+def kind_of(field: Field) -> ValueKind:
+    """Return what the field's values are; types that are no number, date or boolean are text."""
+    return _KIND_BY_TYPE.get(field.type, ValueKind.TEXT)
+
+
+def converter_for(field: Field) -> Converter:
+    """Return the function that turns a cell of this field into its value.
+
+    It raises UnexpectedValue, naming the field, for a text that its type cannot hold.
+    """
+    convert = CONVERTERS[kind_of(field)]
+    if convert is text:
+        return text
+
+    def converted(cell: str) -> Value:
+        try:
+            return convert(cell)
+        except ValueError:
+            raise UnexpectedValue(f"a value of {field.name} is no {field.type}, as describe says it is") from None
+
+    return converted
+
+
+def text(cell: str) -> str | None:
+    r"""Return the text as it is.
+
+    >>> text("NA"), text("0012"), text("a\r\nb"), text("")
+    ('NA', '0012', 'a\r\nb', None)
+    """
+    return cell or None
+
+
+def boolean(cell: str) -> bool | None:
+    """Return true or false.
+
+    >>> boolean("true"), boolean("false"), boolean("")
+    (True, False, None)
+    """
+    if cell == "true":
+        return True
+    if cell == "false":
+        return False
+    if cell == "":
+        return None
+    raise ValueError
+
+
+def integer(cell: str) -> int | None:
+    """Return the whole number, also where Salesforce writes it as a Java double.
+
+    >>> integer("42"), integer("0.0"), integer("9.12260031E8"), integer("")
+    (42, 0, 912260031, None)
+    """
+    if cell == "":
+        return None
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError
+    exact = Decimal(cell)
+    if exact != exact.to_integral_value():
+        raise ValueError
+    return int(exact)
+
+
+def number(cell: str) -> float | Decimal | None:
+    """Return the number: a float where that holds it exactly, as it is written, else a Decimal.
+
+    >>> number("0.1"), number("9.12260031E8"), number("1234567890123456.78"), number("")
+    (0.1, 912260031.0, Decimal('1234567890123456.78'), None)
+    """
+    if cell == "":
+        return None
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError
+    nearest = float(cell)
+    shortest = repr(nearest)
+    if shortest == cell:
+        return nearest
+    exact = Decimal(cell)
+    return nearest if Decimal(shortest) == exact else exact
+
+
+def date(cell: str) -> str | None:
+    """Return the date as it is.
+
+    >>> date("2020-11-16"), date("")
+    ('2020-11-16', None)
+    """
+    if cell == "":
+        return None
+    if not _DATE.fullmatch(cell):
+        raise ValueError
+    return cell
+
+
+def time(cell: str) -> str | None:
+    """Return the time of day as it is.
+
+    >>> time("10:30:00.000Z"), time("")
+    ('10:30:00.000Z', None)
+    """
+    if cell == "":
+        return None
+    if not _TIME.fullmatch(cell):
+        raise ValueError
+    return cell
+
+
+def datetime_text(cell: str) -> str | None:
+    """Return the instant in one form, UTC with milliseconds, in whatever form Salesforce gave it.
+
+    All such texts have one length, so that they also sort as the instants they are.
+
+    >>> datetime_text("2023-10-22T06:25:12.000Z"), datetime_text("2023-10-22T06:25:12.000+0000")
+    ('2023-10-22T06:25:12.000Z', '2023-10-22T06:25:12.000Z')
+    >>> datetime_text("2023-10-22T08:25:12+02:00"), datetime_text("")
+    ('2023-10-22T06:25:12.000Z', None)
+    """
+    return instant_text(parse_instant(cell)) if cell else None
+
+
+def instant_text(instant: datetime) -> str:
+    """Return an aware instant as Salesforce and Singer both write it.
+
+    >>> instant_text(datetime(2024, 1, 15, 10, 30, tzinfo=UTC))
+    '2024-01-15T10:30:00.000Z'
+    """
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def parse_instant(written: str) -> datetime:
+    """Return the instant of an ISO 8601 date or date-time; without a zone it is UTC, a bare date midnight.
+
+    >>> parse_instant("2024-01-15").isoformat()
+    '2024-01-15T00:00:00+00:00'
+
+    Raises: ValueError.
+    """
+    instant = datetime.fromisoformat(written)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+CONVERTERS: dict[ValueKind, Converter] = {
+    ValueKind.TEXT: text,
+    ValueKind.BOOLEAN: boolean,
+    ValueKind.INTEGER: integer,
+    ValueKind.NUMBER: number,
+    ValueKind.DATE: date,
+    ValueKind.DATETIME: datetime_text,
+    ValueKind.TIME: time,
+}

@@ -1,0 +1,72 @@
+"""A stream's state entry: the bookmark moves only when a job has ended well, and never back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from salesforce_bulk_client import ConfigError, Locator
+from tap_salesforce_bulk.checkpoint import Checkpoint, finish_job, load_bookmark, load_checkpoint
+
+JOB = Checkpoint(
+    job_id="750000000000001AAA",
+    fingerprint="abc",
+    instance_url="https://acme.my.salesforce.com",
+    locator=Locator("MQ"),
+    records=2,
+    greatest_cursor="2024-01-15T10:30:00.000Z",
+)
+
+
+def test_a_job_under_way_comes_back_from_the_state() -> None:
+    """What is saved is found again, and the bookmark is left alone."""
+    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2023-01-01T00:00:00.000Z"}
+
+    JOB.save(state)
+
+    assert load_checkpoint(state) == JOB
+    assert state["replication_key_value"] == "2023-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("entry", [None, "750", [], {}, {"job_id": "750"}, {"id": "750", "page": 3}])
+def test_a_job_written_by_something_else_is_none(entry: object) -> None:
+    """State of an older version, or by hand, costs a new job and no error."""
+    assert load_checkpoint({"job": entry}) is None
+
+
+def test_the_bookmark_moves_when_the_job_ends() -> None:
+    """Then the job is forgotten."""
+    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:29:59+00:00"}
+    JOB.save(state)
+
+    finish_job(state, replication_key="SystemModstamp", greatest_cursor="2024-01-15T10:30:00.000Z")
+
+    assert state == {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:30:00.000Z"}
+
+
+@pytest.mark.parametrize("greatest", [None, "2024-01-15T10:30:00.000Z"])
+def test_the_bookmark_never_moves_back(greatest: str | None) -> None:
+    """Instants are compared, not texts: 12:30 in Athens is 10:30 in London."""
+    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T12:30:00+02:00"}
+
+    finish_job(state, replication_key="SystemModstamp", greatest_cursor=greatest)
+
+    assert state["replication_key_value"] == "2024-01-15T12:30:00+02:00"
+
+
+def test_a_bookmark_of_another_cursor_does_not_count() -> None:
+    """The instant of a creation says nothing of changes."""
+    state = {"replication_key": "CreatedDate", "replication_key_value": "2024-01-15T10:30:00Z"}
+
+    assert load_bookmark(state, replication_key="SystemModstamp") is None
+    assert load_bookmark(state, replication_key="CreatedDate") == datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["soon", 1705314600, ["2024"]])
+def test_a_bookmark_that_is_no_date_is_told(written: object) -> None:
+    """It is not taken for the beginning of time."""
+    with pytest.raises(ConfigError, match="is no date-time: correct it, or remove the stream"):
+        load_bookmark(
+            {"replication_key": "SystemModstamp", "replication_key_value": written}, replication_key="SystemModstamp"
+        )
