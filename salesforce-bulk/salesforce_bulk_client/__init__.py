@@ -28,7 +28,8 @@ from salesforce_bulk_client.errors import (
 from salesforce_bulk_client.ingest import IngestJob, IngestSpec, Operation, ResultKind
 from salesforce_bulk_client.job_data import JobData
 from salesforce_bulk_client.jobs import JobInfo, JobState, PollPolicy, list_jobs
-from salesforce_bulk_client.query import Locator, QueryJob, ResultPage
+from salesforce_bulk_client.query import QueryJob
+from salesforce_bulk_client.result_pages import Locator, ResultPage
 from salesforce_bulk_client.retries import RetryPolicy
 
 __all__ = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import IO
 
 import requests
@@ -88,7 +88,7 @@ class SpooledCsv:
         self.number_of_records = max(0, counter.total - 1)
         """Without the header."""
 
-    def rows(self) -> Iterator[list[str]]:
+    def rows(self) -> Generator[list[str], None, None]:
         """Yield the rows from the start, the header first.
 
         Raises: BrokenAnswer if this is no CSV in UTF-8.

@@ -1,0 +1,231 @@
+"""Reading a finished query job's result: whole pages, in order, several downloads at a time.
+
+Where the server lists the pages of a result (``resultPages``, API 58.0 and later), they are downloaded ahead in
+parallel. Otherwise each page names the next one. Either way the pages are a chain in which each names the next, and
+together hold as many rows as the job has counted; a page that does not fit is asked for again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType, Self
+from urllib.parse import parse_qs, urlsplit
+
+from salesforce_bulk_client.csv_pages import SpooledCsv
+from salesforce_bulk_client.errors import ApiError, BrokenAnswer, IncompleteResults, JobGone, NotFound, SalesforceError
+from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION, LOCATOR_AT_THE_END
+
+if TYPE_CHECKING:
+    import requests
+
+    from salesforce_bulk_client.client import SalesforceClient
+    from salesforce_bulk_client.jobs import JobInfo
+
+logger = logging.getLogger(__name__)
+
+Locator = NewType("Locator", str)
+"""Names a result page; opaque, and good as long as its job exists."""
+
+PAGE_TRIES = 3
+"""How often a page that does not fit the others is asked for."""
+
+
+class ResultPage:
+    """One page of results, downloaded whole; a context manager that gives its file up at the end."""
+
+    def __init__(self, csv: SpooledCsv, *, next_locator: Locator | None) -> None:
+        self._rows = csv.rows()
+        self._csv = csv
+        self.next_locator = next_locator
+        """Names the next page; None after the last."""
+        self.number_of_records = csv.number_of_records
+        self.nul_count = csv.nul_count
+        """NUL characters that were removed."""
+        self.columns: list[str] = next(self._rows, [])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows, once, each with a text per column; null is the empty text."""
+        return self._rows
+
+    def close(self) -> None:
+        """Give the page's file up."""
+        self._rows.close()
+        self._csv.close()
+
+
+class Address(NamedTuple):
+    """Where one page is: as ``resultPages`` listed it, or put together from a locator."""
+
+    path: str
+    params: dict[str, Any] | None = None
+
+
+class PageReader:
+    """Reads the pages of one finished job."""
+
+    def __init__(self, client: SalesforceClient, info: JobInfo, *, max_records: int) -> None:
+        self._client = client
+        self._info = info
+        self._path = f"jobs/query/{info.id}"
+        self._max_records = max_records
+
+    def page(self, address: Address) -> ResultPage:
+        """Return one page, as many rows as its ``Sforce-NumberOfRecords`` says, or asked for again.
+
+        Raises: JobGone; ConnectionFailed when it never came whole.
+        """
+        job_id = self._info.id
+
+        def read(response: requests.Response) -> ResultPage:
+            if response.status_code == 204:  # what older versions say before the job is complete
+                raise BrokenAnswer(f"the results of query job {job_id} are not ready yet (204)")
+            csv = SpooledCsv(response)
+            promised = response.headers.get("Sforce-NumberOfRecords")
+            if promised is not None and int(promised) != csv.number_of_records:
+                csv.close()
+                raise BrokenAnswer(
+                    f"a page of query job {job_id} has {csv.number_of_records} records instead of {promised}"
+                )
+            following = response.headers.get("Sforce-Locator") or LOCATOR_AT_THE_END
+            return ResultPage(csv, next_locator=None if following == LOCATOR_AT_THE_END else Locator(following))
+
+        try:
+            return self._client.request(
+                "GET",
+                address.path,
+                params=address.params,
+                # Any other value than plain "gzip" turns compression off (Bulk guide, "Use Compression").
+                headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
+                read=read,
+            )
+        except NotFound as error:
+            raise JobGone(f"query job {job_id} does not exist any more, nor its results", job_id=job_id) from error
+
+    def pages(self, *, start: Locator | None, rows_before: int, concurrent: int) -> Iterator[ResultPage]:
+        """Yield the pages in order; see `QueryJob.pages`."""
+        rows, locator, seen = rows_before, start, {start}
+        listed = self._listed(start) if self._is_worth_listing(concurrent, rows_before) else iter(())
+        with PagesAhead(self, listed, concurrent=concurrent) as ahead:
+            while True:
+                page = self._fitting_page(locator, ahead=ahead, rows_before=rows, seen=seen)
+                rows += page.number_of_records
+                locator = page.next_locator
+                seen.add(locator)
+                yield page
+                if locator is None:
+                    return
+
+    def _fitting_page(
+        self, locator: Locator | None, *, ahead: PagesAhead, rows_before: int, seen: set[Locator | None]
+    ) -> ResultPage:
+        """Return the page, asking for it again when it cannot be the next one.
+
+        A page that claims to be the last one too early is likelier a proxy's work than Salesforce's.
+        """
+        expected = self._info.number_records_processed
+        for _ in range(PAGE_TRIES):
+            page = ahead.take(locator) or self.page(self._address(locator))
+            rows = rows_before + page.number_of_records
+            if page.next_locator is None:
+                problem = f"has counted {expected} records, but its pages hold {rows}"
+                fits = expected in {None, rows}
+            else:
+                problem = "has a page that names an earlier page as its next one"
+                fits = page.next_locator not in seen
+            if fits:
+                return page
+            page.close()
+        raise IncompleteResults(f"query job {self._info.id} {problem}", job_id=self._info.id)
+
+    def _address(self, locator: Locator | None) -> Address:
+        params: dict[str, Any] = {"maxRecords": self._max_records}
+        if locator is not None:
+            params["locator"] = locator
+        return Address(path=f"{self._path}/results", params=params)
+
+    def _is_worth_listing(self, concurrent: int, rows_before: int) -> bool:
+        records = self._info.number_records_processed or 0
+        return (
+            concurrent > 1
+            and float(self._client.api_version) >= FIRST_RESULT_PAGES_VERSION
+            and records - rows_before > self._max_records
+        )
+
+    def _listed(self, start: Locator | None) -> Iterator[tuple[Locator | None, Address]]:
+        """Yield the pages from ``start`` on as the server lists them, five at a time; none when it does not."""
+        path, params = f"{self._path}/resultPages", {"maxRecords": self._max_records}  # heeded or not: both are fine
+        is_first, has_begun = True, start is None
+        while path:
+            try:
+                answer = self._client.get_json(path, params=params)
+                addresses = [Address(entry["resultUrl"]) for entry in answer["resultPages"]]
+            except (ApiError, KeyError, TypeError) as error:
+                logger.debug("query job %s lists no pages, so they are read one by one: %s", self._info.id, error)
+                return
+            for address in addresses:
+                name = None if is_first else _locator_in(address)
+                is_first = False
+                has_begun = has_begun or name == start
+                if has_begun:
+                    yield name, address
+            # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
+            following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
+            path, params = ("" if answer.get("done") else following or ""), {}
+
+
+def _locator_in(address: Address) -> Locator:
+    return Locator(parse_qs(urlsplit(address.path).query).get("locator", [""])[0])
+
+
+class PagesAhead:
+    """Downloads listed pages ahead of their use, ``concurrent`` at a time; pages wait on disk until they are taken."""
+
+    def __init__(
+        self, reader: PageReader, listed: Iterator[tuple[Locator | None, Address]], *, concurrent: int
+    ) -> None:
+        self._reader = reader
+        self._listed = listed
+        self._concurrent = concurrent
+        self._threads = ThreadPoolExecutor(concurrent, thread_name_prefix="result-page")
+        self._waiting: dict[Locator | None, Future[ResultPage]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_up()
+        self._threads.shutdown()
+
+    def take(self, locator: Locator | None) -> ResultPage | None:
+        """Return the page, or None when it was not listed: then it has to be asked for by itself."""
+        self._fill()
+        future = self._waiting.pop(locator, None)
+        if future is None:
+            self._give_up()  # what is listed is not what follows: the pages' own chain is the truth
+            return None
+        self._fill()
+        return future.result()
+
+    def _fill(self) -> None:
+        while len(self._waiting) < self._concurrent:
+            name, address = next(self._listed, (None, None))
+            if address is None:
+                return
+            self._waiting[name] = self._threads.submit(self._reader.page, address)
+
+    def _give_up(self) -> None:
+        self._listed = iter(())
+        for future in self._waiting.values():
+            if not future.cancel():
+                with suppress(SalesforceError):
+                    future.result().close()
+        self._waiting.clear()

@@ -1,0 +1,188 @@
+"""Logging in by each flow, and losing a session."""
+
+from __future__ import annotations
+
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from salesforce_bulk_client import ConnectionConfig, LoginError, RequestRefused, SalesforceClient
+from salesforce_bulk_simulator import Fault, Org, running
+
+USER = {"username": "sim@example.com", "password": "sim-pass", "security_token": "sim-token"}
+
+
+def logins(org: Org) -> int:
+    """How many times somebody asked for a session."""
+    return sum(path.startswith(("/services/oauth2/token", "/services/Soap/")) for _, path in org.requests)
+
+
+def log_in(url: str, **settings: Any) -> SalesforceClient:
+    """Log in with these settings, and use the session once."""
+    client = SalesforceClient(ConnectionConfig.from_settings({"login_url": url, **settings, "retry_total_s": 20}))
+    assert client.limits()["DailyApiRequests"].max > 0
+    return client
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"client_id": "sim-client", "client_secret": "sim-secret", "refresh_token": "sim-refresh"},
+        {"client_id": "sim-client", "client_secret": "sim-secret"},
+        {"client_id": "sim-client", "client_secret": "sim-secret", **USER},
+        USER,
+    ],
+    ids=["refresh_token", "client_credentials", "password", "soap"],
+)
+def test_a_flow_gives_a_session(org: Org, url: str, settings: dict[str, str]) -> None:
+    """Each flow ends in a session that serves requests; one login is enough for many."""
+    with log_in(url, **settings) as client:
+        client.limits()
+
+    assert logins(org) == 1
+
+
+def test_jwt_bearer_gives_a_session(org: Org, url: str) -> None:
+    """The assertion is signed with the app's key, for the audience that the login host expects."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    org.trust_key(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+    log_in(url, client_id="sim-client", username="sim@example.com", private_key=pem.decode()).close()
+
+    assert logins(org) == 1
+
+
+def test_a_session_made_elsewhere_serves(org: Org, url: str, client: SalesforceClient) -> None:
+    """An access token and its instance URL need no login at all."""
+    token = client._authenticator.session().access_token
+    org.requests.clear()
+
+    log_in(url, access_token=token, instance_url=url).close()
+
+    assert logins(org) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"client_secret": "wrong", "refresh_token": "sim-refresh"}, "was refused: invalid_client"),
+        ({"client_secret": "sim-secret", "refresh_token": "wrong"}, "authorize the app again"),
+        ({"client_secret": "sim-secret", **USER, "password": "wrong"}, "check the credentials"),
+    ],
+)
+def test_a_refused_login_says_why_and_is_not_repeated(
+    org: Org, url: str, settings: dict[str, str], message: str
+) -> None:
+    """One refusal is enough: more of them lock a user out."""
+    with pytest.raises(LoginError, match=message) as caught:
+        log_in(url, client_id="sim-client", **settings)
+
+    assert logins(org) == 1
+    assert "wrong" not in str(caught.value)
+
+
+def test_a_refused_soap_login_names_the_end_of_soap(org: Org, url: str) -> None:
+    """SOAP login answers 500 to a wrong password: no passing error."""
+    with pytest.raises(LoginError, match=r"check username, password and security_token.*ends with API 64\.0"):
+        log_in(url, **{**USER, "password": "wrong"})
+
+    assert logins(org) == 1
+
+
+def test_a_dead_token_is_renewed_and_the_request_repeated(org: Org, client: SalesforceClient) -> None:
+    """A token that dies in the middle of a run costs one login, and nobody notices."""
+    client.limits()
+    org.faults.add("limits", Fault.unauthorized())
+
+    client.limits()
+
+    assert len(org.faults.completed) == 1
+    assert logins(org) == 2
+
+
+def test_threads_that_find_a_token_dead_renew_it_once(org: Org, client: SalesforceClient) -> None:
+    """Salesforce refuses the same refresh token used by several at once."""
+    client.limits()
+    for _ in range(8):
+        org.faults.add("limits", Fault.unauthorized(kills_token=False))
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: client.limits(), range(8)))
+
+    assert len(answers) == 8
+    assert len(org.faults.completed) == 8
+    assert logins(org) <= 3
+
+
+def test_a_401_by_policy_never_loops(org: Org, client: SalesforceClient) -> None:
+    """A session that is not valid for this API stays so, however often one logs in."""
+    client.limits()
+    org.faults.add(
+        "limits",
+        Fault.status(
+            401,
+            json={
+                "errorCode": "INVALID_SESSION_ID",
+                "message": "This session is not valid for use with the REST API",
+            },
+        ),
+    )
+
+    with pytest.raises(RequestRefused, match="not valid for use with the REST API"):
+        client.limits()
+
+    assert len(org.faults.completed) == 1
+    assert logins(org) == 1
+
+
+def test_a_new_session_that_is_refused_too_ends_it(org: Org, client: SalesforceClient) -> None:
+    """A second 401 right after a login is no matter of time."""
+    client.limits()
+    org.faults.add("limits", Fault.unauthorized(), times=2)
+
+    with pytest.raises(LoginError, match="a new session is refused as well"):
+        client.limits()
+
+    assert len(org.faults.completed) == 2
+
+
+def test_a_given_access_token_that_dies_says_so(org: Org, url: str, client: SalesforceClient) -> None:
+    """Nothing can renew it."""
+    token = client._authenticator.session().access_token
+    with log_in(url, access_token=token, instance_url=url) as given:
+        org.faults.add("limits", Fault.unauthorized())
+
+        with pytest.raises(LoginError, match="give a new one"):
+            given.limits()
+
+
+def test_a_rotated_refresh_token_is_kept(tmp_path: Path) -> None:
+    """With rotation each login gives a new refresh token and kills the old one."""
+    kept = tmp_path / "token.json"
+    settings = {"client_id": "sim-client", "client_secret": "sim-secret", "token_file": str(kept)}
+    with running(Org(rotate_refresh_tokens=True)) as url:
+        log_in(url, **settings, refresh_token="sim-refresh").close()
+        first = json.loads(kept.read_text())["refresh_token"]
+        log_in(url, **settings, refresh_token="sim-refresh").close()
+        second = json.loads(kept.read_text())["refresh_token"]
+        log_in(url, **settings).close()
+
+    assert len({"sim-refresh", first, second}) == 3
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_new_refresh_token_in_the_settings_wins_over_the_kept_one(tmp_path: Path) -> None:
+    """Who authorizes the app anew need not know of the file."""
+    kept = tmp_path / "token.json"
+    kept.write_text(json.dumps({"refresh_token": "dead", "configured_sha256": "of another token"}))
+    settings = {"client_id": "sim-client", "client_secret": "sim-secret", "token_file": str(kept)}
+
+    with running(Org()) as url:
+        log_in(url, **settings, refresh_token="sim-refresh").close()

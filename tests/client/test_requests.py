@@ -1,0 +1,145 @@
+"""The one road of all requests: what is tried again, what is refused, what is told by the way."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import salesforce_bulk_client
+from salesforce_bulk_client import (
+    ConnectionConfig,
+    ConnectionFailed,
+    NotFound,
+    QuotaExceeded,
+    QuotaReached,
+    SalesforceClient,
+    describe,
+    describe_global,
+)
+from salesforce_bulk_simulator import Fault, Org
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.html(503),
+        Fault.status(406),
+        Fault.status(420, body="<html>setting things up</html>"),
+        Fault.status(429, headers={"Retry-After": "1"}),
+        Fault.status(500, json=[{"errorCode": "UNKNOWN_EXCEPTION", "message": "An unexpected error occurred."}]),
+        Fault.request_limit_concurrent(),
+        Fault.reset_before(),
+        Fault.reset_after(),
+        Fault.cut_after(bytes=10),
+        Fault.status(200, body="<html>a proxy's page</html>"),
+    ],
+    ids=lambda fault: str(getattr(fault, "kind", fault)),
+)
+def test_a_passing_error_costs_a_second_request(org: Org, client: SalesforceClient, fault: Fault) -> None:
+    """Whatever a gateway answers, in JSON, HTML or nothing, the caller gets what was asked for."""
+    org.faults.add("limits", fault)
+
+    assert client.limits()["DailyBulkV2QueryJobs"].max == 10_000
+    assert len(org.faults.completed) == 1
+
+
+def test_a_used_up_daily_limit_ends_it(org: Org, client: SalesforceClient) -> None:
+    """Waiting for hours is the scheduler's business."""
+    org.faults.add("limits", Fault.request_limit_total())
+
+    with pytest.raises(QuotaExceeded, match=r"TotalRequests Limit exceeded\."):
+        client.limits()
+    assert len(org.faults.completed) == 1
+
+
+def test_an_unreachable_host_is_named(url: str) -> None:
+    """One line that names the host; a first login does not wait for it for ten minutes."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    config = ConnectionConfig.from_settings(
+        {
+            "login_url": f"http://127.0.0.1:{port}",
+            "client_id": "k",
+            "client_secret": "s",
+            "refresh_token": "r",
+            "retry_total_s": 1,
+        }
+    )
+
+    with pytest.raises(ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused\)"):
+        SalesforceClient(config).limits()
+
+
+def test_credentials_of_a_netrc_are_not_sent(
+    org: Org, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The requests library would replace the access token by what ~/.netrc says for the host."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    with SalesforceClient(ConnectionConfig.from_settings(settings)) as client:
+        assert client.limits()
+
+
+def test_api_usage_and_the_servers_clock_come_with_every_answer(org: Org, client: SalesforceClient) -> None:
+    """Nothing extra is asked for them."""
+    client.limits()
+
+    usage = client.api_usage
+    assert usage is not None
+    assert 0 < usage.used < usage.max
+    assert abs((client.server_now() - datetime.now(UTC)).total_seconds()) < 5
+
+
+def test_the_quota_guard_stops_short_of_the_limit(settings: dict[str, Any]) -> None:
+    """`quota_percent_total` is a share of the org's daily requests, whoever used them."""
+    config = ConnectionConfig.from_settings({**settings, "quota_percent_total": 0.000001})
+    with SalesforceClient(config) as client:
+        client.limits()
+
+        with pytest.raises(QuotaReached, match="stopped for quota: quota_percent_total is 1e-06 %") as caught:
+            client.check_quota()
+    assert caught.value.quota == "quota_percent_total"
+
+
+def test_describe_tells_objects_and_fields(client: SalesforceClient) -> None:
+    """Names are read in any case, as Salesforce reads them."""
+    names = {sobject.name for sobject in describe_global(client) if sobject.queryable}
+    account = describe(client, "Account")
+    name = account.field("nAME")
+
+    assert {"Account", "Contact", "Opportunity"} <= names
+    assert name is not None
+    assert (name.name, name.type, name.length, name.nillable) == ("Name", "string", 255, False)
+    assert account.field("Nonsense__c") is None
+
+
+def test_an_unknown_object_is_not_found(client: SalesforceClient) -> None:
+    """404 is what a user sees who may not see the object, too."""
+    with pytest.raises(NotFound, match=r"GET .*/sobjects/Nonsense__c/describe answered 404 NOT_FOUND"):
+        describe(client, "Nonsense__c")
+
+
+def test_no_log_line_tells_a_token(org: Org, client: SalesforceClient, caplog: pytest.LogCaptureFixture) -> None:
+    """One line per request: method, path, status, seconds."""
+    with caplog.at_level(logging.DEBUG, logger="salesforce_bulk_client"):
+        client.limits()
+
+    token = client._authenticator.session().access_token
+    assert "GET /services/data/v66.0/limits answered 200 after" in caplog.text
+    assert token not in caplog.text
+    assert "sim-refresh" not in caplog.text
+
+
+def test_what_the_package_gives_is_named() -> None:
+    """The list of names that users may rely on is complete and true."""
+    public = {name for name in vars(salesforce_bulk_client) if name[0] != "_"}
+    modules = {name for name in public if type(getattr(salesforce_bulk_client, name)).__name__ == "module"}
+
+    assert set(salesforce_bulk_client.__all__) == (public - modules) | {"describe"}
