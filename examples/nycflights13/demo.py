@@ -1,0 +1,141 @@
+"""The demo as it is told on the screen: two rounds between a warehouse and Salesforce, with changes in between."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from examples.nycflights13.changes import RENAMED_AIRLINE, Flights, change_salesforce, change_warehouse
+from examples.nycflights13.rounds import Round, run_round
+from examples.nycflights13.sandbox import PLUGINS, PROJECT, Sandbox, running_sandbox
+from examples.nycflights13.tables import show_round
+from examples.nycflights13.warehouse import fill_warehouse
+
+FIRST_DAYS = date(2013, 1, 3)
+"""Where the short demo ends: all parents, 2,699 flights, 436 of them of planes that nobody knows."""
+
+WHOLE_YEAR = date(2013, 12, 31)
+
+
+def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) -> bool:
+    """Run the demo; gives whether all came out as it should. ``folder`` is emptied first.
+
+    Raises: CommandFailed
+    """
+    step = partial(_step, console)
+    shutil.rmtree(folder, ignore_errors=True)
+    console.print("[bold]nycflights13: from a PostgreSQL warehouse into Salesforce and back, by Meltano[/]\n")
+    with ExitStack() as servers:
+        with step("Start an embedded PostgreSQL and the Salesforce simulator"):
+            sandbox = servers.enter_context(running_sandbox(folder))
+        with step(f"Put nycflights13 into the schema warehouse, flights up to {last_day}"):
+            fill_warehouse(sandbox.database_url, last_day=last_day)
+        with step("meltano install (the first time it takes longer)"):
+            sandbox.meltano("install", *PLUGINS, log="0-install.log")
+
+        console.print("\n[bold]First round: everything[/]")
+        first = run_round(sandbox, number=1, step=step)
+        show_round(console, first)
+
+        console.print("\n[bold]People work on both sides[/]")
+        flights, to_san_juan = change_warehouse(sandbox.database_url)
+        change_salesforce(sandbox.salesforce_url, flights=flights)
+        _show_changes(console, flights=flights, to_san_juan=to_san_juan)
+
+        console.print("\n[bold]Second round: only what changed[/]")
+        second = run_round(sandbox, number=2, step=step)
+        show_round(console, second)
+
+        is_good = _is_as_it_should_be(first, second)
+        _show_end(console, sandbox=sandbox, is_good=is_good)
+        if is_kept_open:
+            _wait_for_enter(console, sandbox=sandbox)
+    return is_good
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    begin = time.monotonic()
+    with console.status(what):
+        yield
+    console.print(f"  [green]done[/] {what} [dim]{time.monotonic() - begin:.1f} s[/]", highlight=False)
+
+
+def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> None:
+    code, name = RENAMED_AIRLINE
+    for where, what in (
+        ("warehouse", f"airport SJU, San Juan, is added; {to_san_juan} flights go there and are sent again"),
+        ("warehouse", f"flight {flights.corrected} gets a longer delay, and its air time becomes null"),
+        (
+            "Salesforce",
+            f"airline {code} is renamed to {name}; the warehouse keeps the old name, so this stays different",
+        ),
+        ("Salesforce", f"flight {flights.given_a_gate} gets a gate, a field that the warehouse does not know"),
+        ("Salesforce", f"flight {flights.deleted} is deleted"),
+    ):
+        console.print(f"  [bold]{where:10}[/] {what}", highlight=False)
+
+
+def _is_as_it_should_be(first: Round, second: Round) -> bool:
+    """No row is lost; the two sides differ in what was changed in Salesforce, and in nothing else."""
+    differences = [(row.table, row.different, row.deleted) for row in second.verdicts if row.different or row.deleted]
+    return (
+        not any(row.lost for row in [*first.verdicts, *second.verdicts])
+        and not any(row.different or row.deleted for row in first.verdicts)
+        and differences == [("airlines", 1, 0), ("flights", 0, 1)]
+    )
+
+
+def _show_end(console: Console, *, sandbox: Sandbox, is_good: bool) -> None:
+    if is_good:
+        verdict = (
+            "[bold green]As it should be:[/] each row is back and equal, refused for a reason, or changed in Salesforce"
+        )
+    else:
+        verdict = "[bold red]Not as it should be:[/] the tables above say where"
+    folder = _from_project(sandbox.folder)
+    console.print(
+        f"""
+{verdict}
+
+Look at
+  {folder}/outcomes/outcomes-*.jsonl        one line for every record that was sent: its key, Id, status, error
+  {folder}/outcomes/failed-*.singer.jsonl   the refused records, ready to be piped into the target again
+  {folder}/logs                             what Meltano and the simulator said
+  meltano.yml                          how it is set up; examples/nycflights13 is the rest of this demo
+
+Try next
+  scripts/demo --full    the whole year, 341,572 rows
+  scripts/demo --keep    leaves the database and the simulator running, for Meltano commands of your own
+""",
+        highlight=False,
+    )
+
+
+def _wait_for_enter(console: Console, *, sandbox: Sandbox) -> None:
+    variables = sandbox.folder / "variables"
+    variables.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in sandbox.settings.items()))
+    variables.chmod(0o600)
+    console.print(
+        f"""Both servers are up. In another terminal, in {PROJECT}:
+
+  . {_from_project(variables)}
+  .venv/bin/meltano run salesforce-to-warehouse
+  .venv/bin/meltano invoke tap-salesforce-bulk --discover
+  psql
+""",
+        highlight=False,
+    )
+    console.input("Press Enter to stop them. ")
+
+
+def _from_project(path: Path) -> Path:
+    return path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path

@@ -1,0 +1,79 @@
+"""Start other programs, wait for them, and stop them again; their output goes to a log."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+
+
+class CommandFailed(Exception):
+    """A program ended badly, or did not start; the message says which, and where its log is."""
+
+    def __init__(self, command: Sequence[str], *, what: str, log: Path) -> None:
+        last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        super().__init__(f"{' '.join(command)}\n{what}; the end of {log}:\n\n{last_lines}")
+
+
+def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> float:
+    """Run a program to its end; gives the seconds it took.
+
+    Raises: CommandFailed if its exit code is not 0.
+    """
+    begin = time.monotonic()
+    with log.open("wb") as output:
+        code = subprocess.run(command, stdout=output, stderr=output, env=env, cwd=cwd, check=False).returncode
+    if code:
+        raise CommandFailed(command, what=f"ended with exit code {code}", log=log)
+    return time.monotonic() - begin
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, is_ready: Callable[[], bool], log: Path, user: str | None = None
+) -> Iterator[None]:
+    """Run a server, wait until it is ready, and stop it at the end.
+
+    It gets a session of its own, so that Ctrl-C reaches it only when its turn has come.
+
+    Raises: CommandFailed if it ends, or is not ready in time.
+    """
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output, user=user, start_new_session=True)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not is_ready():
+            if server.poll() is not None:
+                raise CommandFailed(command, what=f"ended with exit code {server.returncode}", log=log)
+            if time.monotonic() > deadline:
+                raise CommandFailed(command, what=f"was not ready after {START_TIMEOUT_S} s", log=log)
+            time.sleep(0.05)
+        yield
+    finally:
+        server.send_signal(signal.SIGINT)  # to PostgreSQL SIGTERM would mean: wait for the clients
+        try:
+            server.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether somebody on this machine listens on a TCP port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
