@@ -54,6 +54,7 @@ class Extraction:
         self._client = client
         self._query = query
         self._page_size: int = settings["page_size"]
+        self._concurrent_downloads: int = settings["max_concurrent_downloads"]
         self._retries: int = settings["job_retries"]
         self._poll = PollPolicy(
             min_s=settings["poll_min_s"], max_s=settings["poll_max_s"], timeout_s=settings["job_timeout_s"]
@@ -98,7 +99,13 @@ class Extraction:
             job.abort()  # else it would go on beside the job that replaces it
             raise
         records = position.records
-        for page in job.pages(max_records=self._page_size, start=position.locator, rows_before=records):
+        pages = job.pages(
+            max_records=self._page_size,
+            start=position.locator,
+            rows_before=records,
+            concurrent=self._concurrent_downloads,
+        )
+        for page in pages:
             with page:
                 yield page
                 records += page.number_of_records

@@ -55,6 +55,12 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         description="Object name to SOQL condition; only rows that meet it are read",
     ),
     th.Property(
+        "max_concurrent_downloads",
+        th.IntegerType(minimum=1),
+        default=4,
+        description="Result pages that are downloaded at once, from API version 58.0 on",
+    ),
+    th.Property(
         "page_size",
         th.IntegerType(minimum=1),
         default=50000,

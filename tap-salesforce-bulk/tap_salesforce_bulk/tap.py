@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from salesforce_bulk_client import (
+    CONNECTION_PROPERTIES,
     ApiError,
     ConfigError,
     ConnectionConfig,
@@ -80,7 +81,7 @@ class TapSalesforceBulk(Tap):
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
-            raise ConfigError("; ".join(error.errors)) from None
+            raise ConfigError("; ".join(_without_secret(message) for message in error.errors)) from None
         start_date(self.config)
         return errors
 
@@ -135,14 +136,15 @@ class TapSalesforceBulk(Tap):
 
         Raises: StreamsFailed at the end; at once LoginError and QuotaError, which would meet the others too.
         """
-        self._reset_state_progress_markers()
-        if self.state:
-            self.state_writer.write_state(self.state)
-        for stream in self.streams.values():
-            if stream.selected:
-                stream.sync()
-                stream.finalize_state_progress_markers()
-                self._note_failures([stream])
+        with self.client:
+            self._reset_state_progress_markers()
+            if self.state:
+                self.state_writer.write_state(self.state)
+            for stream in self.streams.values():
+                if stream.selected:
+                    stream.sync()
+                    stream.finalize_state_progress_markers()
+                    self._note_failures([stream])
         self._raise_failures()
 
     def run_sync_dry_run(  # type: ignore[misc]  # final in the SDK, which does not know of kept failures
@@ -153,7 +155,8 @@ class TapSalesforceBulk(Tap):
         Raises: StreamsFailed, LoginError, QuotaError.
         """
         streams = list(self.streams.values() if streams is None else streams)
-        super().run_sync_dry_run(dry_run_record_limit, streams)
+        with self.client:
+            super().run_sync_dry_run(dry_run_record_limit, streams)
         self._note_failures(streams)
         self._raise_failures()
         return True
@@ -182,6 +185,11 @@ class TapSalesforceBulk(Tap):
         sys.exit(128 + signum)
 
     @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print the settings with their defaults, which the SDK's plain text leaves out."""
+        super().print_about(output_format or "markdown")
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command, with errors told in one line."""
         command = super().get_singer_command()
@@ -193,6 +201,18 @@ class TapSalesforceBulk(Tap):
             help=command.help,
             logger=cls.logger,
         )
+
+
+def _without_secret(message: str) -> str:
+    """Return the SDK's message about a setting; about a secret without its value.
+
+    >>> _without_secret("17 is not of type 'string', 'null' in config['client_secret']")
+    "client_secret is not what it has to be: of type ['string', 'null']"
+    """
+    for name, property_ in CONNECTION_PROPERTIES.items():
+        if property_.get("secret") and f"config[{name!r}]" in message:
+            return f"{name} is not what it has to be: of type {property_['type']}"
+    return message
 
 
 def _matching(names: list[str], pattern: str) -> list[str]:

@@ -10,9 +10,8 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from math import isfinite
 from typing import TYPE_CHECKING
-
-from tap_salesforce_bulk.errors import UnexpectedValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,19 +59,9 @@ def kind_of(field: Field) -> ValueKind:
 def converter_for(field: Field) -> Converter:
     """Return the function that turns a cell of this field into its value.
 
-    It raises UnexpectedValue, naming the field, for a text that its type cannot hold.
+    It raises ValueError for a text that the field's type cannot hold.
     """
-    convert = CONVERTERS[kind_of(field)]
-    if convert is text:
-        return text
-
-    def converted(cell: str) -> Value:
-        try:
-            return convert(cell)
-        except ValueError:
-            raise UnexpectedValue(f"a value of {field.name} is no {field.type}, as describe says it is") from None
-
-    return converted
+    return CONVERTERS[kind_of(field)]
 
 
 def text(cell: str) -> str | None:
@@ -107,6 +96,8 @@ def integer(cell: str) -> int | None:
     """
     if cell == "":
         return None
+    if cell.isdecimal() and cell.isascii():
+        return int(cell)
     if not _NUMBER.fullmatch(cell):
         raise ValueError
     exact = Decimal(cell)
@@ -123,12 +114,12 @@ def number(cell: str) -> float | Decimal | None:
     """
     if cell == "":
         return None
-    if not _NUMBER.fullmatch(cell):
-        raise ValueError
     nearest = float(cell)
     shortest = repr(nearest)
-    if shortest == cell:
+    if shortest == cell and isfinite(nearest):
         return nearest
+    if not _NUMBER.fullmatch(cell):  # float() also takes blanks, underscores and "nan"
+        raise ValueError
     exact = Decimal(cell)
     return nearest if Decimal(shortest) == exact else exact
 

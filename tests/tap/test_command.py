@@ -1,0 +1,147 @@
+"""The command line: errors are one line on stderr without a traceback, and the exit code tells them apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from salesforce_bulk_simulator import Fault, Org
+
+from .conftest import TapRunner
+
+
+@pytest.fixture
+def command(tap: TapRunner, tmp_path: Path) -> Any:
+    """Runs ``tap-salesforce-bulk`` as its own process; settings and files are given as Python values."""
+
+    def run(*arguments: str, catalog: Any = None, state: Any = None, **more: Any) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "tap_salesforce_bulk", *arguments]
+        for name, content in {"config": tap.config(**more), "catalog": catalog, "state": state}.items():
+            if content is not None:
+                (tmp_path / name).write_text(json.dumps(content))
+                words += [f"--{name}", str(tmp_path / name)]
+        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    return run
+
+
+def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines on stderr that are no mere information."""
+    return [line for line in done.stderr.splitlines() if " | INFO " not in line]
+
+
+def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str]) -> None:
+    """The catalog that comes out goes in again, and the state too."""
+    discovered = command("--discover", streams_to_discover=["Account"])
+    first = command(catalog=json.loads(discovered.stdout))
+    messages = [json.loads(line) for line in first.stdout.splitlines()]
+    second = command(catalog=json.loads(discovered.stdout), state=messages[-1]["value"])
+
+    assert (discovered.returncode, first.returncode, second.returncode) == (0, 0, 0)
+    assert errors(discovered) == errors(first) == errors(second) == []
+    assert sorted(each["record"]["Name"] for each in messages if each["type"] == "RECORD") == ["Ada", "Bob", "Cyd"]
+    assert '"RECORD"' in second.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--discover"], [], ["--test"]], ids=["discover", "sync", "test"])
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"refresh_token": "wrong"}, "expired access/refresh token"),
+        ({"client_secret": "wrong"}, "client"),
+        ({"login_url": "http://127.0.0.1:9", "retry_total_s": 0.1}, "127.0.0.1"),
+        ({"login_url": "http://acme.example.com"}, "plain http is only for loopback addresses"),
+        ({"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
+        ({"start_date": "last week"}, "start_date is 'last week'"),
+        ({"page_size": "many"}, "'many' is not of type 'integer'"),
+        ({"page_size": 0}, "0 is less than the minimum of 1"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], told: str) -> None:
+    """Whatever is asked of the tap, with exit code 1 and nothing on stdout."""
+    done = command(*arguments, **wrong)
+
+    assert done.returncode == 1
+    assert len(errors(done)) == 1
+    assert told in errors(done)[0]
+    assert done.stdout == ""
+
+
+def test_an_invalid_filter_is_one_line(command: Any, accounts: list[str]) -> None:
+    """With Salesforce's own words, and no record."""
+    done = command(streams_to_discover=["Account"], soql_filters={"Account": "Nmae = 'Ada'"})
+
+    assert done.returncode == 1
+    assert len(errors(done)) == 1
+    assert "Account: " in errors(done)[0]
+    assert "Nmae" in errors(done)[0]
+    assert '"RECORD"' not in done.stdout
+
+
+def test_an_unknown_object_in_the_catalog_is_told(command: Any, tap: TapRunner, accounts: list[str]) -> None:
+    """A catalog of another org: what this org has is read, the rest reported."""
+    catalog = tap.catalog(Account=["Name"])
+    stranger = json.loads(json.dumps(catalog["streams"][0]))
+    catalog["streams"] = [each for each in catalog["streams"] if each["tap_stream_id"] == "Account"]
+    stranger |= {"tap_stream_id": "Stranger__c", "stream": "Stranger__c"}
+    for entry in stranger["metadata"]:
+        entry["metadata"]["selected"] = True
+    catalog["streams"].append(stranger)
+
+    done = command(catalog=catalog)
+
+    assert done.returncode == 1
+    assert "Stranger__c: this org has no such object, or the user may not see it" in errors(done)[-1]
+    assert done.stdout.count('"RECORD"') == 3
+
+
+def test_a_quota_has_its_own_exit_code(org: Org, command: Any) -> None:
+    """75, as sysexits.h has it for what may be tried again later."""
+    org.faults.add("query.create", Fault.request_limit_total())
+
+    done = command(streams_to_discover=["Account"])
+
+    assert done.returncode == 75
+    assert len(errors(done)) == 1
+    assert "quota" in errors(done)[0].lower()
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("content", ["{", "", '{"client_id": '])
+def test_a_file_that_is_no_json_is_one_line(tmp_path: Path, content: str) -> None:
+    """A config that was cut, for instance."""
+    (tmp_path / "config.json").write_text(content)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tap_salesforce_bulk", "--config", str(tmp_path / "config.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(errors(done)) == 1
+    assert "is no JSON" in errors(done)[0]
+
+
+def test_about_names_each_setting_with_its_default(command: Any) -> None:
+    """The SDK's plain text would leave the defaults out."""
+    done = command("--about")
+
+    assert done.returncode == 0
+    assert "| lookback_window | False | 600 |" in done.stdout
+    assert "| page_size | False | 50000 |" in done.stdout
+
+
+def test_secrets_are_not_told(command: Any, accounts: list[str]) -> None:
+    """Neither when all is well nor when it is not, not even at DEBUG."""
+    for more in ({}, {"client_secret": 12345678}, {"refresh_token": "wrong-87654321"}):
+        done = command(streams_to_discover=["Account"], **more)
+
+        for secret in ("sim-secret", "sim-refresh", "12345678", "87654321"):
+            assert secret not in done.stderr

@@ -1,0 +1,166 @@
+"""What goes wrong between the tap and Salesforce costs requests or a new job, and never a row."""
+
+from __future__ import annotations
+
+import pytest
+from salesforce_bulk_client import QuotaError
+from salesforce_bulk_simulator import Fault, Org, Progression
+
+from .conftest import TapRunner
+
+pytestmark = pytest.mark.usefixtures("accounts")
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        ("query.results", Fault.cut_after(bytes=100)),
+        ("query.results", Fault.wrong_length()),
+        ("query.results", Fault.reset_after()),
+        ("query.results", Fault.status(204)),
+        ("query.results", Fault.html(503)),
+        ("query.results", Fault.unauthorized()),
+        ("query.results", Fault.without_header("Sforce-Locator")),
+        ("query.create", Fault.reset_before()),
+        ("query.create", Fault.reset_after()),
+        ("query.create", Fault.unauthorized()),
+        ("query.create", Fault.request_limit_concurrent()),
+        ("query.info", Fault.reset_after()),
+        ("query.info", Fault.unauthorized()),
+        ("query.info", Fault.status(500)),
+        ("describe", Fault.cut_after(bytes=1000)),
+        ("login", Fault.reset_before()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.kind} {value.status_code or ''}",
+)
+def test_a_passing_fault_costs_no_record(org: Org, tap: TapRunner, operation: str, fault: Fault) -> None:
+    """Each row comes once, and the bookmark moves."""
+    org.faults.add(operation, fault)
+
+    run = tap.run("Account", page_size=2)
+
+    assert run.error is None
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert "replication_key_value" in run.state["bookmarks"]["Account"]
+    assert org.faults.completed
+
+
+def test_a_failed_job_is_made_again(org: Org, tap: TapRunner) -> None:
+    """With the very same query, upper bound included."""
+    org.faults.add("query.create", Fault.job_fails(), times=2)
+
+    run = tap.run("Account")
+
+    assert run.error is None
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert [job["state"] for job in org.jobs] == ["Failed", "Failed", "JobComplete"]
+    assert len({job["query"] for job in org.jobs}) == 1
+    assert len(org.faults.completed) == 2
+
+
+def test_a_job_that_always_fails_is_given_up(org: Org, tap: TapRunner) -> None:
+    """After `job_retries` more jobs, with Salesforce's reason."""
+    org.faults.add("query.create", Fault.job_fails("InternalServerError : no"), times=2)
+
+    run = tap.run("Account", job_retries=1)
+
+    assert "InternalServerError : no" in str(run.error)
+    assert run.records["Account"] == []
+    assert len(org.jobs) == 2
+    assert len(org.faults.completed) == 2
+
+
+def test_a_job_that_somebody_aborts_is_made_again(org: Org, tap: TapRunner) -> None:
+    """An aborted job is an end, and no reason to wait for ever."""
+    org.faults.add("query.info", Fault.status(200, json={**job_answer(), "state": "Aborted"}))
+
+    run = tap.run("Account")
+
+    assert run.error is None
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert len(org.jobs) == 2
+    assert org.faults.completed
+
+
+def test_a_job_that_takes_too_long_is_aborted_and_made_again(org: Org, tap: TapRunner) -> None:
+    """The one that is given up does not go on beside the new one."""
+    org.progression = Progression.looks(1_000)
+
+    run = tap.run("Account", job_timeout_s=0.1, job_retries=1)
+
+    assert "job_timeout_s" in str(run.error)
+    assert [job["state"] for job in org.jobs] == ["Aborted", "Aborted"]
+
+
+def test_a_job_that_vanishes_midway_is_made_again(org: Org, tap: TapRunner) -> None:
+    """The pages that were read come again: every row at least once."""
+    gone = Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+    org.faults.add("query.results", gone, after=1)
+
+    run = tap.run("Account", page_size=1)
+
+    assert run.error is None
+    assert set(run.column("Account", "Name")) == {"Ada", "Bob", "Cyd"}
+    assert len(run.records["Account"]) == 4
+    assert len(org.jobs) == 2
+    assert org.faults.completed
+
+
+def test_a_slow_job_is_waited_for(org: Org, tap: TapRunner) -> None:
+    """Through each of its states."""
+    org.progression = Progression.looks(2)
+
+    run = tap.run("Account")
+
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+
+
+def test_a_used_up_quota_ends_the_run_resumably(org: Org, tap: TapRunner) -> None:
+    """It is told which; the pages that were read are not read again."""
+    org.faults.add("query.results", Fault.request_limit_total(), after=1)
+
+    stopped = tap.run("Account", "Lead", page_size=1)
+    resumed = tap.run("Account", page_size=1, state=stopped.state)
+
+    assert isinstance(stopped.error, QuotaError)
+    assert "TotalRequests Limit exceeded" in str(stopped.error)
+    assert len(stopped.records["Account"]) == 1
+    assert len(resumed.records["Account"]) == 2
+    assert len(org.jobs) == 1
+    assert org.faults.completed
+
+
+def test_our_own_guard_stops_before_the_quota_is_used_up(org: Org, tap: TapRunner) -> None:
+    """`quota_percent_total` keeps the rest of the day's requests for the org's users."""
+    run = tap.run("Account", quota_percent_total=0.001)
+
+    assert isinstance(run.error, QuotaError)
+    assert "quota_percent_total" in str(run.error)
+    assert org.jobs == []
+
+
+def test_one_bad_object_does_not_stop_the_others(org: Org, tap: TapRunner) -> None:
+    """It is reported at the end, and the others are read."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    refused = Fault.status(400, json=[{"errorCode": "INVALIDENTITY", "message": "Entity 'X' is not supported"}])
+    org.faults.add("query.create", refused)
+
+    run = tap.run("Account", "Lead")
+
+    assert "1 stream failed, the others are done: Account: " in str(run.error)
+    assert run.column("Lead", "LastName") == ["Eve"]
+    assert "replication_key_value" not in run.state["bookmarks"]["Account"]
+    assert "replication_key_value" in run.state["bookmarks"]["Lead"]
+    assert org.faults.completed
+
+
+def job_answer() -> dict[str, object]:
+    """What Salesforce tells of some job."""
+    return {
+        "id": "750000000000001AAA",
+        "operation": "queryAll",
+        "object": "Account",
+        "createdDate": "2024-01-15T10:30:00.000+0000",
+        "state": "InProgress",
+        "apiVersion": 66.0,
+    }

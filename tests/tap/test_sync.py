@@ -1,0 +1,166 @@
+"""Reading: whole objects, by pages, with exactly the selected fields, each value as Salesforce holds it."""
+
+from __future__ import annotations
+
+import pytest
+from salesforce_bulk_simulator import Org
+
+from .conftest import TapRunner
+
+
+def queries(org: Org) -> list[str]:
+    return [job["query"] for job in org.jobs]
+
+
+def test_all_rows_are_read(tap: TapRunner, accounts: list[str]) -> None:
+    """Each row once, with its Id."""
+    run = tap.run("Account")
+
+    assert run.error is None
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert run.column("Account", "Id") == sorted(accounts)
+
+
+def test_all_pages_are_read(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """Each page repeats the header, which is no row."""
+    run = tap.run("Account", page_size=1)
+
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert sum(path.endswith("/results") for _, path in org.requests) == 3
+
+
+def test_no_rows_are_no_error(tap: TapRunner) -> None:
+    """An empty object has a schema and no records."""
+    run = tap.run("Account")
+
+    assert run.error is None
+    assert run.records["Account"] == []
+    assert run.schema("Account")["properties"]["Name"]["type"] == ["string", "null"]
+
+
+def test_only_selected_fields_are_asked_for(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """Selection saves Salesforce's time too; the key and the cursor always come along."""
+    run = tap.run(catalog=tap.catalog(Account=["Name"]))
+
+    assert all(record.keys() == {"Id", "Name", "SystemModstamp"} for record in run.records["Account"])
+    assert run.schema("Account")["properties"].keys() == {"Id", "Name", "SystemModstamp"}
+    assert [query.partition(" WHERE")[0] for query in queries(org)] == ["SELECT Id, Name, SystemModstamp FROM Account"]
+
+
+def test_values_have_their_describe_types(org: Org, tap: TapRunner) -> None:
+    """Text stays text, numbers are numbers, nulls are null."""
+    org.insert(
+        "Opportunity",
+        [
+            {
+                "Name": "0012",
+                "Description": 'line one\r\nline "two", NA',
+                "Amount": 912260031.5,
+                "Probability": 10,
+                "CloseDate": "2024-02-29",
+                "StageName": "Prospecting",
+            }
+        ],
+    )
+
+    (record,) = tap.run("Opportunity").records["Opportunity"]
+
+    assert record["Name"] == "0012"
+    assert record["Description"] == 'line one\r\nline "two", NA'
+    assert record["Amount"] == 912260031.5
+    assert record["Probability"] == 10.0
+    assert record["CloseDate"] == "2024-02-29"
+    assert record["IsDeleted"] is False
+    assert record["NextStep"] is None
+
+
+@pytest.mark.parametrize("text", ["NA", "#N/A", "null", "0", "a,b", "\u2028", "emoji \U0001f600", "x" * 32000])
+def test_texts_come_unchanged(org: Org, tap: TapRunner, text: str) -> None:
+    """Also those that break line-wise readers and tools that guess."""
+    org.insert("Account", [{"Name": "Ada", "Description": text}])
+
+    (record,) = tap.run("Account").records["Account"]
+
+    assert record["Description"] == text
+
+
+def test_deleted_rows_come_with_their_mark(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """`queryAll` is the default."""
+    org.delete("Account", accounts[:1])
+
+    run = tap.run("Account")
+
+    assert {record["Name"]: record["IsDeleted"] for record in run.records["Account"]} == {
+        "Ada": True,
+        "Bob": False,
+        "Cyd": False,
+    }
+
+
+def test_deleted_rows_can_be_left_out(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """`include_deleted: false` is a plain query."""
+    org.delete("Account", accounts[:1])
+
+    run = tap.run("Account", include_deleted=False)
+
+    assert run.column("Account", "Name") == ["Bob", "Cyd"]
+
+
+def test_a_filter_chooses_rows(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """It is ANDed with the tap's own conditions, whatever is in it."""
+    run = tap.run("Account", soql_filters={"Account": "Name = 'Ada' OR Name = 'Bob'"})
+
+    assert run.column("Account", "Name") == ["Ada", "Bob"]
+
+
+def test_an_object_without_a_cursor_is_read_whole_each_time(org: Org, tap: TapRunner) -> None:
+    """There is nothing to go on from, so the state has no bookmark."""
+    org.insert("CronJobDetail", [{"Name": "nightly", "JobType": "1"}])
+    first = tap.run("CronJobDetail")
+
+    second = tap.run("CronJobDetail", state=first.state)
+
+    assert second.column("CronJobDetail", "Name") == ["nightly"]
+    assert second.state == {"bookmarks": {"CronJobDetail": {}}}
+
+
+def test_the_catalog_can_ask_for_everything_each_time(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """FULL_TABLE in the metadata wins over the method that discovery wrote."""
+    catalog = tap.catalog(root={"forced-replication-method": "FULL_TABLE"}, Account=["Name"])
+    first = tap.run(catalog=catalog)
+
+    second = tap.run(catalog=catalog, state=first.state)
+
+    assert second.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert queries(org) == ["SELECT Id, Name FROM Account"] * 2
+
+
+def test_stream_maps_are_applied(tap: TapRunner, accounts: list[str]) -> None:
+    """Names, values, filters and aliases, as the SDK has them."""
+    run = tap.run(
+        "Account",
+        stream_maps={
+            "Account": {
+                "__alias__": "customers",
+                "__filter__": "Name != 'Bob'",
+                "id": "Id",
+                "loud": "Name.upper()",
+                "__key_properties__": ["id"],
+                "__else__": None,
+            }
+        },
+    )
+
+    assert run.column("customers", "loud") == ["ADA", "CYD"]
+    assert run.schema("customers")["properties"].keys() == {"id", "loud"}
+
+
+def test_several_objects_are_read(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """One after the other, each with its own job and bookmark."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+
+    run = tap.run("Account", "Lead")
+
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert run.column("Lead", "LastName") == ["Eve"]
+    assert run.state["bookmarks"].keys() == {"Account", "Lead"}
