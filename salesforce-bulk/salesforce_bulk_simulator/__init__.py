@@ -1,0 +1,11 @@
+"""A simulator of the Salesforce APIs that move data: one ``Org``, used as a library or served as a program."""
+
+from __future__ import annotations
+
+from .clock import Clock
+from .faults import Fault
+from .org import Org
+from .progression import Progression
+from .server import running
+
+__all__ = ["Clock", "Fault", "Org", "Progression", "running"]

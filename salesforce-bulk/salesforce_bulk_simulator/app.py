@@ -1,0 +1,135 @@
+"""The org as an ASGI application: sessions, limits and faults around the routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request as HttpRequest
+from starlette.types import Receive, Scope, Send
+
+from .errors import RequestRefused
+from .faults import Fault
+from .messages import Request, Response, refusal
+from .routes import Match, find_route
+from .transports import reset_connection
+
+if TYPE_CHECKING:
+    from .org import Org
+
+logger = logging.getLogger(__name__)
+
+_FREE_OPERATIONS = ("login", "revoke", "versions", "controls")
+"""What neither counts against the org's API requests nor tells of them."""
+
+
+class App:
+    """Serves one org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        http = HttpRequest(scope, receive)
+        request = Request(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1"),
+            query=dict(http.query_params),
+            headers=http.headers,
+            body=await http.body(),
+            base_url=_base_url(http),
+        )
+        self._org.requests.append((request.method, scope["path"]))
+        fault, response = await self._respond(request)
+        if fault and fault.kind in ("reset_before", "reset_after"):
+            reset_connection(scope)
+            return
+        assert response is not None
+        await _send(response, fault, scope, send)
+
+    async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:
+        """Return the answer, and the fault that it meets on its way."""
+        try:
+            match = find_route(request.method, request.path, request.body)
+        except RequestRefused as refused:
+            return None, refusal(refused)
+        fault = self._org.faults.take(match.operation)
+        if fault and fault.kind == "reset_before":
+            return fault, None
+        if fault and fault.kind == "answer":
+            return None, Response(fault.status_code, fault.body, dict(fault.headers))
+        if fault and fault.kind == "stall":
+            await asyncio.sleep(fault.seconds)
+        own_fault = fault if fault and fault.kind in ("job_fails", "lock_rows") else None
+        request = replace(request, parts=match.parts, operation=match.operation, fault=own_fault)
+        if fault and fault.kind == "unauthorized":
+            self._org.sessions.end(bearer_token(request.headers) or "")
+        return fault, await run_in_threadpool(self._handle, request, match)
+
+    def _handle(self, request: Request, match: Match) -> Response:
+        """Answer a request that arrived whole."""
+        try:
+            if not match.route.is_open:
+                self._check_session(request)
+            response = match.route.handler(self._org, request)
+        except RequestRefused as refused:
+            response = refusal(refused)
+        except Exception:
+            logger.exception("%s %s", request.method, request.path)
+            message = "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1 (1)"
+            response = refusal(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
+        if match.operation not in _FREE_OPERATIONS:
+            limit = self._org.limits["DailyApiRequests"]
+            response.headers["Sforce-Limit-Info"] = f"api-usage={limit.used}/{limit.max}"
+        response.headers["Date"] = format_datetime(self._org.clock.now().replace(microsecond=0), usegmt=True)
+        return response
+
+    def _check_session(self, request: Request) -> None:
+        """Refuse a request without a living session, or beyond the day's requests."""
+        authorization = request.headers.get("authorization", "")
+        token = bearer_token(request.headers)
+        if authorization and token is None:
+            raise RequestRefused(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+        if token is None or not self._org.sessions.use(token):
+            raise RequestRefused(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        limit = self._org.limits["DailyApiRequests"]
+        with self._org.lock:
+            if limit.is_used_up:
+                raise RequestRefused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+            limit.used += 1
+
+
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """Return the access token of a request; REST takes the older word ``OAuth``, too."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() in ("bearer", "oauth") and token else None
+
+
+def _base_url(http: HttpRequest) -> str:
+    return f"{http.url.scheme}://{http.headers.get('host') or http.url.netloc}"
+
+
+async def _send(response: Response, fault: Fault | None, scope: Scope, send: Send) -> None:
+    """Send an answer, whole or as its fault wants it."""
+    headers = {key.lower(): value for key, value in response.headers.items()}
+    kind = fault.kind if fault else ""
+    if fault and kind == "without_header":
+        headers.pop(fault.header.lower(), None)
+    has_body = scope["method"] != "HEAD" and response.status not in (204, 304)
+    body = response.body if has_body else b""
+    if (not response.is_chunked or kind == "wrong_length") and response.status not in (204, 304):
+        headers["content-length"] = str(len(response.body) + (1000 if kind == "wrong_length" else 0))
+    is_cut = kind in ("cut", "wrong_length") and has_body
+    if fault and kind == "cut":
+        body = body[: fault.bytes_sent]
+    raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+    # a body that is announced longer than it is ends with the server closing the connection
+    await send({"type": "http.response.body", "body": body, "more_body": is_cut})

@@ -1,0 +1,180 @@
+"""Versions, describe global, describe and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import not_found
+from .messages import Request, Response, json_response
+from .schema.model import SObject
+
+if TYPE_CHECKING:
+    from .org import Org
+
+NEWEST_VERSION = 67
+OLDEST_VERSION = 31
+"""Versions 21 to 30 were retired in Summer '25 (SOAP API guide, "API End-of-Life")."""
+_SEASONS = ("Spring", "Summer", "Winter")
+_ONLY_IN_DESCRIBE = {
+    "actionOverrides",
+    "childRelationships",
+    "compactLayoutable",
+    "defaultImplementation",
+    "extendedBy",
+    "extendsInterfaces",
+    "fields",
+    "implementedBy",
+    "implementsInterfaces",
+    "listviewable",
+    "lookupLayoutable",
+    "namedLayoutInfos",
+    "networkScopeFieldName",
+    "recordTypeInfos",
+    "searchLayoutable",
+    "sobjectDescribeOption",
+    "supportedScopes",
+}
+_RESOURCES = [
+    "tooling",
+    "metadata",
+    "eclair",
+    "folders",
+    "prechatForms",
+    "contact-tracing",
+    "jsonxform",
+    "chatter",
+    "tabs",
+    "appMenu",
+    "quickActions",
+    "queryAll",
+    "commerce",
+    "wave",
+    "iot",
+    "analytics",
+    "search",
+    "smartdatadiscovery",
+    "identity",
+    "composite",
+    "parameterizedSearch",
+    "fingerprint",
+    "theme",
+    "nouns",
+    "event",
+    "serviceTemplates",
+    "recent",
+    "connect",
+    "licensing",
+    "limits",
+    "process",
+    "dedupe",
+    "jobs",
+    "async-queries",
+    "query",
+    "match",
+    "emailConnect",
+    "compactLayouts",
+    "sobjects",
+    "actions",
+    "support",
+]
+
+
+def versions(_org: Org, _request: Request) -> Response:
+    """Answer ``GET /services/data``, oldest first."""
+    return json_response(
+        [
+            {"label": _label(number), "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+            for number in range(OLDEST_VERSION, NEWEST_VERSION + 1)
+        ]
+    )
+
+
+def _label(number: int) -> str:
+    """Return the release of a version: 66 is Spring '26."""
+    return f"{_SEASONS[number % 3]} '{(number + 12) // 3 if number % 3 != 2 else (number + 13) // 3}"
+
+
+def version_root(_org: Org, request: Request) -> Response:
+    """Answer ``GET /services/data/vXX.X``: resource names and paths."""
+    base = f"/services/data/v{request.version}"
+    return json_response({name: f"{base}/{name}" for name in _RESOURCES})
+
+
+def describe_global(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects``."""
+    objects = sorted(org.objects.values(), key=lambda each: each.name)
+    return json_response(
+        {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_summary(each, request) for each in objects]}
+    )
+
+
+def _summary(sobject: SObject, request: Request) -> dict[str, Any]:
+    answer = {key: value for key, value in sobject.describe.items() if key not in _ONLY_IN_DESCRIBE}
+    return answer | {"urls": _urls(sobject, request)}
+
+
+def _urls(sobject: SObject, request: Request) -> dict[str, str]:
+    base = f"/services/data/v{request.version}/sobjects/{sobject.name}"
+    return {
+        "compactLayouts": f"{base}/describe/compactLayouts",
+        "rowTemplate": f"{base}/{{ID}}",
+        "approvalLayouts": f"{base}/describe/approvalLayouts",
+        "listviews": f"{base}/listviews",
+        "describe": f"{base}/describe",
+        "quickActions": f"{base}/quickActions",
+        "layouts": f"{base}/describe/layouts",
+        "sobject": base,
+    }
+
+
+def find_sobject(org: Org, request: Request) -> SObject:
+    """Return the object in the path.
+
+    Raises:
+        RequestRefused: 404, there is none.
+    """
+    sobject = org.objects.get(request.parts["sobject"].lower())
+    if sobject is None:
+        raise not_found()
+    return sobject
+
+
+def describe(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects/{Object}/describe``."""
+    sobject = find_sobject(org, request)
+    urls = _urls(sobject, request) | {
+        "uiDetailTemplate": f"{request.base_url}/{{ID}}",
+        "uiEditTemplate": f"{request.base_url}/{{ID}}/e",
+        "uiNewRecord": f"{request.base_url}/{sobject.key_prefix}/e",
+    }
+    return json_response(sobject.describe | {"urls": urls})
+
+
+def sobject_root(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects/{Object}``."""
+    sobject = find_sobject(org, request)
+    return json_response({"objectDescribe": _summary(sobject, request), "recentItems": []})
+
+
+def limits(org: Org, _request: Request) -> Response:
+    """Answer ``GET /limits``."""
+    return json_response(
+        {name: {"Max": limit.max, "Remaining": limit.remaining} for name, limit in sorted(org.limits.items())}
+    )
+
+
+def record_count(org: Org, request: Request) -> Response:
+    """Answer ``GET /limits/recordCount``; unknown objects are left out."""
+    names = request.query.get("sObjects")
+    wanted = (
+        org.objects.values()
+        if names is None
+        else [sobject for name in names.split(",") if (sobject := org.objects.get(name.strip().lower()))]
+    )
+    counts = []
+    with org.lock:
+        for sobject in wanted:
+            where = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin else ""
+            count = org.store.select(f'SELECT count(*) FROM "{sobject.name}"{where}').fetchone()[0]
+            counts.append({"count": count, "name": sobject.name})
+    return json_response({"sObjects": counts})

@@ -1,0 +1,200 @@
+"""Faults as data: queued by operation, consumed in order, and reported once they were met."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+OPERATIONS = [
+    "login",
+    "revoke",
+    "userinfo",
+    "versions",
+    "version",
+    "describe_global",
+    "describe",
+    "limits",
+    "record_count",
+    "query.create",
+    "query.info",
+    "query.list",
+    "query.results",
+    "query.result_pages",
+    "query.close",
+    "query.abort",
+    "query.delete",
+    "ingest.create",
+    "ingest.upload",
+    "ingest.close",
+    "ingest.abort",
+    "ingest.info",
+    "ingest.list",
+    "ingest.successful",
+    "ingest.failed",
+    "ingest.unprocessed",
+    "ingest.delete",
+    "rest.query",
+    "row",
+    "upsert",
+    "collections",
+    "deleted",
+    "updated",
+    "batch",
+    "any",
+]
+
+_JSON = {"Content-Type": "application/json;charset=UTF-8"}
+_HTML = {"Content-Type": "text/html;charset=UTF-8"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that goes wrong. Made by the class methods below."""
+
+    kind: str
+    status_code: int = 0
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    bytes_sent: int = 0
+    seconds: float = 0.0
+    header: str = ""
+    message: str = ""
+    count: int = 0
+    where: Callable[[Mapping[str, Any]], bool] | None = None
+
+    @classmethod
+    def status(
+        cls, status: int, *, body: str = "", json: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Fault:
+        """The request is answered with this instead of being done; ``json`` wins over ``body``."""
+        if json is not None:
+            return cls._answer(status, json_module.dumps(json), {**_JSON, **(headers or {})})
+        return cls._answer(status, body, headers or {})
+
+    @classmethod
+    def html(cls, status: int) -> Fault:
+        """The request is answered with a web page, as gateways do."""
+        return cls._answer(status, f"<html><body><h1>Error {status}</h1></body></html>", _HTML)
+
+    @classmethod
+    def _answer(cls, status: int, body: str, headers: Mapping[str, str]) -> Fault:
+        return cls(kind="answer", status_code=status, body=body.encode(), headers=headers)
+
+    @classmethod
+    def request_limit_total(cls) -> Fault:
+        """The org's daily API requests are used up."""
+        return cls.status(403, json=[_error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")])
+
+    @classmethod
+    def request_limit_concurrent(cls) -> Fault:
+        """Too many long requests run at once."""
+        message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+        return cls.status(403, json=[_error("REQUEST_LIMIT_EXCEEDED", message)])
+
+    @classmethod
+    def unauthorized(cls) -> Fault:
+        """The session that asks ends: 401, now and for every later use of its token."""
+        return cls(kind="unauthorized")
+
+    @classmethod
+    def reset_before(cls) -> Fault:
+        """The connection is reset and nothing is done."""
+        return cls(kind="reset_before")
+
+    @classmethod
+    def reset_after(cls) -> Fault:
+        """The work is done, then the connection is reset without an answer."""
+        return cls(kind="reset_after")
+
+    @classmethod
+    def cut_after(cls, *, bytes: int) -> Fault:
+        """The answer breaks off after so many bytes of its body."""
+        return cls(kind="cut", bytes_sent=bytes)
+
+    @classmethod
+    def wrong_length(cls) -> Fault:
+        """The answer is whole, but announces a greater Content-Length than it has."""
+        return cls(kind="wrong_length")
+
+    @classmethod
+    def stall(cls, seconds: float) -> Fault:
+        """Nothing is done or answered for so many seconds."""
+        return cls(kind="stall", seconds=seconds)
+
+    @classmethod
+    def without_header(cls, header: str) -> Fault:
+        """The answer lacks a header."""
+        return cls(kind="without_header", header=header)
+
+    @classmethod
+    def job_fails(cls, message: str = "InternalServerError : Retried more than fifteen times") -> Fault:
+        """The job of this request (its creation, or its closing) ends Failed with this message."""
+        return cls(kind="job_fails", message=message)
+
+    @classmethod
+    def lock_rows(cls, count: int = 0, *, where: Callable[[Mapping[str, Any]], bool] | None = None) -> Fault:
+        """Records of this request or its job are refused with UNABLE_TO_LOCK_ROW: the first so many, or those chosen."""
+        return cls(kind="lock_rows", count=count, where=where)
+
+    def locks(self, row: Mapping[str, Any], *, number: int) -> bool:
+        """Whether the ``number``-th record (from 0) of a request or job is locked."""
+        return self.where(row) if self.where else number < self.count
+
+
+def _error(code: str, message: str) -> dict[str, str]:
+    return {"errorCode": code, "message": message}
+
+
+@dataclass(slots=True)
+class _Entry:
+    operation: str
+    fault: Fault
+    to_pass: int
+
+
+class FaultQueue:
+    """The faults that wait, and those that were met."""
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._lock = Lock()
+        self.completed: list[tuple[str, Fault]] = []
+        """Operation and fault, in the order they were met."""
+
+    @property
+    def pending(self) -> list[tuple[str, Fault]]:
+        """Operation and fault of those that nothing has met yet."""
+        return [(entry.operation, entry.fault) for entry in self._entries]
+
+    def add(self, operation: str, fault: Fault, *, times: int = 1, after: int = 0) -> None:
+        """Queue a fault for the next ``times`` requests of an operation, letting ``after`` requests pass first.
+
+        Raises:
+            ValueError: there is no such operation.
+        """
+        if operation not in OPERATIONS:
+            raise ValueError(f"no operation {operation!r}; known are {', '.join(OPERATIONS)}")
+        with self._lock:
+            self._entries += [_Entry(operation, fault, after if number == 0 else 0) for number in range(times)]
+
+    def take(self, operation: str) -> Fault | None:
+        """Return the next fault for a request of this operation, and remove it from the queue."""
+        with self._lock:
+            entry = next((each for each in self._entries if each.operation in (operation, "any")), None)
+            if entry is None:
+                return None
+            if entry.to_pass:
+                entry.to_pass -= 1
+                return None
+            self._entries.remove(entry)
+        if entry.fault.kind not in ("job_fails", "lock_rows"):
+            self.complete(operation, entry.fault)
+        return entry.fault
+
+    def complete(self, operation: str, fault: Fault) -> None:
+        """Note that a fault was met; once, however many records meet it."""
+        if not any(fault is met for _, met in self.completed if fault.kind == "lock_rows"):
+            self.completed.append((operation, fault))

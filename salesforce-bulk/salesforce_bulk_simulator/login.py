@@ -1,0 +1,178 @@
+"""OAuth: the token endpoint with its grants, revoke and userinfo."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import jwt
+
+from .messages import Request, Response, json_response
+
+if TYPE_CHECKING:
+    from .org import Org
+
+CLIENT_ID = "sim-client"
+CLIENT_SECRET = "sim-secret"
+REFRESH_TOKEN = "sim-refresh"
+USERNAME = "sim@example.com"
+PASSWORD = "sim-pass"
+SECURITY_TOKEN = "sim-token"
+
+_LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
+_JWT_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+
+
+class LoginRefused(Exception):
+    """A token request that is answered with the OAuth error object."""
+
+    def __init__(self, error: str, description: str, *, status: int = 400) -> None:
+        super().__init__(description)
+        self.error = error
+        self.description = description
+        self.status = status
+
+
+def token(org: Org, request: Request) -> Response:
+    """Answer ``POST /services/oauth2/token``."""
+    try:
+        return json_response(_grant(org, request))
+    except LoginRefused as refused:
+        body = {"error": refused.error, "error_description": refused.description}
+        return json_response(body, status=refused.status)
+
+
+def _grant(org: Org, request: Request) -> dict[str, Any]:
+    form = _form(request)
+    grant = form.get("grant_type", "")
+    if grant == "refresh_token":
+        _check_client(org, form, is_secret_needed=False)
+        new_refresh_token = org.sessions.use_refresh_token(form.get("refresh_token", ""))
+        if new_refresh_token is None:
+            raise LoginRefused("invalid_grant", "expired access/refresh token")
+        return _token_answer(org, request) | ({"refresh_token": new_refresh_token} if org.sessions.rotates else {})
+    if grant == "client_credentials":
+        if request.headers.get("host", "").partition(":")[0].lower() in _LOGIN_HOSTS:
+            raise LoginRefused("invalid_grant", "request not supported on this domain")
+        _check_client(org, form | _basic_credentials(request))
+        return _token_answer(org, request)
+    if grant == "password":
+        _check_client(org, form)
+        if form.get("username") != org.username or not org.accepts_password(form.get("password", "")):
+            raise LoginRefused("invalid_grant", "authentication failure")
+        return _token_answer(org, request)
+    if grant == "urn:ietf:params:oauth:grant-type:jwt-bearer":
+        _check_assertion(org, form.get("assertion", ""))
+        return _token_answer(org, request)
+    raise LoginRefused("unsupported_grant_type", "grant type not supported")
+
+
+def _form(request: Request) -> dict[str, str]:
+    pairs = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {**request.query, **{key: values[0] for key, values in pairs.items()}}
+
+
+def _basic_credentials(request: Request) -> dict[str, str]:
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return {}
+    try:
+        client_id, _, client_secret = base64.b64decode(value).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": client_id, "client_secret": client_secret}
+
+
+def _check_client(org: Org, form: dict[str, str], *, is_secret_needed: bool = True) -> None:
+    if form.get("client_id") != org.client_id:
+        raise LoginRefused("invalid_client_id", "client identifier invalid")
+    secret = form.get("client_secret")
+    if secret != org.client_secret and (is_secret_needed or secret is not None):
+        raise LoginRefused("invalid_client", "invalid client credentials")
+
+
+def _check_assertion(org: Org, assertion: str) -> None:
+    """Check a JWT: RS256 by the org's public key, unless it has none; issuer, subject, audience and expiry."""
+    try:
+        if jwt.get_unverified_header(assertion).get("alg") != "RS256":
+            raise LoginRefused("invalid_grant", "invalid assertion")
+        key = org.jwt_public_key
+        # exp is checked below, since clients that send it as a text are let in
+        options: Any = {"verify_signature": key is not None, "verify_exp": False, "verify_aud": False}
+        claims = jwt.decode(assertion, key=key or "", algorithms=["RS256"], options=options)
+    except jwt.InvalidTokenError:
+        raise LoginRefused("invalid_grant", "invalid assertion") from None
+    if claims.get("iss") != org.client_id:
+        raise LoginRefused("invalid_client_id", "client identifier invalid")
+    if claims.get("aud") not in (*_JWT_AUDIENCES, *org.own_addresses):
+        raise LoginRefused("invalid_grant", "Audience validation failed")
+    if not str(claims.get("exp", "")).isdigit() or int(claims["exp"]) < org.clock.now().timestamp():
+        raise LoginRefused("invalid_grant", "expired authorization code")
+    if claims.get("sub") != org.username:
+        raise LoginRefused("invalid_grant", "user hasn't approved this consumer")
+
+
+def _token_answer(org: Org, request: Request) -> dict[str, Any]:
+    identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
+    issued_at = str(int(org.clock.now().timestamp() * 1000))
+    signature = hmac.new(org.client_secret.encode(), (identity + issued_at).encode(), hashlib.sha256).digest()
+    return {
+        "access_token": org.sessions.open(),
+        "signature": base64.b64encode(signature).decode(),
+        "scope": "api refresh_token",
+        "instance_url": request.base_url,
+        "id": identity,
+        "token_type": "Bearer",
+        "issued_at": issued_at,
+    }
+
+
+def revoke(org: Org, request: Request) -> Response:
+    """Answer ``/services/oauth2/revoke``."""
+    if org.sessions.revoke(_form(request).get("token", "")):
+        return Response(200)
+    return json_response({"error": "invalid_token", "error_description": "invalid token"}, status=400)
+
+
+def userinfo(org: Org, request: Request) -> Response:
+    """Answer ``/services/oauth2/userinfo``."""
+    identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
+    return json_response(
+        {
+            "sub": identity,
+            "user_id": org.user_id,
+            "organization_id": org.org_id,
+            "preferred_username": org.username,
+            "nickname": "sim",
+            "name": "Sim User",
+            "email": org.username,
+            "email_verified": True,
+            "given_name": "Sim",
+            "family_name": "User",
+            "zoneinfo": "GMT",
+            "photos": {
+                "picture": f"{request.base_url}/profilephoto/005/F",
+                "thumbnail": f"{request.base_url}/profilephoto/005/T",
+            },
+            "profile": f"{request.base_url}/{org.user_id}",
+            "picture": f"{request.base_url}/profilephoto/005/F",
+            "address": {"country": "US"},
+            "urls": {
+                "rest": f"{request.base_url}/services/data/v{{version}}/",
+                "sobjects": f"{request.base_url}/services/data/v{{version}}/sobjects/",
+                "query": f"{request.base_url}/services/data/v{{version}}/query/",
+                "partner": f"{request.base_url}/services/Soap/u/{{version}}/{org.org_id}",
+            },
+            "active": True,
+            "user_type": "STANDARD",
+            "language": "en_US",
+            "locale": "en_US",
+            "utcOffset": 0,
+            "updated_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(org.clock.now().timestamp())),
+            "is_app_installed": True,
+        }
+    )

@@ -1,0 +1,223 @@
+"""The org: its objects, rows, jobs, sessions, limits and faults, and the switches of its behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from .clock import Clock
+from .errors import RecordRefused
+from .faults import FaultQueue
+from .ids import make_id
+from .jobs import Job
+from .limits import default_limits
+from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
+from .progression import Progression
+from .records import RecordRules
+from .rest_query import Cursor
+from .schema.declarations import build_objects, read_declarations, standard_declarations
+from .schema.model import SObject
+from .sessions import Sessions
+from .store import Store
+from .values import Value, from_json, to_python
+
+
+class Org:
+    """A Salesforce org, to be served by ``running`` or used directly."""
+
+    def __init__(
+        self,
+        *,
+        objects: Iterable[Mapping[str, Any] | str | Path] = (),
+        database: Path | str | None = None,
+        progression: Progression | None = None,
+        clock: Clock | None = None,
+        shuffle: bool = True,
+        reorder_columns: bool = True,
+        gzip_results: bool = True,
+        rotate_refresh_tokens: bool = False,
+        allows_hard_delete: bool = True,
+        not_ready_status: int = 204,
+        default_max_records: int = 50_000,
+        jobs_per_list_page: int = 1000,
+        token_life_s: float = 7200,
+        seed: int = 1,
+    ) -> None:
+        """Make an org with the standard objects.
+
+        ``objects`` are further declarations: mappings, or paths of YAML files. ``database`` is the file that keeps the
+        rows; without one they live in memory. ``progression`` is how fast jobs move (``Progression.immediate()``).
+        ``shuffle`` gives results in no order; ``reorder_columns`` gives failed results with columns in alphabetical
+        order. ``not_ready_status`` (204 or 412) answers a call for results of an unfinished query.
+        """
+        self.lock = RLock()
+        self.clock = clock or Clock()
+        self.progression = progression or Progression.immediate()
+        self.shuffle = shuffle
+        self.reorder_columns = reorder_columns
+        self.gzip_results = gzip_results
+        self.allows_hard_delete = allows_hard_delete
+        self.not_ready_status = not_ready_status
+        self.default_max_records = default_max_records
+        self.jobs_per_list_page = jobs_per_list_page
+        self.seed = seed
+        self.client_id = CLIENT_ID
+        self.client_secret = CLIENT_SECRET
+        self.username = USERNAME
+        self.password = PASSWORD
+        self.security_token = SECURITY_TOKEN
+        self.jwt_public_key: str | None = None
+        """PEM of the key that JWT assertions must be signed with; any signature will do without one."""
+        self.own_addresses: set[str] = set()
+        self.org_id = make_id("00D", number=1)
+        self.user_id = make_id("005", number=1)
+        self.sessions = Sessions(
+            clock=self.clock, org_id=self.org_id, refresh_token=REFRESH_TOKEN, token_life_s=token_life_s
+        )
+        self.sessions.rotates = rotate_refresh_tokens
+        self.faults = FaultQueue()
+        self.limits = default_limits()
+        self.requests: list[tuple[str, str]] = []
+        """Method and path of every request that arrived, in order."""
+        self.store = Store(path=Path(database) if database else None)
+        declarations = standard_declarations()
+        for source in objects:
+            declarations += read_declarations(dict(source) if isinstance(source, Mapping) else source)
+        self.objects: dict[str, SObject] = build_objects(declarations)
+        """The org's objects by name in lower case."""
+        self.cursors: dict[str, Cursor] = {}
+        self._jobs: dict[str, Job] = {}
+        self._number_of_jobs = 0
+        self._number_of_locators = 0
+        with self.store.transaction():
+            for sobject in self.objects.values():
+                self.store.add_table(sobject)
+            if self.store.row(self.sobject("User"), self.user_id) is None:
+                self._add_first_user()
+
+    def _add_first_user(self) -> None:
+        user = {"FirstName": "Sim", "LastName": "User", "Username": self.username, "Email": self.username}
+        self.store.new_ids(self.sobject("User"), 1)
+        RecordRules(self, self.sobject("User")).insert({**user, "Id": self.user_id}, is_admin=True)
+
+    # --- rows -------------------------------------------------------------------------------------------------------
+
+    def sobject(self, name: str) -> SObject:
+        """Return an object of the org.
+
+        Raises:
+            KeyError: the org has no such object.
+        """
+        return self.objects[name.lower()]
+
+    def insert(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Create records and return their ids. Read-only fields such as SystemModstamp may be given, too.
+
+        Raises:
+            ValueError: a record breaks a rule of the object; none is created then.
+        """
+        sobject = self.sobject(name)
+        return self._write(
+            sobject, records, lambda rules, record: rules.insert(self._values(sobject, record), is_admin=True)
+        )
+
+    def update(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Change records, each with its ``Id``, and return their ids.
+
+        Raises:
+            ValueError: a record breaks a rule of the object; none is changed then.
+        """
+        sobject = self.sobject(name)
+
+        def change(rules: RecordRules, record: Mapping[str, Any]) -> str:
+            values = self._values(sobject, record)
+            return rules.update(str(values.pop("Id", None) or ""), values, is_admin=True)
+
+        return self._write(sobject, records, change)
+
+    def delete(self, name: str, ids: Sequence[str]) -> None:
+        """Move records to the recycle bin.
+
+        Raises:
+            ValueError: one of them is not there; none is deleted then.
+        """
+        self._write(self.sobject(name), [{"Id": each} for each in ids], lambda rules, each: rules.delete(each["Id"]))
+
+    def _write(
+        self,
+        sobject: SObject,
+        records: Sequence[Mapping[str, Any]],
+        write: Callable[[RecordRules, Mapping[str, Any]], str],
+    ) -> list[str]:
+        rules = RecordRules(self, sobject)
+        with self.lock:
+            try:
+                with self.store.transaction():
+                    return [write(rules, record) for record in records]
+            except RecordRefused as refused:
+                raise ValueError(refused.as_result_column()) from refused
+
+    def _values(self, sobject: SObject, record: Mapping[str, Any]) -> dict[str, Value]:
+        values = {}
+        for name, value in record.items():
+            field = sobject.field(name)
+            if field is None or field.is_compound:
+                raise ValueError(f"{sobject.name} has no field {name!r} to fill")
+            values[field.name] = from_json(field, value)
+        return values
+
+    def rows(self, name: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:
+        """Return the rows of an object, in the order they were created, with typed values by field name.
+
+        Datetimes are texts such as ``2024-01-15T10:30:00.000Z``.
+        """
+        sobject = self.sobject(name)
+        where = "" if include_deleted or not sobject.has_recycle_bin else ' WHERE "IsDeleted" = 0'
+        fields = sobject.stored_fields
+        names = ", ".join(f'"{each.name}"' for each in fields)
+        with self.lock:
+            found = self.store.select(f'SELECT {names} FROM "{sobject.name}"{where} ORDER BY rowid').fetchall()
+        return [{each.name: to_python(each, value) for each, value in zip(fields, row, strict=True)} for row in found]
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        """Every job of the org as JSON, as a look at it would answer; this is not a look."""
+        return [job.info() for job in self.all_jobs()]
+
+    def new_job_id(self) -> str:
+        with self.lock:
+            self._number_of_jobs += 1
+            return make_id("750", number=self._number_of_jobs)
+
+    def add_job(self, job: Job) -> None:
+        with self.lock:
+            self._jobs[job.id] = job
+
+    def remove_job(self, job: Job) -> None:
+        with self.lock:
+            self._jobs.pop(job.id, None)
+
+    def find_job(self, job_id: str) -> Job | None:
+        """Return a job by its id in 18 or 15 characters."""
+        with self.lock:
+            return self._jobs.get(job_id) or next((job for key, job in self._jobs.items() if key[:15] == job_id), None)
+
+    def all_jobs(self) -> list[Job]:
+        with self.lock:
+            return list(self._jobs.values())
+
+    def locator_id(self) -> str:
+        """Return the id of a new query locator."""
+        with self.lock:
+            self._number_of_locators += 1
+            return make_id("01g", number=self._number_of_locators)
+
+    # --- login ------------------------------------------------------------------------------------------------------
+
+    def accepts_password(self, text: str) -> bool:
+        """Whether a text is the password, with the security token behind it or, from a trusted address, without."""
+        return text in (self.password, self.password + self.security_token)

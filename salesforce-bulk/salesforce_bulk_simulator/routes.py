@@ -1,0 +1,148 @@
+"""Which request is answered by which function, and under which operation's name faults find it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from . import (
+    controls,
+    describe,
+    ingest_requests,
+    login,
+    query_jobs,
+    record_collections,
+    rest_query,
+    rows,
+    soap_login,
+)
+from .errors import RequestRefused, not_found
+from .messages import Request, Response
+
+if TYPE_CHECKING:
+    from .org import Org
+
+Handler = Callable[["Org", Request], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``needs_version`` is the API version that brought the resource; ``is_open`` ones need no session."""
+
+    method: str
+    pattern: re.Pattern[str]
+    operation: str
+    handler: Handler
+    is_open: bool = False
+    needs_version: float = 0
+
+
+def _route(
+    method: str, path: str, operation: str, handler: Handler, *, is_open: bool = False, since: float = 0
+) -> Route:
+    if path.startswith("~"):
+        path = r"/services/data/v{version}" + path[1:]
+    pattern = re.sub(r"\{version\}", r"(?P<version>\\d{1,3}\\.\\d)", path)
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
+    return Route(method, re.compile(pattern + "/?", re.IGNORECASE), operation, handler, is_open, since)
+
+
+ROUTES = [
+    _route("POST", "/services/oauth2/token", "login", login.token, is_open=True),
+    _route("POST", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
+    _route("GET", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
+    _route("GET", "/services/oauth2/userinfo", "userinfo", login.userinfo),
+    _route("POST", "/services/soap/[uc]/{version}(?:/.*)?", "login", soap_login.login, is_open=True),
+    _route("GET", "/services/data", "versions", describe.versions, is_open=True),
+    _route("GET", "~", "version", describe.version_root),
+    _route("GET", "~/sobjects", "describe_global", describe.describe_global),
+    _route("GET", "~/limits", "limits", describe.limits),
+    _route("GET", "~/limits/recordCount", "record_count", describe.record_count, since=40),
+    _route("GET", "~/query", "rest.query", rest_query.query),
+    _route("GET", "~/queryAll", "rest.query", rest_query.query_all),
+    _route("GET", "~/query(?:All)?/{locator}", "rest.query", rest_query.more),
+    _route("POST", "~/jobs/query", "query.create", query_jobs.create, since=47),
+    _route("GET", "~/jobs/query", "query.list", query_jobs.list_all, since=47),
+    _route("GET", "~/jobs/query/{id}", "query.info", query_jobs.info, since=47),
+    _route("PATCH", "~/jobs/query/{id}", "query.patch", query_jobs.change, since=47),
+    _route("DELETE", "~/jobs/query/{id}", "query.delete", query_jobs.delete, since=47),
+    _route("GET", "~/jobs/query/{id}/results", "query.results", query_jobs.results, since=47),
+    _route("GET", "~/jobs/query/{id}/resultPages", "query.result_pages", query_jobs.result_pages, since=58),
+    _route("POST", "~/jobs/ingest", "ingest.create", ingest_requests.create, since=41),
+    _route("GET", "~/jobs/ingest", "ingest.list", ingest_requests.list_all, since=41),
+    _route("GET", "~/jobs/ingest/{id}", "ingest.info", ingest_requests.info, since=41),
+    _route("PATCH", "~/jobs/ingest/{id}", "ingest.patch", ingest_requests.change, since=41),
+    _route("DELETE", "~/jobs/ingest/{id}", "ingest.delete", ingest_requests.delete, since=41),
+    _route("PUT", "~/jobs/ingest/{id}/batches", "ingest.upload", ingest_requests.upload, since=41),
+    _route("GET", "~/jobs/ingest/{id}/successfulResults", "ingest.successful", ingest_requests.successful, since=41),
+    _route("GET", "~/jobs/ingest/{id}/failedResults", "ingest.failed", ingest_requests.failed, since=41),
+    _route("GET", "~/jobs/ingest/{id}/unprocessedRecords", "ingest.unprocessed", ingest_requests.unprocessed, since=41),
+    _route("POST", "~/composite/sobjects", "collections", record_collections.create, since=42),
+    _route("PATCH", "~/composite/sobjects", "collections", record_collections.update, since=42),
+    _route("DELETE", "~/composite/sobjects", "collections", record_collections.delete, since=42),
+    _route("PATCH", "~/composite/sobjects/{sobject}/{field}", "collections", record_collections.upsert, since=46),
+    _route("GET", "~/sobjects/{sobject}", "describe", describe.sobject_root),
+    _route("POST", "~/sobjects/{sobject}", "row", rows.create),
+    _route("GET", "~/sobjects/{sobject}/describe", "describe", describe.describe),
+    _route("GET", "~/sobjects/{sobject}/{id}", "row", rows.read),
+    _route("PATCH", "~/sobjects/{sobject}/{id}", "row", rows.update),
+    _route("DELETE", "~/sobjects/{sobject}/{id}", "row", rows.delete),
+    _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", rows.upsert),
+    _route("GET", "/_simulator", "controls", controls.state, is_open=True),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A request's route, the variable pieces of its path, and the operation it asks for."""
+
+    route: Route
+    parts: dict[str, str]
+    operation: str
+
+
+def find_route(method: str, raw_path: str, body: bytes) -> Match:
+    """Return the route of a request; ``raw_path`` is still percent-encoded.
+
+    Raises:
+        RequestRefused: 404, 405, or 410 for a retired version.
+    """
+    method = "GET" if method == "HEAD" else method
+    matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
+    allowed = [(route, match) for route, match in matches if route.method == method]
+    if not matches:
+        raise not_found()
+    if not allowed:
+        methods = ", ".join(dict.fromkeys(route.method for route, _ in matches))
+        message = f"HTTP Method '{method}' not allowed. Allowed are {methods}"
+        raise RequestRefused(405, "METHOD_NOT_ALLOWED", message)
+    route, match = allowed[0]
+    parts = {name: unquote(value) for name, value in match.groupdict().items()}
+    if raw_path.lower().startswith("/services/data/v"):
+        _check_version(parts["version"], route)
+    return Match(route, parts, _operation(route, body))
+
+
+def _check_version(version: str, route: Route) -> None:
+    number = float(version)
+    if 1 <= number < describe.OLDEST_VERSION:
+        message = f"The requested API version {version} has been retired"
+        raise RequestRefused(410, "UNSUPPORTED_API_VERSION", message)
+    if not version.endswith(".0") or not max(route.needs_version, 1) <= number <= describe.NEWEST_VERSION:
+        raise not_found()
+
+
+def _operation(route: Route, body: bytes) -> str:
+    """Tell closing from aborting, which share an address."""
+    if not route.operation.endswith(".patch"):
+        return route.operation
+    kind = route.operation.partition(".")[0]
+    try:
+        state = json.loads(body)["state"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        state = None
+    return f"{kind}.abort" if state == "Aborted" else f"{kind}.close"

@@ -1,0 +1,108 @@
+"""One record by its id, or by an external id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .describe import find_sobject
+from .errors import RecordRefused, RequestRefused, not_found
+from .ids import as_18
+from .ingest_jobs import key_field, parse_key
+from .messages import Request, Response, json_response
+from .record_collections import success, values_of
+from .records import RecordRules
+from .rest_query import attributes
+from .values import to_json
+
+if TYPE_CHECKING:
+    from .org import Org
+
+
+def _refused(error: RecordRefused) -> RequestRefused:
+    status = 404 if error.code in ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND") else 400
+    return RequestRefused(status, error.code, error.message, fields=error.fields)
+
+
+def create(org: Org, request: Request) -> Response:
+    """Answer ``POST /sobjects/{Object}``."""
+    sobject = find_sobject(org, request)
+    body = request.json_object()
+    with org.lock, org.store.transaction():
+        try:
+            record_id = RecordRules(org, sobject).insert(values_of(org, sobject, body))
+        except RecordRefused as error:
+            raise _refused(error) from error
+    return json_response(success(record_id), status=201)
+
+
+def read(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects/{Object}/{Id}``, all fields or those in ``fields``."""
+    sobject = find_sobject(org, request)
+    record_id = as_18(request.parts["id"])
+    with org.lock:
+        row = org.store.row(sobject, record_id) if record_id else None
+    if row is None or row.get("IsDeleted"):
+        raise not_found(
+            "Provided external ID field does not exist or is not accessible"
+            if not record_id
+            else "The requested resource does not exist"
+        )
+    names = request.query.get("fields")
+    wanted = [each.name for each in sobject.stored_fields] if names is None else names.split(",")
+    answer: dict[str, Any] = {"attributes": attributes(sobject, str(row["Id"]), request)}
+    for name in wanted:
+        field = sobject.field(name.strip())
+        if field is None or field.is_compound:
+            raise RequestRefused(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
+        answer[field.name] = to_json(field, row[field.name])
+    return json_response(answer)
+
+
+def update(org: Org, request: Request) -> Response:
+    """Answer ``PATCH /sobjects/{Object}/{Id}``."""
+    sobject = find_sobject(org, request)
+    body = request.json_object()
+    with org.lock, org.store.transaction():
+        try:
+            RecordRules(org, sobject).update(request.parts["id"], values_of(org, sobject, body))
+        except RecordRefused as error:
+            raise _refused(error) from error
+    return Response(204)
+
+
+def delete(org: Org, request: Request) -> Response:
+    """Answer ``DELETE /sobjects/{Object}/{Id}``."""
+    sobject = find_sobject(org, request)
+    with org.lock, org.store.transaction():
+        try:
+            RecordRules(org, sobject).delete(request.parts["id"])
+        except RecordRefused as error:
+            raise _refused(error) from error
+    return Response(204)
+
+
+def upsert(org: Org, request: Request) -> Response:
+    """Answer ``PATCH /sobjects/{Object}/{Field}/{value}``: 201 created, 200 (204 up to v45) updated, 300 several."""
+    sobject = find_sobject(org, request)
+    name = request.parts["field"]
+    key = key_field(sobject, name)
+    if key is None:
+        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+    body = request.json_object()
+    may_create = request.query.get("updateOnly", "false").lower() != "true"
+    with org.lock, org.store.transaction():
+        try:
+            values = values_of(org, sobject, body)
+            if key.name in values or "Id" in values:
+                message = f"The {key.name} field should not be specified in the sobject data."
+                raise RequestRefused(400, "INVALID_FIELD", message)
+            value = parse_key(key, request.parts["value"])
+            found = org.store.ids_with(sobject, key, value, limit=200)
+            if len(found) > 1:
+                return json_response([attributes(sobject, each, request)["url"] for each in found], status=300)
+            record_id, created = RecordRules(org, sobject).upsert(key, value, values, is_create_allowed=may_create)
+        except RecordRefused as error:
+            raise _refused(error) from error
+    if not created and float(request.version) < 46:
+        return Response(204)
+    return json_response(success(record_id) | {"created": created}, status=201 if created else 200)

@@ -1,0 +1,299 @@
+"""SOQL text to syntax tree. What is not understood is refused with MALFORMED_QUERY, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import RequestRefused
+from .date_literals import is_date_literal
+from .syntax import (
+    All,
+    Call,
+    Comparison,
+    Condition,
+    FieldPath,
+    Literal,
+    Membership,
+    Not,
+    Ordering,
+    Query,
+    SemiJoin,
+    Some,
+    Subquery,
+)
+from .tokens import Token, like_pattern, malformed, tokenize, unescape
+
+T = TypeVar("T")
+
+MAX_LENGTH = 100_000
+"""Characters in a query. [inferred, well known]"""
+
+_AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
+_COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "ALL"}
+
+
+def parse(soql: str) -> Query:
+    """Return the query that a text stands for.
+
+    Raises:
+        RequestRefused: MALFORMED_QUERY.
+    """
+    if len(soql) > MAX_LENGTH:
+        raise RequestRefused(400, "MALFORMED_QUERY", f"SOQL statements cannot be longer than {MAX_LENGTH} characters.")
+    parser = _Parser(soql)
+    query = parser.query()
+    parser.expect_end()
+    return query
+
+
+class _Parser:
+    """One pass over the tokens, one method per rule of the grammar."""
+
+    def __init__(self, soql: str) -> None:
+        self._soql = soql
+        self._tokens = tokenize(soql)
+        self._position = 0
+        self._depth = 0
+
+    def query(self) -> Query:
+        self._expect_word("SELECT")
+        select: list[FieldPath | Call | Subquery] = []
+        fields_group = None
+        has_typeof = False
+        while True:
+            if self._at_word("TYPEOF"):
+                self._skip_typeof()
+                has_typeof = True
+            elif self._at_word("FIELDS"):
+                fields_group = self._fields_group()
+            else:
+                select.append(self._select_item())
+            if not self._take_symbol(","):
+                break
+        self._expect_word("FROM")
+        sobject = self._expect("word")
+        if "." in sobject.text:
+            raise self._unexpected(sobject)
+        return Query(
+            text=self._soql,
+            select=tuple(select),
+            sobject=sobject.text,
+            sobject_at=sobject.at,
+            alias=self._alias(),
+            where=self._where(),
+            group_by=self._group_by(),
+            order_by=self._order_by(),
+            limit=self._number_after("LIMIT"),
+            offset=self._number_after("OFFSET"),
+            fields_group=fields_group,
+            has_typeof=has_typeof,
+        )
+
+    def expect_end(self) -> None:
+        if self._now.kind != "end":
+            raise self._unexpected(self._now)
+
+    # --- SELECT -------------------------------------------------------------------------------------------------
+
+    def _select_item(self) -> FieldPath | Call | Subquery:
+        if self._take_symbol("("):
+            subquery = Subquery(self._nested(self.query))
+            self._expect_symbol(")")
+            return subquery
+        name = self._expect("word")
+        if not self._take_symbol("("):
+            return FieldPath(tuple(name.text.split(".")), name.at)
+        if name.text.upper() not in _AGGREGATES:
+            raise self._unexpected(name)
+        argument = None if self._at_symbol(")") else self._field_path()
+        self._expect_symbol(")")
+        return Call(name.text.upper(), argument, self._alias(), name.at)
+
+    def _fields_group(self) -> str:
+        self._take()
+        self._expect_symbol("(")
+        group = self._expect("word")
+        self._expect_symbol(")")
+        if group.text.upper() not in ("ALL", "STANDARD", "CUSTOM"):
+            raise self._unexpected(group)
+        return group.text.upper()
+
+    def _skip_typeof(self) -> None:
+        while not self._at_word("END"):
+            if self._take().kind == "end":
+                raise self._unexpected(self._now)
+        self._take()
+
+    def _alias(self) -> str | None:
+        if self._now.kind == "word" and "." not in self._now.text and self._now.text.upper() not in {*_CLAUSES, "FROM"}:
+            return self._take().text
+        return None
+
+    # --- WHERE --------------------------------------------------------------------------------------------------
+
+    def _where(self) -> Condition | None:
+        return self._condition() if self._take_word("WHERE") else None
+
+    def _condition(self) -> Condition:
+        first = self._factor()
+        for word, node in (("AND", All), ("OR", Some)):
+            if self._at_word(word):
+                conditions = [first]
+                while self._take_word(word):
+                    conditions.append(self._factor())
+                # Salesforce wants parentheses where AND and OR stand side by side
+                if self._at_word("AND") or self._at_word("OR"):
+                    raise self._unexpected(self._now)
+                return node(tuple(conditions))
+        return first
+
+    def _factor(self) -> Condition:
+        if self._take_word("NOT"):
+            return Not(self._nested(self._factor))
+        if self._take_symbol("("):
+            condition = self._nested(self._condition)
+            self._expect_symbol(")")
+            return condition
+        return self._comparison()
+
+    def _comparison(self) -> Condition:
+        field = self._field_path()
+        token = self._take()
+        word = token.text.upper()
+        if token.text in _COMPARISONS:
+            return Comparison(field, _COMPARISONS[token.text], self._literal())
+        if word == "LIKE":
+            return Comparison(field, "LIKE", self._literal())
+        if word == "NOT":
+            self._expect_word("IN")
+            return self._membership(field, "NOT IN")
+        if word in ("IN", "INCLUDES", "EXCLUDES"):
+            return self._membership(field, word)
+        raise self._unexpected(token)
+
+    def _membership(self, field: FieldPath, operator: str) -> Condition:
+        self._expect_symbol("(")
+        if self._at_word("SELECT"):
+            condition: Condition = SemiJoin(field, operator, self._nested(self.query))
+        else:
+            values = [self._literal()]
+            while self._take_symbol(","):
+                values.append(self._literal())
+            condition = Membership(field, operator, tuple(values))
+        self._expect_symbol(")")
+        return condition
+
+    def _literal(self) -> Literal:
+        token = self._take()
+        if token.kind == "string":
+            return Literal("string", unescape(token.text), token.at, like=like_pattern(token.text))
+        if token.kind in ("number", "date", "datetime"):
+            return Literal(token.kind, token.text, token.at)
+        word = token.text.upper()
+        if token.kind == "word" and word in ("TRUE", "FALSE"):
+            return Literal("boolean", word.lower(), token.at)
+        if token.kind == "word" and word == "NULL":
+            return Literal("null", "null", token.at)
+        name, _, number = word.partition(":")
+        if token.kind in ("word", "dateliteral") and is_date_literal(name, has_number=bool(number)):
+            return Literal("date_literal", name, token.at, n=int(number or 0))
+        raise self._unexpected(token)
+
+    # --- the clauses after WHERE --------------------------------------------------------------------------------
+
+    def _group_by(self) -> tuple[FieldPath, ...]:
+        if not self._take_word("GROUP"):
+            return ()
+        self._expect_word("BY")
+        return tuple(self._list_of(self._field_path))
+
+    def _order_by(self) -> tuple[Ordering, ...]:
+        if not self._take_word("ORDER"):
+            return ()
+        self._expect_word("BY")
+        return tuple(self._list_of(self._ordering))
+
+    def _ordering(self) -> Ordering:
+        field = self._field_path()
+        is_descending = self._take_word("DESC")
+        if not is_descending:
+            self._take_word("ASC")
+        nulls_last = False
+        if self._take_word("NULLS"):
+            nulls_last = self._take_word("LAST")
+            if not nulls_last:
+                self._expect_word("FIRST")
+        return Ordering(field, is_descending, nulls_last)
+
+    def _number_after(self, word: str) -> int | None:
+        if not self._take_word(word):
+            return None
+        token = self._expect("number")
+        if not token.text.isdigit():
+            raise self._unexpected(token)
+        return int(token.text)
+
+    # --- tokens -------------------------------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> Token:
+        return self._tokens[self._position]
+
+    def _take(self) -> Token:
+        token = self._now
+        self._position = min(self._position + 1, len(self._tokens) - 1)
+        return token
+
+    def _field_path(self) -> FieldPath:
+        token = self._expect("word")
+        return FieldPath(tuple(token.text.split(".")), token.at)
+
+    def _list_of(self, rule: Callable[[], T]) -> list[T]:
+        items = [rule()]
+        while self._take_symbol(","):
+            items.append(rule())
+        return items
+
+    def _nested(self, rule: Callable[[], T]) -> T:
+        self._depth += 1
+        if self._depth > 50:
+            raise malformed(self._soql, at=self._now.at, problem="the query is nested too deeply")
+        result = rule()
+        self._depth -= 1
+        return result
+
+    def _at_word(self, word: str) -> bool:
+        return self._now.kind == "word" and self._now.text.upper() == word
+
+    def _at_symbol(self, symbol: str) -> bool:
+        return self._now.kind == "symbol" and self._now.text == symbol
+
+    def _take_word(self, word: str) -> bool:
+        if self._at_word(word):
+            self._take()
+            return True
+        return False
+
+    def _take_symbol(self, symbol: str) -> bool:
+        if self._at_symbol(symbol):
+            self._take()
+            return True
+        return False
+
+    def _expect(self, kind: str) -> Token:
+        if self._now.kind != kind:
+            raise self._unexpected(self._now)
+        return self._take()
+
+    def _expect_word(self, word: str) -> None:
+        if not self._take_word(word):
+            raise self._unexpected(self._now)
+
+    def _expect_symbol(self, symbol: str) -> None:
+        if not self._take_symbol(symbol):
+            raise self._unexpected(self._now)
+
+    def _unexpected(self, token: Token) -> RequestRefused:
+        return malformed(self._soql, at=token.at, problem=f"unexpected token: '{token.text}'")

@@ -1,0 +1,39 @@
+"""The sockets under the server, so that a fault can reset a connection as a broken network would."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import cast
+
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+
+class Protocol(H11Protocol):
+    """uvicorn's HTTP/1.1 protocol, which remembers its open connections by their peer."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _transports[_peer(transport)] = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _transports.pop(_peer(self.transport), None)
+        super().connection_lost(exc)
+
+
+def _peer(transport: asyncio.Transport) -> tuple[str, int]:
+    return cast(tuple[str, int], tuple(transport.get_extra_info("peername") or ("", 0))[:2])
+
+
+def reset_connection(scope: Scope) -> None:
+    """Close a request's connection with a TCP reset."""
+    transport = _transports.get(tuple(scope["client"]))
+    if transport is None:
+        return
+    # no lingering means that closing sends RST instead of FIN
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
