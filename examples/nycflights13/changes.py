@@ -71,4 +71,7 @@ def change_salesforce(salesforce_url: str, *, flights: Flights) -> None:
     with SalesforceClient(config) as client:
         client.send_json("PATCH", f"sobjects/Airline__c/Code__c/{code}", {"Name": name})
         client.send_json("PATCH", f"sobjects/Flight__c/Flight_Key__c/{flights.given_a_gate}", {"Gate__c": "B42"})
-        client.delete(f"sobjects/Flight__c/Flight_Key__c/{flights.deleted}")
+        (found,) = client.get_json(
+            "query", params={"q": f"SELECT Id FROM Flight__c WHERE Flight_Key__c = '{flights.deleted}'"}
+        )["records"]
+        client.delete(f"sobjects/Flight__c/{found['Id']}")

@@ -56,6 +56,7 @@ class Sandbox:
             "MELTANO_PROJECT_ROOT": str(PROJECT),
             "MELTANO_DATABASE_URI": f"sqlite:///{self.folder / 'meltano.db'}",
             "MELTANO_ENVIRONMENT": "dev",
+            "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1"),  # as scripts/install does
         }
 
     def meltano(self, *arguments: str, log: str) -> float:

@@ -22,10 +22,10 @@ COUNTS = {
 
 def show_round(console: Console, done: Round) -> None:
     """Show what a round did to the rows it sent, why some were refused, and how all rows stand."""
-    sent = _table("sent to Salesforce", *STATUSES)
+    moved = _table("sent to Salesforce", *STATUSES, "read back")
     for table, counts in done.outcomes.counts.items():
-        _add(sent, table, [counts[status] for status in STATUSES])
-    console.print(sent)
+        _add(moved, table, [*(counts[status] for status in STATUSES), done.read_back[table]])
+    console.print(moved)
 
     if done.outcomes.reasons:
         reasons = _table("refused because", "rows")
