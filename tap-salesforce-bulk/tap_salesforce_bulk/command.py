@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from salesforce_bulk_client import QuotaError, SalesforceError
+from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
 
@@ -22,6 +22,8 @@ class TapCommand(SingerCommand):
         """Run the command."""
         try:
             return super().main(*args, **kwargs)
+        except QuotaExceeded as error:
+            self._end(f"stopped for quota ({error.quota}); run again later to go on: %s", error, code=EXIT_QUOTA)
         except QuotaError as error:
             self._end("%s", error, code=EXIT_QUOTA)
         except (SalesforceError, ConfigurationError, MappingError) as error:

@@ -88,6 +88,7 @@ class Extraction:
     def _pages_of_new_job(self) -> Iterator[ResultPage]:
         self._client.check_quota()
         job = QueryJob.create(self._client, self._query.soql, include_deleted=self._query.include_deleted)
+        logger.debug("query job %s: %s", job.id, self._query.soql)
         start = Position(job.id, None, 0)
         self._on_position(start)
         return self._pages_of(job, start)

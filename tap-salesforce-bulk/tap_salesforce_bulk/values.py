@@ -48,6 +48,7 @@ _KIND_BY_TYPE = {
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?Z?", re.ASCII)
 
 
@@ -160,7 +161,11 @@ def datetime_text(cell: str) -> str | None:
     >>> datetime_text("2023-10-22T08:25:12+02:00"), datetime_text("")
     ('2023-10-22T06:25:12.000Z', None)
     """
-    return instant_text(parse_instant(cell)) if cell else None
+    if cell == "":
+        return None
+    if _INSTANT.fullmatch(cell):  # as Bulk writes it
+        return cell
+    return instant_text(parse_instant(cell))
 
 
 def instant_text(instant: datetime) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +146,17 @@ class TapRunner:
 def tap(settings: dict[str, Any]) -> TapRunner:
     """The tap, logging in to ``org``."""
     return TapRunner(settings=settings)
+
+
+@pytest.fixture
+def queries(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Gives the SOQL of all jobs so far."""
+    caplog.set_level(logging.DEBUG, logger="tap_salesforce_bulk.extract")
+    return lambda: [
+        record.getMessage().partition(": ")[2]
+        for record in caplog.records
+        if record.name == "tap_salesforce_bulk.extract" and record.levelno == logging.DEBUG
+    ]
 
 
 @pytest.fixture

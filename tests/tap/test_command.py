@@ -60,7 +60,16 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
         ({"page_size": "many"}, "'many' is not of type 'integer'"),
         ({"page_size": 0}, "0 is less than the minimum of 1"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=[
+        "refresh token",
+        "client secret",
+        "unreachable host",
+        "http to a remote host",
+        "unknown object",
+        "no date",
+        "no number",
+        "number too small",
+    ],
 )
 def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], told: str) -> None:
     """Whatever is asked of the tap, with exit code 1 and nothing on stdout."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from salesforce_bulk_simulator import Org
@@ -10,9 +11,10 @@ from salesforce_bulk_simulator import Org
 from .conftest import TapRunner
 
 
-def where(org: Org) -> str:
-    """The conditions of the last query."""
-    return str(org.jobs[-1]["query"]).partition(" WHERE ")[2]
+@pytest.fixture
+def where(queries: Callable[[], list[str]]) -> Callable[[], str]:
+    """Gives the conditions of the last query."""
+    return lambda: queries()[-1].partition(" WHERE ")[2]
 
 
 def state_of(bookmark: object, *, key: str = "SystemModstamp") -> dict[str, object]:
@@ -49,13 +51,13 @@ def test_a_second_run_reads_what_has_changed(org: Org, tap: TapRunner, accounts:
     assert sorted(record["Id"] for record in run.records["Account"] if record["IsDeleted"]) == sorted(accounts)
 
 
-def test_the_query_has_both_bounds(org: Org, tap: TapRunner) -> None:
+def test_the_query_has_both_bounds(org: Org, tap: TapRunner, where: Callable[[], str]) -> None:
     """The lower is the bookmark less the lookback, the upper the server's clock."""
     tap.run("Account", state=state_of("2024-01-15T10:30:00+00:00"))
 
     assert re.fullmatch(
         r"SystemModstamp >= 2024-01-15T10:20:00\.000Z AND SystemModstamp < \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z",
-        where(org),
+        where(),
     )
 
 
@@ -93,35 +95,37 @@ def test_the_bookmark_stays_when_nothing_is_new(org: Org, tap: TapRunner, accoun
 
 
 @pytest.mark.parametrize("start", ["2024-01-31", "2024-01-31T00:00:00Z", "2024-01-31T01:00:00+01:00"])
-def test_a_first_run_begins_at_the_start_date(org: Org, tap: TapRunner, start: str) -> None:
+def test_a_first_run_begins_at_the_start_date(org: Org, tap: TapRunner, start: str, where: Callable[[], str]) -> None:
     """A bare date is midnight UTC; the lookback is for bookmarks."""
     tap.run("Account", start_date=start)
 
-    assert where(org).startswith("SystemModstamp >= 2024-01-31T00:00:00.000Z AND ")
+    assert where().startswith("SystemModstamp >= 2024-01-31T00:00:00.000Z AND ")
 
 
-def test_without_a_start_date_everything_is_read(org: Org, tap: TapRunner) -> None:
+def test_without_a_start_date_everything_is_read(org: Org, tap: TapRunner, where: Callable[[], str]) -> None:
     """There is only the upper bound."""
     tap.run("Account")
 
-    assert where(org).startswith("SystemModstamp < ")
+    assert where().startswith("SystemModstamp < ")
 
 
-def test_a_bookmark_goes_before_the_start_date(org: Org, tap: TapRunner) -> None:
+def test_a_bookmark_goes_before_the_start_date(org: Org, tap: TapRunner, where: Callable[[], str]) -> None:
     """Else rows between the two would be lost when somebody moves the start date."""
     tap.run("Account", state=state_of("2024-01-15T10:30:00Z"), start_date="2024-06-01")
 
-    assert where(org).startswith("SystemModstamp >= 2024-01-15T10:20:00.000Z AND ")
+    assert where().startswith("SystemModstamp >= 2024-01-15T10:20:00.000Z AND ")
 
 
-def test_a_bookmark_of_another_cursor_is_no_bookmark(org: Org, tap: TapRunner) -> None:
+def test_a_bookmark_of_another_cursor_is_no_bookmark(org: Org, tap: TapRunner, where: Callable[[], str]) -> None:
     """The stream is read from its beginning."""
     tap.run("Account", state=state_of("2024-01-15T10:30:00Z", key="CreatedDate"))
 
-    assert where(org).startswith("SystemModstamp < ")
+    assert where().startswith("SystemModstamp < ")
 
 
-def test_the_catalog_can_name_another_cursor(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+def test_the_catalog_can_name_another_cursor(
+    org: Org, tap: TapRunner, accounts: list[str], where: Callable[[], str]
+) -> None:
     """Any date or date-time that may be filtered by."""
     catalog = tap.catalog(Account=["Name"])
     for stream in catalog["streams"]:
@@ -130,7 +134,7 @@ def test_the_catalog_can_name_another_cursor(org: Org, tap: TapRunner, accounts:
     run = tap.run(catalog=catalog)
 
     assert run.error is None
-    assert where(org).startswith("CreatedDate < ")
+    assert where().startswith("CreatedDate < ")
     assert run.state["bookmarks"]["Account"]["replication_key"] == "CreatedDate"
 
 
