@@ -48,14 +48,13 @@ class App:
         )
         self._org.requests.append((request.method, scope["path"]))
         fault, response = await self._respond(request)
-        if fault and fault.kind in ("reset_before", "reset_after"):
+        if response is None or (fault and fault.kind == "reset_after"):
             reset_connection(scope)
-            return
-        assert response is not None
-        await _send(response, fault, scope, send)
+        else:
+            await _send(response, fault, scope, send)
 
     async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:
-        """Return the answer, and the fault that it meets on its way."""
+        """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
         try:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:

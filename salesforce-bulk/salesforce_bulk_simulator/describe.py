@@ -171,10 +171,6 @@ def record_count(org: Org, request: Request) -> Response:
         if names is None
         else [sobject for name in names.split(",") if (sobject := org.objects.get(name.strip().lower()))]
     )
-    counts = []
     with org.lock:
-        for sobject in wanted:
-            where = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin else ""
-            count = org.store.select(f'SELECT count(*) FROM "{sobject.name}"{where}').fetchone()[0]
-            counts.append({"count": count, "name": sobject.name})
+        counts = [{"count": org.store.count(sobject), "name": sobject.name} for sobject in wanted]
     return json_response({"sObjects": counts})

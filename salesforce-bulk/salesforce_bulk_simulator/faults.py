@@ -95,8 +95,10 @@ class Fault:
         return cls.status(403, json=[_error("REQUEST_LIMIT_EXCEEDED", message)])
 
     @classmethod
-    def unauthorized(cls) -> Fault:
-        """The session that asks ends: 401, now and for every later use of its token."""
+    def unauthorized(cls, *, kills_token: bool = True) -> Fault:
+        """The session is refused with 401; its token is dead from then on, unless told otherwise."""
+        if not kills_token:
+            return cls.status(401, json=[_error("INVALID_SESSION_ID", "Session expired or invalid")])
         return cls(kind="unauthorized")
 
     @classmethod
@@ -110,7 +112,7 @@ class Fault:
         return cls(kind="reset_after")
 
     @classmethod
-    def cut_after(cls, *, bytes: int) -> Fault:
+    def cut_after(cls, *, bytes: int) -> Fault:  # noqa: A002  it reads well where it is used
         """The answer breaks off after so many bytes of its body."""
         return cls(kind="cut", bytes_sent=bytes)
 
@@ -136,7 +138,7 @@ class Fault:
 
     @classmethod
     def lock_rows(cls, count: int = 0, *, where: Callable[[Mapping[str, Any]], bool] | None = None) -> Fault:
-        """Records of this request or its job are refused with UNABLE_TO_LOCK_ROW: the first so many, or those chosen."""
+        """Records of this request or job are refused with UNABLE_TO_LOCK_ROW: the first so many, or those chosen."""
         return cls(kind="lock_rows", count=count, where=where)
 
     def locks(self, row: Mapping[str, Any], *, number: int) -> bool:

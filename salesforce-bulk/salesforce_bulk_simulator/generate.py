@@ -17,49 +17,23 @@ if TYPE_CHECKING:
 _ROWS_PER_TRANSACTION = 20_000
 _OPTIONAL_FIELDS = 12
 """How many fields that may be empty are filled, so that a row has a life-like size."""
-_FIRST = [
-    "Ada",
-    "Bob",
-    "Cyd",
-    "Dee",
-    "Eve",
-    "Fay",
-    "Gus",
-    "Hal",
-    "Ida",
-    "Jon",
-    "Kit",
-    "Lea",
-    "Max",
-    "Nia",
-    "Oda",
-    "Pia",
-    "Quy",
-    "Rex",
-    "Sue",
-    "Tom",
-]
-_LAST = [
-    "Abbot",
-    "Baker",
-    "Cole",
-    "Dyer",
-    "Eaton",
-    "Fisher",
-    "Grant",
-    "Hunt",
-    "Irwin",
-    "Jones",
-    "Keller",
-    "Lane",
-    "Mason",
-    "Nash",
-    "Ogden",
-    "Price",
-]
+_FIRST = ("Ada", "Bob", "Cyd", "Dee", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon")
+_LAST = ("Abbot", "Baker", "Cole", "Dyer", "Eaton", "Fisher", "Grant", "Hunt")
 _PART_OF_YEAR_S = 300 * 24 * 3600
 
 Maker = Callable[[int, random.Random], Value]
+
+
+_MAKERS: dict[str, Maker] = {
+    "int": lambda _, source: int(source.random() * 10_000),
+    "long": lambda _, source: int(source.random() * 10_000_000),
+    "date": lambda number, _: f"20{number % 25:02d}-{number % 12 + 1:02d}-{number % 28 + 1:02d}",
+    "datetime": lambda number, _: f"2024-{number % 12 + 1:02d}-{number % 28 + 1:02d}T10:{number % 60:02d}:00.000Z",
+    "time": lambda number, _: f"10:{number % 60:02d}:00.000Z",
+    "email": lambda number, _: f"user{number}@example.com",
+    "phone": lambda number, _: f"+1 555 {number % 10_000_000:07d}",
+    "url": lambda number, _: f"https://example.com/{number}",
+}
 
 
 def generate_rows(org: Org, name: str, count: int) -> None:
@@ -112,7 +86,7 @@ def _makers(org: Org, sobject: SObject) -> dict[str, Maker]:
         if maker is not None:
             makers[field.name] = maker
     if "LastName" in makers and "Name" in makers:
-        makers["Name"] = lambda number, _: f"{_FIRST[number % 20]} {_last_name(number)}"
+        makers["Name"] = lambda number, _: f"{_FIRST[number % 10]} {_last_name(number)}"
     return makers
 
 
@@ -136,14 +110,14 @@ def _system_maker(org: Org, field: Field) -> Maker | None:
 
 def _person_maker(field: Field) -> Maker | None:
     if field.name == "FirstName":
-        return lambda number, _: _FIRST[number % 20]
+        return lambda number, _: _FIRST[number % 10]
     if field.name == "LastName":
         return lambda number, _: _last_name(number)
     return None
 
 
 def _last_name(number: int) -> str:
-    return f"{_LAST[number // 20 % 16]} {number}"
+    return f"{_LAST[number // 10 % 8]} {number}"
 
 
 def _maker(org: Org, sobject: SObject, field: Field) -> Maker | None:
@@ -153,23 +127,11 @@ def _maker(org: Org, sobject: SObject, field: Field) -> Maker | None:
     if field.describe["picklistValues"]:
         values = [each["value"] for each in field.describe["picklistValues"]]
         return lambda _, source: values[int(source.random() * len(values))]
-    if field.type in ("int", "long"):
-        return lambda _, source: int(source.random() * 10_000)
+    if field.type in _MAKERS:
+        return _MAKERS[field.type]
     if field.is_number:
         size = 10.0 ** min(field.precision - field.scale, 7)
         return lambda _, source: round(source.random() * size, min(field.scale, 2))
-    if field.type == "date":
-        return lambda number, _: f"20{number % 25:02d}-{number % 12 + 1:02d}-{number % 28 + 1:02d}"
-    if field.type == "datetime":
-        return lambda number, _: f"2024-{number % 12 + 1:02d}-{number % 28 + 1:02d}T10:{number % 60:02d}:00.000Z"
-    if field.type == "time":
-        return lambda number, _: f"10:{number % 60:02d}:00.000Z"
-    if field.type == "email":
-        return lambda number, _: f"user{number}@example.com"
-    if field.type == "phone":
-        return lambda number, _: f"+1 555 {number % 10_000_000:07d}"
-    if field.type == "url":
-        return lambda number, _: f"https://example.com/{number}"
     if field.is_text and field.length >= 10:
         label, length = field.describe["label"], field.length
         return lambda number, _: f"{label} {number}"[-length:]
@@ -182,7 +144,7 @@ def _reference_maker(org: Org, sobject: SObject, field: Field) -> Maker | None:
     for name in field.reference_to:
         parent = org.objects.get(name.lower())
         if parent is not None:
-            ids = [row[0] for row in org.store.select(f'SELECT "Id" FROM "{parent.name}" LIMIT 1000')]
+            ids = org.store.some_ids(parent, limit=1000)
             if ids:
                 return lambda number, _: ids[number % len(ids)]
     return None

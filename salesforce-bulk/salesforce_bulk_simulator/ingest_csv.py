@@ -54,9 +54,6 @@ def _check_line_ending(text: str, line_ending: str) -> None:
     """Refuse data whose rows do not end as the job says. Line breaks inside quoted values are data."""
     wanted = LINE_ENDINGS[line_ending]
     outside = re.sub(r'"(?:[^"]|"")*"', "", text) if '"' in text else text
-    if wanted == "\n":
-        is_wrong = "\r" in outside
-    else:
-        is_wrong = re.search(r"(?<!\r)\n", outside) is not None
-    if is_wrong:
+    stray = "\r" if wanted == "\n" else r"(?<!\r)\n"
+    if re.search(stray, outside):
         raise JobDataRefused(_WRONG_LINE_ENDING.format(line_ending))

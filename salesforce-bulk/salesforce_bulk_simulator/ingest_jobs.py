@@ -12,7 +12,7 @@ from .load_columns import Column, UnknownColumn, resolve_columns
 from .messages import Request
 from .records import RecordRules, Values
 from .schema.model import Field, SObject
-from .values import text_parser
+from .values import text_parser, to_result_text
 
 if TYPE_CHECKING:
     from .org import Org
@@ -120,7 +120,9 @@ class IngestJob(Job):
         value = values.pop(key.name, None)
         folded = str(value) if key.case_sensitive else str(value).lower()
         if value is not None and folded in keys_seen:
-            raise RecordRefused("DUPLICATE_VALUE", f"Duplicate external id specified: {value}", key.name)
+            raise RecordRefused(
+                "DUPLICATE_VALUE", f"Duplicate external id specified: {to_result_text(key, value)}", key.name
+            )
         keys_seen.add(folded)
         return self.rules.upsert(key, value, values)
 

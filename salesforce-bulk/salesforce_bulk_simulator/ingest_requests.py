@@ -76,7 +76,7 @@ def _create_multipart(org: Org, request: Request) -> Response:
     parts = {str(part.get_param("name", header="content-disposition")): part for part in message.iter_parts()}
     if not {"job", "content"} <= set(parts):
         raise RequestRefused(400, "INVALIDJOB", "InvalidJob : A multipart request has the parts job and content")
-    contents = {name: part.get_payload(decode=True) or b"" for name, part in parts.items()}
+    contents = {name: bytes(part.get_payload(decode=True) or b"") for name, part in parts.items()}
     try:
         body = loads(contents["job"])
     except ValueError as error:
@@ -87,8 +87,7 @@ def _create_multipart(org: Org, request: Request) -> Response:
         raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : The data is larger than 100,000 characters")
     job = _new_job(org, request, body)
     job.data = contents["content"]
-    answer = _close(org, job)
-    return answer
+    return _close(org, job)
 
 
 def _find(org: Org, request: Request) -> IngestJob:

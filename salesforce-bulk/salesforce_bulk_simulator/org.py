@@ -68,8 +68,8 @@ class Org:
         self.username = USERNAME
         self.password = PASSWORD
         self.security_token = SECURITY_TOKEN
-        self.jwt_public_key: str | None = None
-        """PEM of the key that JWT assertions must be signed with; any signature will do without one."""
+        self.trusted_keys: list[bytes] = []
+        """Public keys in PEM of which one must have signed a JWT assertion."""
         self.own_addresses: set[str] = set()
         self.org_id = make_id("00D", number=1)
         self.user_id = make_id("005", number=1)
@@ -174,12 +174,10 @@ class Org:
         Datetimes are texts such as ``2024-01-15T10:30:00.000Z``.
         """
         sobject = self.sobject(name)
-        where = "" if include_deleted or not sobject.has_recycle_bin else ' WHERE "IsDeleted" = 0'
-        fields = sobject.stored_fields
-        names = ", ".join(f'"{each.name}"' for each in fields)
         with self.lock:
-            found = self.store.select(f'SELECT {names} FROM "{sobject.name}"{where} ORDER BY rowid').fetchall()
-        return [{each.name: to_python(each, value) for each, value in zip(fields, row, strict=True)} for row in found]
+            rows = self.store.rows(sobject, include_deleted=include_deleted)
+        fields = {each.name: each for each in sobject.stored_fields}
+        return [{key: to_python(fields[key], value) for key, value in row.items()} for row in rows]
 
     # --- jobs -------------------------------------------------------------------------------------------------------
 
@@ -217,6 +215,10 @@ class Org:
             return make_id("01g", number=self._number_of_locators)
 
     # --- login ------------------------------------------------------------------------------------------------------
+
+    def trust_key(self, pem: bytes | str) -> None:
+        """Let assertions in that are signed with the private half of this public key, in PEM."""
+        self.trusted_keys.append(pem.encode() if isinstance(pem, str) else pem)
 
     def accepts_password(self, text: str) -> bool:
         """Whether a text is the password, with the security token behind it or, from a trusted address, without."""

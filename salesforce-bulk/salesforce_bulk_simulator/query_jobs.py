@@ -49,7 +49,7 @@ class QueryJob(Job):
         self.statement = statement
         self.result: ResultFile | None = None
 
-    def work(self, share: float) -> None:
+    def work(self, share: float) -> None:  # noqa: ARG002  a query is run whole
         if self.result is None:
             self.result = run(self.org, self.statement, delimiter=self.delimiter, line_ending=self.line_ending)
             self.processed = self.result.number_of_rows
@@ -73,7 +73,7 @@ def run(org: Org, statement: Statement, *, delimiter: str, line_ending: str) -> 
     """Run a query into a file of CSV rows. They come in no order, unless the query has one."""
     mark, end = DELIMITERS[delimiter], LINE_ENDINGS[line_ending]
     cells = [_cell(column.sql, column.field) for column in statement.columns]
-    line = _concatenated([part for cell in cells for part in (cell, _quoted_sql(mark))][:-1] + [_quoted_sql(end)])
+    line = _concatenated([*_between(cells, _quoted_sql(mark)), _quoted_sql(end)])
     if statement.order_by:
         order = "ORDER BY " + ", ".join(statement.order_by)
     elif org.shuffle and statement.limit is None:
@@ -103,6 +103,10 @@ def _cell(sql: str, field: Field) -> str:
     elif field.is_text or field.type == "anyType":
         text = f"replace({sql}, '\"', '\"\"')"
     return f"coalesce('\"' || {text} || '\"', '{NULL_CELL}')"
+
+
+def _between(cells: list[str], mark: str) -> list[str]:
+    return [part for cell in cells for part in (cell, mark)][:-1]
 
 
 def _quoted_sql(text: str) -> str:

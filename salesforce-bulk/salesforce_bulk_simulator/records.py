@@ -77,7 +77,7 @@ class RecordRules:
     def upsert(
         self, key: Field, key_value: Value, values: Values, *, is_create_allowed: bool = True
     ) -> tuple[str, bool]:
-        """Update the record whose ``key`` field holds the value, or create it. Return its id, and whether it was created."""
+        """Update the record whose ``key`` field holds the value, or create it. Return its id, and whether it is new."""
         if key.name == "Id":
             if not key_value:
                 return self.insert(values), True
@@ -148,7 +148,7 @@ class RecordRules:
                 continue  # it points to objects that this org does not have: nothing to hold it against
             parent = next((each for each in known if str(value).startswith(each.key_prefix)), None)
             if parent is None:
-                message = f"{field.describe['label']}: id value of incorrect type: {value}"
+                message = f"{field.describe['label']}: id value of incorrect type: {value!s}"
                 raise RecordRefused("MALFORMED_ID", message, field.name)
             if not self._store.exists(parent, str(value)):
                 raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")

@@ -1,5 +1,7 @@
 """The org's rows: one SQLite table per object, in memory or in a file."""
 
+# ruff: noqa: S608  names of tables and columns come from describe, and all values are bound
+
 from __future__ import annotations
 
 import sqlite3
@@ -112,6 +114,23 @@ class Store:
             "INSERT INTO _ids VALUES (?, 1) ON CONFLICT (sobject) DO UPDATE SET number = number + 1", [key]
         )
         return int(self.connection.execute("SELECT number FROM _ids WHERE sobject = ?", [key]).fetchone()[0])
+
+    def count(self, sobject: SObject) -> int:
+        """Return the number of live rows."""
+        live = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin else ""
+        return int(self.connection.execute(f'SELECT count(*) FROM "{sobject.name}"{live}').fetchone()[0])
+
+    def rows(self, sobject: SObject, *, include_deleted: bool) -> list[dict[str, Value]]:
+        """Return the rows of an object in the order they were created."""
+        live = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin and not include_deleted else ""
+        names = [each.name for each in sobject.stored_fields]
+        quoted = ", ".join(f'"{name}"' for name in names)
+        found = self.connection.execute(f'SELECT {quoted} FROM "{sobject.name}"{live} ORDER BY rowid')
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def some_ids(self, sobject: SObject, *, limit: int) -> list[str]:
+        """Return the ids of an object's first rows."""
+        return [row[0] for row in self.connection.execute(f'SELECT "Id" FROM "{sobject.name}" LIMIT {limit}')]
 
     def ids_with(self, sobject: SObject, field: Field, value: Value, *, limit: int = 2) -> list[str]:
         """Return the ids of live rows that hold a value in a field."""

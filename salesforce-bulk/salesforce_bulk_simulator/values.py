@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_DOWN, Decimal
+from functools import partial
 from typing import Any
 
 from .errors import RecordRefused
@@ -33,27 +34,8 @@ _BOOLEANS = {"true": 1, "1": 1, "false": 0, "0": 0}
 
 def text_parser(field: Field) -> Parser:
     """Return the function that makes a database value of a non-empty text, or raises RecordRefused."""
-    if field.type == "boolean":
-        return lambda text: _boolean(field, text)
-    if field.type in ("int", "long"):
-        return lambda text: _integer(field, text)
-    if field.is_number:
-        return lambda text: _decimal(field, text)
-    if field.type == "date":
-        return lambda text: _date(field, text)
-    if field.type == "datetime":
-        return lambda text: _datetime(field, text)
-    if field.type == "time":
-        return lambda text: _time(field, text)
-    if field.type in ("id", "reference"):
-        return lambda text: _reference(field, text)
-    if field.type == "base64":
-        return lambda text: _bytes(field, text)
-    if field.type == "email":
-        return lambda text: _email(field, text)
-    if field.restricted_to is not None:
-        return lambda text: _choice(field, text)
-    return lambda text: _text(field, text)
+    parse = _PARSERS.get(field.type) or (_text if field.restricted_to is None else _choice)
+    return partial(parse, field)
 
 
 def _wrong_type(field: Field, text: str) -> RecordRefused:
@@ -170,6 +152,23 @@ def _text(field: Field, text: str) -> str:
             field.name,
         )
     return text
+
+
+_PARSERS: dict[str, Callable[[Field, str], Value]] = {
+    "boolean": _boolean,
+    "int": _integer,
+    "long": _integer,
+    "double": _decimal,
+    "currency": _decimal,
+    "percent": _decimal,
+    "date": _date,
+    "datetime": _datetime,
+    "time": _time,
+    "id": _reference,
+    "reference": _reference,
+    "base64": _bytes,
+    "email": _email,
+}
 
 
 def from_json(field: Field, value: Any) -> Value:

@@ -112,7 +112,7 @@ def read_declarations(source: dict[str, Any] | str | Path) -> list[dict[str, Any
 def _in_document(document: Any) -> list[dict[str, Any]]:
     if not isinstance(document, dict):
         raise ValueError("an object is declared as a mapping, or as a list of them under 'objects'")
-    return document["objects"] if "objects" in document else [document]
+    return list(document.get("objects", [document]))
 
 
 def build_objects(declarations: Iterable[dict[str, Any]]) -> dict[str, SObject]:
@@ -152,9 +152,7 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
     label = declaration.get("label") or name.removesuffix("__c").replace("_", " ")
     own_fields: dict[str, Any] = declaration.get("fields") or {}
     system = declaration.get("system", _DEFAULT_SYSTEM)
-    all_fields: dict[str, Any] = {key: own_fields.get(key, _SYSTEM_FIELDS[key]) for key in system}
-    for key, value in own_fields.items():
-        all_fields |= component_declarations(key, value) | {key: value}
+    all_fields = _in_order(own_fields, system, is_custom=name.endswith("__c"))
     try:
         fields = [describe_field(key, value) for key, value in all_fields.items()]
     except ValueError as error:
@@ -187,6 +185,21 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
         is_in_bulk=declaration.get("bulk", True),
         filter_needed=tuple(declaration.get("filter_needed", ())),
     )
+
+
+def _in_order(own_fields: dict[str, Any], system: list[str], *, is_custom: bool) -> dict[str, Any]:
+    """Return all fields as Salesforce orders them: those of its own around the standard ones, custom fields last."""
+    all_system = {key: own_fields.get(key, _SYSTEM_FIELDS[key]) for key in system}
+    expanded: dict[str, Any] = {}
+    for key, value in own_fields.items():
+        if key not in all_system:
+            expanded |= component_declarations(key, value) | {key: value}
+    if is_custom:
+        return all_system | expanded
+    first = {key: value for key, value in all_system.items() if key in ("Id", "IsDeleted")}
+    custom = {key: value for key, value in expanded.items() if key.endswith(("__c", "__s"))}
+    standard = {key: value for key, value in expanded.items() if key not in custom}
+    return first | standard | all_system | custom
 
 
 def _fill_child_relationships(objects: dict[str, SObject]) -> None:

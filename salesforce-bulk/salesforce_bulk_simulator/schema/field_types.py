@@ -174,7 +174,7 @@ def _is_known_type(kind: str) -> bool:
 def _basic(name: str, kind: str) -> dict[str, Any]:
     is_custom = name.endswith("__c")
     is_compound = kind in ("address", "location")
-    is_long = kind in ("base64",)
+    is_long = kind == "base64"
     field: dict[str, Any] = dict.fromkeys(_BOOLEANS, False)
     field |= {
         "byteLength": 0,

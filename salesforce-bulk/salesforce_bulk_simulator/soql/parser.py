@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..errors import RequestRefused
+from salesforce_bulk_simulator.errors import RequestRefused
+
 from .date_literals import is_date_literal
 from .syntax import (
     All,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from ..errors import RequestRefused
-from ..ids import as_18
-from ..schema.model import Field, SObject
+from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.ids import as_18
+from salesforce_bulk_simulator.schema.model import Field, SObject
+
 from . import syntax
 from .date_literals import span_of
 from .tokens import malformed

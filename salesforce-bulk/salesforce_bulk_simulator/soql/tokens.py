@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import RequestRefused
+from salesforce_bulk_simulator.errors import RequestRefused
 
 _TOKEN = re.compile(
     r"""
@@ -61,9 +61,9 @@ def malformed(soql: str, *, at: int, problem: str, code: str = "MALFORMED_QUERY"
 
 
 def unescape(literal: str) -> str:
-    """Return the text that a quoted literal stands for.
+    r"""Return the text that a quoted literal stands for.
 
-    >>> unescape(r"'it\\'s'")
+    >>> unescape(r"'it\'s'")
     "it's"
     """
     return _ESCAPE.sub(lambda match: _plain(match[1]), literal[1:-1])
