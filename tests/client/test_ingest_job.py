@@ -59,7 +59,7 @@ def test_a_job_tells_of_each_row_what_became_of_it(org: Org, client: SalesforceC
 @pytest.mark.parametrize(
     "fault",
     [Fault.reset_before(), Fault.reset_after(), Fault.html(503), Fault.unauthorized(), Fault.cut_after(bytes=0)],
-    ids=lambda fault: str(getattr(fault, "kind", fault)),
+    ids=lambda fault: f"{fault.kind}-{fault.status_code or fault.bytes_sent}",
 )
 def test_whatever_happens_to_an_answer_rows_are_loaded_once(
     org: Org, client: SalesforceClient, operation: str, fault: Fault
@@ -77,7 +77,7 @@ def test_whatever_happens_to_an_answer_rows_are_loaded_once(
 @pytest.mark.parametrize(
     "fault",
     [Fault.cut_after(bytes=20), Fault.reset_before(), Fault.status(204), Fault.wrong_length()],
-    ids=lambda fault: str(getattr(fault, "kind", fault)),
+    ids=lambda fault: f"{fault.kind}-{fault.status_code or fault.bytes_sent}",
 )
 def test_a_broken_result_file_is_asked_for_again(
     org: Org, client: SalesforceClient, tmp_path: Path, operation: str, fault: Fault

@@ -37,7 +37,7 @@ from salesforce_bulk_simulator import Fault, Org
         Fault.cut_after(bytes=10),
         Fault.status(200, body="<html>a proxy's page</html>"),
     ],
-    ids=lambda fault: str(getattr(fault, "kind", fault)),
+    ids=lambda fault: f"{fault.kind}-{fault.status_code or fault.bytes_sent}",
 )
 def test_a_passing_error_costs_a_second_request(org: Org, client: SalesforceClient, fault: Fault) -> None:
     """Whatever a gateway answers, in JSON, HTML or nothing, the caller gets what was asked for."""
