@@ -1,0 +1,39 @@
+"""16 bytes that stand for a record, a row or a key, so that a later run knows them again. Pure."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from target_salesforce_bulk.plan import Destination
+
+SIZE = 16
+
+
+def fingerprint(*parts: str | bytes) -> bytes:
+    """Return the fingerprint of some texts; each text's end is part of it.
+
+    >>> fingerprint("a", "bc") == fingerprint("ab", "c")
+    False
+    """
+    digest = blake2b(digest_size=SIZE)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.digest()
+
+
+def record_fingerprint(destination: Destination, record: bytes) -> bytes:
+    """Return what an equal record of the same stream has as well."""
+    return fingerprint(destination.stream, record)
+
+
+def key_fingerprint(destination: Destination, key_text: str) -> bytes:
+    """Return what any row for the same Salesforce record has as well, whatever stream it comes from."""
+    return fingerprint(destination.object, destination.key_column or "", key_text)
+
+
+def row_fingerprint(destination: Destination, cells: list[str]) -> bytes:
+    """Return what a row has as well that would do the same to the org."""
+    names = (column.name for column in destination.columns)
+    return fingerprint(destination.operation.value, *names, *cells)

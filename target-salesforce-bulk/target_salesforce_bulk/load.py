@@ -1,0 +1,236 @@
+"""`Load`: one run, from the first record to the summary; what the sinks and the target talk to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from filelock import FileLock, Timeout
+from salesforce_bulk_client import SalesforceClient
+
+from target_salesforce_bulk.errors import (
+    Interrupted,
+    RecordsFailed,
+    RecordsUnprocessed,
+    ResultsDirInUse,
+    StoppedAtFailure,
+    TargetError,
+)
+from target_salesforce_bulk.filling import Filler
+from target_salesforce_bulk.journal import JOURNAL_FILE, Journal, KnownKind
+from target_salesforce_bulk.known_records import KnownRecords
+from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.outcomes import OutcomeKind
+from target_salesforce_bulk.plan import Destination, Plan, Refusal
+from target_salesforce_bulk.recovery import cut_outcome_files, remove_orphans, units_to_resume
+from target_salesforce_bulk.runner import UnitRunner
+from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
+from target_salesforce_bulk.settling import Settler
+from target_salesforce_bulk.spool import Entry, record_json
+from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.stopping import GRACE_S, Stopping
+from target_salesforce_bulk.summary import Tally
+from target_salesforce_bulk.unit import Unit
+from target_salesforce_bulk.unit_loading import LoadPolicy, UnitLoader
+
+logger = logging.getLogger(__name__)
+
+_encode_key = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+
+
+class Load:
+    """Its methods are for the main thread."""
+
+    def __init__(
+        self, client: SalesforceClient, *, settings: LoadSettings, gate: StateGate, stopping: Stopping
+    ) -> None:
+        """Take hold of ``results_dir`` and log in.
+
+        Raises: ResultsDirInUse; SalesforceError.
+        """
+        now = datetime.now(UTC)
+        self.run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self._started_at = now
+        self._settings = settings
+        self.client = client
+        self._gate = gate
+        self._stopping = stopping
+        self._results_dir = settings.results_dir
+        self._pending_dir = self._results_dir / "pending"
+        self._pending_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = _locked(self._results_dir)
+        self._journal = Journal(
+            self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.instance_url
+        )
+        self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
+        self._tally = Tally()
+        self._loader = UnitLoader(
+            client,
+            journal=self._journal,
+            settler=Settler(log=self._log, journal=self._journal, tally=self._tally),
+            policy=LoadPolicy(
+                poll=settings.poll, record_retries=settings.record_retries, results_dir=self._results_dir
+            ),
+            stopping=stopping,
+        )
+        self._runner = UnitRunner(self._see_through, max_concurrent=settings.max_concurrent_jobs, check=stopping.check)
+        self._filler = Filler(begin=self._begin_unit, under_way=self._runner.under_way, submit=self._runner.submit)
+        self._found_jobs: dict[Unit, str] = {}
+        self._number_of_units = 0
+        self._streams: set[str] = set()
+        self._known = KnownRecords()
+
+    def start(self) -> None:
+        """Bring to an end what earlier runs have left, so that it is known which records are loaded.
+
+        Raises: OutcomeUnknowable; SalesforceError.
+        """
+        cut_outcome_files(self._journal, results_dir=self._results_dir)
+        self._journal.begin_run(self.run_id)
+        with self._stopping.interruptible():
+            self._found_jobs = dict(units_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
+        remove_orphans(self._journal, pending_dir=self._pending_dir)
+        for unit in self._found_jobs:
+            self._runner.submit(unit)
+        self._runner.wait_for_all()
+        self._known.read(self._journal)
+
+    def begin_stream(self, stream: str) -> None:
+        """Note a stream, or a new schema of one: rows of the old one go first."""
+        self._streams.add(stream)
+        self._filler.close_stream(stream)
+
+    def close_stream(self, stream: str) -> None:
+        """Hand what a stream has so far to Salesforce, without waiting for it."""
+        self._filler.close_stream(stream)
+
+    def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
+        """Take one record; ``refusal`` says why it cannot be loaded at all."""
+        destination = plan.destination
+        result = refusal or plan.row(record)
+        cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
+        key_text = None if cells is None else destination.key_text(cells)
+        whole = record_json(record)
+        known = self._known.recall(destination, record=whole, cells=cells, key_text=key_text)
+        if known:
+            self._tally.add_known(is_loaded=known is not KnownKind.FAILED)
+            return
+        key = _encode_key({name: record.get(name) for name in destination.key_properties})
+        entry = Entry(cells, refused, msgspec.Raw(key), msgspec.Raw(whole))
+        self._filler.add(entry, destination=destination, key_text=key_text)
+
+    def _begin_unit(self, destination: Destination) -> Unit:
+        self._runner.wait_for_room()
+        self._number_of_units += 1
+        unit = Unit.begin(
+            f"{self.run_id}-{self._number_of_units:06d}",
+            destination=destination,
+            directory=self._pending_dir,
+            limits=self._settings.limits,
+        )
+        self._gate.begin(unit)
+        return unit
+
+    def _see_through(self, unit: Unit) -> None:
+        """Load one unit; runs in a thread of its own."""
+        job_id = self._found_jobs.get(unit)
+        if job_id:
+            self._loader.resume(unit, job_id=job_id)
+        else:
+            self._loader.load(unit)
+        failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]
+        if failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
+            raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._failures()}")
+        if not unit.outcomes[OutcomeKind.UNPROCESSED]:
+            self._gate.release(unit)
+
+    def finish(self) -> TargetError | None:
+        """Load what is left, wait for everything, end the run, and return what is to be said of its records.
+
+        Raises: what ended a unit; then the run is still to be ended, by `abandon`.
+        """
+        self._filler.close_all()
+        self._runner.wait_for_all()
+        failed = self._tally.count(OutcomeKind.FAILED) + self._tally.known_failed
+        unprocessed = self._tally.count(OutcomeKind.UNPROCESSED)
+        error: TargetError | None = None
+        if unprocessed:
+            error = RecordsUnprocessed(f"{self._failures()}; the same input again loads those that are missing")
+        elif failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
+            error = RecordsFailed(f"{self._failures()}; everything else is loaded")
+        self._end(is_finished=not unprocessed, message=str(error) if error else None)
+        return error
+
+    def abandon(self, error: BaseException) -> None:
+        """End in order without loading what has not been sent; closed jobs are waited for, after a signal briefly."""
+        self._runner.stop_starting()
+        if isinstance(error, Interrupted):
+            logger.warning("%s: giving up open jobs, waiting up to %g s for closed ones", error, GRACE_S)
+            self._stopping.is_asked.set()
+            self._runner.wait_for_running(timeout_s=GRACE_S)
+            self._stopping.is_over.set()
+            self._runner.wait_for_running(timeout_s=2)
+        else:
+            self._runner.wait_for_running()
+        self._end(is_finished=False, message=str(error) or type(error).__name__)
+
+    def _failures(self) -> str:
+        counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
+        parts = [
+            f"{counts[kind]} of {sum(counts.values())} records {kind.value}"
+            for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED)
+            if counts[kind]
+        ]
+        if self._tally.known_failed:
+            parts.append(f"{self._tally.known_failed} had failed in the run that this one goes on with")
+        if self._log.failed_path.exists():
+            parts.append(f"see {self._log.failed_path}")
+        return ", ".join(parts)
+
+    def _end(self, *, is_finished: bool, message: str | None) -> None:
+        self._log.close()
+        self._journal.end_run(streams=self._streams, is_finished=is_finished)
+        remove_orphans(self._journal, pending_dir=self._pending_dir)
+        self._write_summary(is_finished=is_finished, message=message)
+        for line in self._tally.lines():
+            logger.info("%s", line)
+        self._known.close()
+        self._journal.close()
+        self.client.close()
+        self._lock.release()
+
+    def _write_summary(self, *, is_finished: bool, message: str | None) -> None:
+        summary = {
+            "run_id": self.run_id,
+            "started_at": self._started_at.isoformat(timespec="seconds"),
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "is_finished": is_finished,
+            "message": message,
+            **self._tally.as_json(),
+            "outcomes_file": _name(self._log.outcomes_path),
+            "failed_file": _name(self._log.failed_path),
+        }
+        path = self._results_dir / f"summary-{self.run_id}.json"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(summary, file, indent=2)
+
+
+def _name(path: Path) -> str | None:
+    return path.name if path.exists() else None
+
+
+def _locked(results_dir: Path) -> FileLock:
+    lock = FileLock(results_dir / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResultsDirInUse(
+            f"another run is using {results_dir}: wait for it, or give this one a results_dir of its own"
+        ) from None
+    return lock

@@ -1,0 +1,232 @@
+"""Makes the `Plan` of a stream, and checks it against describe before anything is sent.
+
+Every problem of a stream is found at once and told in one message.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from salesforce_bulk_client import ConfigError, Operation, SObjectDescribe
+from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
+
+from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
+from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
+from target_salesforce_bulk.rows import converter
+from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
+
+logger = logging.getLogger(__name__)
+
+Describe = Callable[[str], SObjectDescribe]
+"""Gives an object's describe answer; raises ConfigError when there is no such object."""
+
+NOT_IN_JOB_DATA = frozenset({"address", "location", "base64", "complexvalue", "json"})
+"""Field types that job data cannot carry (Bulk guide: no binary attachments, no compound fields)."""
+
+_BY_ID = frozenset({Operation.UPDATE, Operation.DELETE, Operation.HARD_DELETE})
+_DELETES = frozenset({Operation.DELETE, Operation.HARD_DELETE})
+
+
+def make_plan(
+    stream: str,
+    *,
+    schema: dict[str, Any],
+    key_properties: Sequence[str],
+    settings: StreamSettings,
+    describe: Describe,
+) -> Plan:
+    """Return the plan of one stream.
+
+    Raises: ConfigError that names everything in the schema or the settings that does not fit the object.
+    """
+    described = describe(settings.object)
+    _check_operation(described, settings.operation)
+    draft = _Draft(described, settings=settings, describe=describe)
+    draft.find_key(key_properties)
+    properties: dict[str, Any] = schema["properties"]
+    for name, property_schema in properties.items():
+        draft.place(name, property_schema)
+    for name in settings.fields.keys() - properties.keys():
+        draft.problems.append(f"fields maps {name!r}, which the stream does not have")
+    draft.check_columns()
+    draft.raise_problems(stream)
+    draft.warn(stream)
+
+    null_text = NULL_IN_JOB_DATA if settings.null_policy is NullPolicy.CLEAR else ""
+    return Plan(
+        destination=Destination(
+            stream=stream,
+            object=described.name,
+            operation=settings.operation,
+            external_id_field=draft.key_field if settings.operation is Operation.UPSERT else None,
+            assignment_rule_id=settings.assignment_rule_id,
+            columns=tuple(entry.column for entry in draft.placed),
+            key_column=draft.key_field,
+            parents=tuple(sorted({entry.parent for entry in draft.placed if entry.parent})),
+            key_properties=tuple(key_properties),
+            stream_schema=schema,
+        ),
+        fillings=tuple(
+            Filling(
+                entry.property,
+                converter(entry.column.type, length=entry.length),
+                "" if entry.column.name == draft.key_field else null_text,
+            )
+            for entry in draft.placed
+        ),
+        known_properties=frozenset(properties),
+        drops_unknown=settings.drops_unknown_fields,
+    )
+
+
+class _Placed(NamedTuple):
+    """A property with the column that it fills."""
+
+    property: str
+    column: Column
+    length: int
+    parent: str | None
+
+
+class _Draft:
+    """A plan in the making: the columns so far, and what was found wrong."""
+
+    def __init__(self, described: SObjectDescribe, *, settings: StreamSettings, describe: Describe) -> None:
+        self.described = described
+        self.settings = settings
+        self.operation = settings.operation
+        self._describe = describe
+        self.key_field: str | None = None
+        self.placed: list[_Placed] = []
+        self.problems: list[str] = []
+        self._unknown: list[str] = []
+        self._read_only: list[str] = []
+
+    def find_key(self, key_properties: Sequence[str]) -> None:
+        """Find the field that names a record, or note why there is none."""
+        if self.operation in _BY_ID:
+            self.key_field = "Id"
+        elif self.operation is Operation.UPSERT:
+            self.key_field = self._upsert_key(key_properties)
+
+    def _upsert_key(self, key_properties: Sequence[str]) -> str | None:
+        chosen = self.settings.external_id_field
+        if chosen is None and len(key_properties) == 1:
+            chosen = self.settings.fields.get(key_properties[0], key_properties[0])
+        field = self.described.field(chosen) if chosen else None
+        if field and (field.external_id or field.id_lookup):
+            return field.name
+        name = self.described.name
+        if field and self.settings.external_id_field:
+            self.problems.append(f"{field.name} is no external id of {name}, so nothing can be upserted by it")
+        elif self.settings.external_id_field:
+            self.problems.append(f"{name} has no field {chosen} to upsert by")
+        else:
+            self.problems.append(
+                f'upsert into {name} needs an external id: set "external_id_field", or send key_properties'
+                " of one property that is an external id"
+            )
+        return None
+
+    def place(self, name: str, property_schema: Mapping[str, Any]) -> None:
+        """Find the column for a property, or note why there is none."""
+        target = self.settings.fields.get(name, name)
+        if target is None or (self.operation in _DELETES and target.lower() != "id"):
+            return  # a delete sends nothing but Ids
+        try:
+            found = self._find(target)
+        except ColumnProblem as problem:
+            self.problems.append(str(problem))
+            return
+        if found is None:
+            self._unknown.append(target if target == name else f"{name} → {target}")
+        elif self._may_write(found, is_chosen=name in self.settings.fields):
+            self._add(name, found, property_schema)
+
+    def _find(self, target: str) -> Found | None:
+        field = self.described.field(target)
+        if field:
+            return Found(field.name, field=field, writes=field, parent=None)
+        if "." in target:
+            return relationship_column(target, described=self.described, describe=self._describe)
+        return None
+
+    def _may_write(self, found: Found, *, is_chosen: bool) -> bool:
+        """Whether the operation can write the field; one that the user has not named himself is only left out."""
+        field = found.writes
+        if field.name == self.key_field:
+            return True
+        is_writable = {
+            Operation.INSERT: field.createable,
+            Operation.UPDATE: field.updateable,
+            Operation.UPSERT: field.createable or field.updateable,
+        }[self.operation]
+        if is_writable and field.type not in NOT_IN_JOB_DATA:
+            return True
+        if is_chosen:
+            why = "it is read-only" if not is_writable else f"job data cannot carry the type {field.type}"
+            self.problems.append(f"{found.name} cannot be written by {self.operation.value}: {why}")
+        else:
+            self._read_only.append(found.name)
+        return False
+
+    def _add(self, name: str, found: Found, property_schema: Mapping[str, Any]) -> None:
+        taken = next((entry for entry in self.placed if entry.column.name == found.name), None)
+        if taken:
+            self.problems.append(f"{taken.property} and {name} both fill {found.name}")
+        elif _types(property_schema) == {"object"}:
+            self.problems.append(
+                f"{name} is an object, which {found.name} cannot take: set flattening_enabled,"
+                " take it apart by stream_maps, or map it to null in fields"
+            )
+        else:
+            column = Column(name=found.name, type=found.field.type)
+            self.placed.append(_Placed(name, column, found.field.length, found.parent))
+
+    def check_columns(self) -> None:
+        """Note what is wrong with the columns as a whole."""
+        names = {entry.column.name for entry in self.placed}
+        if self.key_field and self.key_field not in names:
+            self.problems.append(f"{self.operation.value} needs {self.key_field}, which no property fills")
+        if len(names) > MAX_RECORD_FIELDS:
+            self.problems.append(f"{len(names)} columns are more than the {MAX_RECORD_FIELDS} that Salesforce takes")
+        if not names and not self._unknown:
+            self.problems.append("no property fills any field")
+
+    def raise_problems(self, stream: str) -> None:
+        """Raise ConfigError if anything was found wrong."""
+        problems = list(self.problems)
+        if self._unknown and not self.settings.drops_unknown_fields:
+            problems.insert(
+                0,
+                f"{self.described.name} has no field {', '.join(self._unknown)} (or your user may not see it);"
+                ' name the right field under "fields" in "mappings", or set "unknown_fields" to "drop"',
+            )
+        if problems:
+            raise ConfigError(f"stream {stream}: {'; '.join(problems)}")
+
+    def warn(self, stream: str) -> None:
+        """Say once what is left out."""
+        for names, why in ((self._unknown, "no such field"), (self._read_only, "read-only")):
+            if names:
+                text = ", ".join(names)
+                logger.warning("stream %s: not loaded into %s (%s): %s", stream, self.described.name, why, text)
+
+
+def _check_operation(described: SObjectDescribe, operation: Operation) -> None:
+    allowed = {
+        Operation.INSERT: described.createable,
+        Operation.UPDATE: described.updateable,
+        Operation.UPSERT: described.createable and described.updateable,
+        Operation.DELETE: described.deletable,
+        Operation.HARD_DELETE: described.deletable,
+    }
+    if not allowed[operation]:
+        raise ConfigError(f"{operation.value} is not possible for {described.name}, or your user may not do it")
+
+
+def _types(property_schema: Mapping[str, Any]) -> set[str]:
+    kinds = property_schema.get("type")
+    return set([kinds] if isinstance(kinds, str) else kinds or []) - {"null"}

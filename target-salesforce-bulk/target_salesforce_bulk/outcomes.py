@@ -1,0 +1,84 @@
+"""`Outcome`: what became of one record; and how Salesforce's words for it are read. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+import msgspec
+from salesforce_bulk_client import Operation
+
+TRANSIENT_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"})
+"""Errors of single rows that pass by themselves; all others are final (`salesforce-api.md`, 4.6)."""
+
+_SF_ERROR = re.compile(r"(?P<code>\w+):(?P<message>.*):(?P<fields>[^:]*?)\s*--\s*", re.DOTALL)
+_CODE_FIRST = re.compile(r"(?P<code>[A-Za-z][A-Za-z0-9_]+)\s*:\s*(?P<message>.*)", re.DOTALL)
+
+
+class OutcomeKind(Enum):
+    """What became of a record; the values are those of ``status`` in the outcome files."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    FAILED = "failed"
+    UNPROCESSED = "unprocessed"
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the org has it now."""
+        return self in {OutcomeKind.CREATED, OutcomeKind.UPDATED, OutcomeKind.DELETED}
+
+
+class RecordError(NamedTuple):
+    """Why a record was refused."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...]
+
+
+class Verdict(NamedTuple):
+    """What a result file, or a check of ours, says of one record."""
+
+    kind: OutcomeKind
+    id: str | None = None
+    error: RecordError | None = None
+    job_id: str | None = None
+
+
+class Outcome(msgspec.Struct):
+    """One line of ``outcomes-{run_id}.jsonl``."""
+
+    stream: str
+    key: msgspec.Raw
+    id: str | None
+    status: OutcomeKind
+    error_code: str | None
+    error_message: str | None
+    error_fields: tuple[str, ...]
+    job_id: str | None
+
+
+def loaded_kind(operation: Operation, *, was_created: bool) -> OutcomeKind:
+    """Return the kind of a row of ``successfulResults``, by its ``sf__Created``."""
+    if operation in {Operation.DELETE, Operation.HARD_DELETE}:
+        return OutcomeKind.DELETED
+    return OutcomeKind.CREATED if was_created else OutcomeKind.UPDATED
+
+
+def parse_sf_error(text: str) -> RecordError:
+    """Return the parts of an ``sf__Error``: ``CODE:message:FIELD1,FIELD2 --``.
+
+    >>> parse_sf_error("REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --")
+    RecordError(code='REQUIRED_FIELD_MISSING', message='Required fields are missing: [Name]', fields=('Name',))
+    >>> parse_sf_error("DUPLICATE_VALUE:duplicate value found on record with id: 006:--").fields
+    ()
+    """
+    if match := _SF_ERROR.fullmatch(text):
+        fields = tuple(name.strip() for name in match["fields"].split(",") if name.strip())
+        return RecordError(match["code"], match["message"], fields)
+    if match := _CODE_FIRST.fullmatch(text):
+        return RecordError(match["code"], match["message"], ())
+    return RecordError("UNKNOWN", text, ())

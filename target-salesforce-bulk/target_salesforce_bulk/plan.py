@@ -1,0 +1,116 @@
+"""`Plan`: how the records of one stream become rows for one object. Made by `mapping`; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+from salesforce_bulk_client import IngestSpec, Operation
+
+from target_salesforce_bulk.canonical import canonical_key
+from target_salesforce_bulk.rows import Convert, ValueRefused
+
+_MISSING = object()
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column of job data: its header, and describe's type of the field that it fills."""
+
+    name: str
+    type: str
+
+
+class Destination(msgspec.Struct, kw_only=True, dict=True):
+    """Where rows go and what they are: all that is needed to send them and to know them again, also in a later run."""
+
+    stream: str
+    object: str
+    operation: Operation
+    external_id_field: str | None
+    assignment_rule_id: str | None
+    columns: tuple[Column, ...]
+    key_column: str | None
+    """The column that names the record: the external id of an upsert, ``Id`` otherwise; None for insert."""
+    parents: tuple[str, ...]
+    """Objects that relationship columns point to."""
+    key_properties: tuple[str, ...]
+    stream_schema: dict[str, Any]
+
+    @cached_property
+    def key_index(self) -> int | None:
+        """Which of the columns is the key."""
+        names = [column.name for column in self.columns]
+        return None if self.key_column is None else names.index(self.key_column)
+
+    def key_text(self, cells: Sequence[str]) -> str | None:
+        """Return what rows for the same record have in common, or None where rows have no key."""
+        index = self.key_index
+        return None if index is None else canonical_key(cells[index], field_type=self.columns[index].type)
+
+    def ingest_spec(self, *, line_ending: str) -> IngestSpec:
+        """Return what a job for these rows is to do."""
+        return IngestSpec(
+            object=self.object,
+            operation=self.operation,
+            external_id_field=self.external_id_field,
+            assignment_rule_id=self.assignment_rule_id,
+            line_ending=line_ending,
+        )
+
+
+class Refusal(msgspec.Struct, frozen=True, array_like=True):
+    """Why a record cannot become a row, in the shape of a Salesforce error."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+class Filling(NamedTuple):
+    """How one column is filled from a record."""
+
+    property: str
+    convert: Convert
+    null_text: str
+    """What null and the empty string become: ``#N/A`` clears the field, an empty cell leaves it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the records of one stream become rows."""
+
+    destination: Destination
+    fillings: tuple[Filling, ...]
+    """One for each column, in the columns' order."""
+    known_properties: frozenset[str]
+    """Those of the stream's schema, dropped ones included."""
+    drops_unknown: bool
+
+    def row(self, record: Mapping[str, Any]) -> list[str] | Refusal:
+        """Return the cells of a record's row, or why there can be none."""
+        cells = []
+        for prop, convert, null_text in self.fillings:
+            value = record.get(prop, _MISSING)
+            if value is _MISSING:
+                cells.append("")
+            elif value is None or value == "":
+                cells.append(null_text)
+            else:
+                try:
+                    cells.append(convert(value))
+                except ValueRefused as error:
+                    return Refusal(error.code, f"{prop}: {error}", (self.destination.columns[len(cells)].name,))
+        if not (self.drops_unknown or record.keys() <= self.known_properties):
+            names = ", ".join(sorted(record.keys() - self.known_properties))
+            return Refusal("UNDECLARED_PROPERTY", f"the record has what its SCHEMA does not declare: {names}")
+        return self._with_key(cells)
+
+    def _with_key(self, cells: list[str]) -> list[str] | Refusal:
+        index = self.destination.key_index
+        if index is None or cells[index].strip():
+            return cells
+        name = self.destination.columns[index].name
+        return Refusal("MISSING_KEY", f"{name} is empty, and {self.destination.operation.value} needs it", (name,))

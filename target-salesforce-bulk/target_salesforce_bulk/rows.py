@@ -1,0 +1,220 @@
+"""From a JSON value to the text of a CSV cell, by the type that describe gives its field. Pure.
+
+What cannot be loaded raises `ValueRefused`, which fails that one row and says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any
+
+from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
+
+Convert = Callable[[Any], str]
+"""Gives a cell's text for a value that is neither null nor the empty string."""
+
+LONGEST_PLAIN_EXPONENT = 40
+"""Numbers are written out up to so many places; past that, scientific notation is shorter and as exact."""
+
+
+class ValueRefused(ValueError):
+    """A value that its field cannot take; ``code`` goes into the row's outcome."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def converter(field_type: str, *, length: int = 0) -> Convert:
+    """Return what makes cell text for a field of describe's ``field_type``; ``length`` is in characters, 0 for any."""
+    convert = _BY_TYPE.get(field_type)
+    return convert or partial(to_text, length=length or MAX_FIELD_CHARACTERS)
+
+
+def to_text(value: Any, *, length: int = MAX_FIELD_CHARACTERS) -> str:
+    """Return a text field's text; numbers and booleans are spelled as JSON does.
+
+    >>> to_text("0012"), to_text(12), to_text(Decimal("1E+2")), to_text(True)
+    ('0012', '12', '100', 'true')
+    """
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, int | float | Decimal):
+        text = _plain(_decimal(value))
+    elif isinstance(value, date | time):
+        text = value.isoformat()
+    else:
+        raise _nested(value)
+    if len(text) > length:
+        raise ValueRefused("STRING_TOO_LONG", f"the text has {len(text)} characters, the field takes {length}")
+    if text == NULL_IN_JOB_DATA:
+        raise ValueRefused(
+            "TEXT_MEANS_NULL",
+            f"the text {NULL_IN_JOB_DATA} would clear the field: in a bulk job Salesforce reads it as null",
+        )
+    return text
+
+
+def to_multipicklist(value: Any) -> str:
+    """Return the chosen values, joined as Salesforce wants them.
+
+    >>> to_multipicklist(["red", "green"]), to_multipicklist("red;green")
+    ('red;green', 'red;green')
+    """
+    if not isinstance(value, list):
+        return to_text(value)
+    parts = [to_text(part) for part in value if part is not None]
+    if any(";" in part for part in parts):
+        raise ValueRefused("INVALID_VALUE", "a value of a multi-select picklist cannot contain a semicolon")
+    return to_text(";".join(parts))
+
+
+def to_number(value: Any) -> str:
+    """Return a number exactly as it came, without the noise of binary floats.
+
+    >>> to_number(Decimal("0.10")), to_number(1.1), to_number("1e3")
+    ('0.10', '1.1', '1000')
+    """
+    return _plain(_decimal(value))
+
+
+def to_integer(value: Any) -> str:
+    """Return a whole number; ``250.0`` goes as 250, because Salesforce refuses the point.
+
+    >>> to_integer(Decimal("250.0")), to_integer("7")
+    ('250', '7')
+    """
+    number = _decimal(value)
+    if number != number.to_integral_value():
+        raise ValueRefused("INVALID_VALUE", "the number has a fraction, the field takes whole numbers")
+    return _plain(number.to_integral_value())
+
+
+def to_boolean(value: Any) -> str:
+    """Return ``true`` or ``false``.
+
+    >>> to_boolean(True), to_boolean("False"), to_boolean(1)
+    ('true', 'false', 'true')
+    """
+    word = str(value).lower() if isinstance(value, bool | int | str) else ""
+    if word in {"true", "1"}:
+        return "true"
+    if word in {"false", "0"}:
+        return "false"
+    raise _nested(value) if isinstance(value, dict | list) else _unfit("true or false")
+
+
+def to_date(value: Any) -> str:
+    """Return a date; a date-time is taken only at midnight, since its time would be lost.
+
+    >>> to_date("2024-01-15"), to_date("2024-01-15T00:00:00+00:00")
+    ('2024-01-15', '2024-01-15')
+    """
+    moment = _parsed(value, "a date (2024-01-15)")
+    if isinstance(moment, datetime):
+        if moment.time() != time():
+            raise ValueRefused("INVALID_VALUE", "the value has a time of day, the field takes a date")
+        return moment.date().isoformat()
+    return moment.isoformat()
+
+
+def to_datetime(value: Any) -> str:
+    """Return a date-time in UTC, cut to milliseconds; one without a zone is UTC.
+
+    >>> to_datetime("2024-01-15T10:30:00.123456+02:00"), to_datetime("2024-01-15 10:30:00")
+    ('2024-01-15T08:30:00.123Z', '2024-01-15T10:30:00.000Z')
+    """
+    moment = _parsed(value, "a date-time (2024-01-15T10:30:00Z)")
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    try:
+        utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise _unfit("a date-time that UTC can express") from None
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_time(value: Any) -> str:
+    """Return a time of day, cut to milliseconds. Salesforce keeps no zone with it.
+
+    >>> to_time("10:30"), to_time("10:30:00.5Z")
+    ('10:30:00.000Z', '10:30:00.500Z')
+    """
+    try:
+        moment = value if isinstance(value, time) else time.fromisoformat(value.strip())
+    except (AttributeError, ValueError):
+        raise _unfit("a time of day (10:30:00)") from None
+    if moment.utcoffset():
+        raise ValueRefused("INVALID_VALUE", "the time has a zone, the field takes a time of day without one")
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+_BY_TYPE: dict[str, Convert] = {
+    "multipicklist": to_multipicklist,
+    "int": to_integer,
+    "long": to_integer,
+    "double": to_number,
+    "currency": to_number,
+    "percent": to_number,
+    "boolean": to_boolean,
+    "date": to_date,
+    "datetime": to_datetime,
+    "time": to_time,
+}
+
+
+def _decimal(value: Any) -> Decimal:
+    """Return an exact number; texts of numbers are taken too."""
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, bool):
+        raise _unfit("a number")
+    elif isinstance(value, int):
+        number = Decimal(value)
+    elif isinstance(value, float):
+        number = Decimal(repr(value))  # the shortest text that means this float, not its 50 binary digits
+    elif isinstance(value, str):
+        try:
+            number = Decimal(value.strip())
+        except InvalidOperation:
+            raise _unfit("a number") from None
+    elif isinstance(value, dict | list):
+        raise _nested(value)
+    else:
+        raise _unfit("a number")
+    if not math.isfinite(number):
+        raise _unfit("a finite number")
+    return number
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f") if abs(number.adjusted()) <= LONGEST_PLAIN_EXPONENT else str(number)
+
+
+def _parsed(value: Any, wanted: str) -> date:
+    """Return a date, or a datetime where the value has a time."""
+    if isinstance(value, date):
+        return value
+    try:
+        text = value.strip()
+        return date.fromisoformat(text) if len(text) <= len("2024-01-15") else datetime.fromisoformat(text)
+    except (AttributeError, ValueError):
+        raise _nested(value) if isinstance(value, dict | list) else _unfit(wanted) from None
+
+
+def _unfit(wanted: str) -> ValueRefused:
+    return ValueRefused("INVALID_VALUE", f"the value is not {wanted}")
+
+
+def _nested(value: Any) -> ValueRefused:
+    kind = "a list" if isinstance(value, list) else "an object"
+    return ValueRefused(
+        "NESTED_VALUE",
+        f"the value is {kind}, which the field cannot take: set flattening_enabled, or take it apart by stream_maps",
+    )

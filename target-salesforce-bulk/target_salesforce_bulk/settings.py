@@ -1,0 +1,161 @@
+"""The target's own settings: what ``--about`` shows, and what they mean once read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from salesforce_bulk_client import CONNECTION_PROPERTIES, Operation, PollPolicy
+from salesforce_bulk_client.limits import MAX_JOB_DATA_BYTES
+from singer_sdk import typing as th
+
+from target_salesforce_bulk.stream_settings import NullPolicy
+from target_salesforce_bulk.unit import UnitLimits
+
+
+class OnRecordFailure(Enum):
+    """What a refused record does to the run."""
+
+    FAIL_AT_END = "fail_at_end"
+    IGNORE = "ignore"
+    FAIL_FAST = "fail_fast"
+
+
+_OPERATIONS = [operation.value for operation in Operation]
+_NULL_POLICIES = [policy.value for policy in NullPolicy]
+
+_STREAM_PROPERTIES = th.PropertiesList(
+    th.Property("object", th.StringType, description="Object to load into"),
+    th.Property("operation", th.StringType, allowed_values=_OPERATIONS, description="As the setting `operation`"),
+    th.Property("external_id_field", th.StringType, description="As the setting `external_id_field`"),
+    th.Property(
+        "fields",
+        th.ObjectType(additional_properties=th.CustomType({"type": ["string", "null"]})),
+        description="Property → field, or relationship column such as `Account.External_Ref__c`; null leaves it out",
+    ),
+    th.Property("null_policy", th.StringType, allowed_values=_NULL_POLICIES, description="As `null_policy`"),
+    th.Property("assignment_rule_id", th.StringType, description="Assignment rule for a Case or Lead"),
+)
+
+TARGET_PROPERTIES = th.PropertiesList(
+    th.Property(
+        "operation",
+        th.StringType,
+        allowed_values=_OPERATIONS,
+        default=Operation.UPSERT.value,
+        description="What to do with records, unless `mappings` says otherwise",
+    ),
+    th.Property("object", th.StringType, description="Object to load into; the stream's name if absent"),
+    th.Property(
+        "external_id_field",
+        th.StringType,
+        description="Field to upsert by; the single key property if absent, when that is `Id` or an external id",
+    ),
+    th.Property(
+        "mappings",
+        th.ObjectType(additional_properties=th.ObjectType(*_STREAM_PROPERTIES.wrapped.values())),
+        default={},
+        description="Stream name or glob → any of `object`, `operation`, `external_id_field`, `fields`, `null_policy`,"
+        " `assignment_rule_id`",
+    ),
+    th.Property(
+        "null_policy",
+        th.StringType,
+        allowed_values=_NULL_POLICIES,
+        default=NullPolicy.CLEAR.value,
+        description="`clear`: a null or empty property clears its field; `ignore`: it leaves it. A missing one always"
+        " leaves it",
+    ),
+    th.Property(
+        "unknown_fields",
+        th.StringType,
+        allowed_values=["error", "drop"],
+        default="error",
+        description="`error`: a property that is no field stops the run before anything is sent; `drop`: it is left"
+        " out, with one warning",
+    ),
+    th.Property("batch_size_rows", th.IntegerType(minimum=1), default=100_000, description="Most rows of one job"),
+    th.Property(
+        "job_data_max_bytes",
+        th.IntegerType(minimum=1, maximum=MAX_JOB_DATA_BYTES),
+        default=MAX_JOB_DATA_BYTES,
+        description="Most bytes of one job's data",
+    ),
+    th.Property("max_concurrent_jobs", th.IntegerType(minimum=1), default=5, description="Ingest jobs in flight"),
+    th.Property(
+        "poll_min_s",
+        th.NumberType(exclusive_minimum=0),
+        default=0.5,
+        description="Seconds before the first look at a job; later looks come ever less often",
+    ),
+    th.Property(
+        "poll_max_s", th.NumberType(exclusive_minimum=0), default=30, description="Most seconds between two looks"
+    ),
+    th.Property(
+        "job_timeout_s",
+        th.NumberType(exclusive_minimum=0),
+        default=7200,
+        description="Seconds that a job may take; then it is left running, and the next run finds it",
+    ),
+    th.Property(
+        "record_retries",
+        th.IntegerType(minimum=0),
+        default=3,
+        description="How often rows refused with a passing error (`UNABLE_TO_LOCK_ROW` …) and unprocessed rows are"
+        " sent again",
+    ),
+    th.Property(
+        "on_record_failure",
+        th.StringType,
+        allowed_values=[choice.value for choice in OnRecordFailure],
+        default=OnRecordFailure.FAIL_AT_END.value,
+        description="`fail_at_end`: load everything, then exit 1; `ignore`: exit 0; `fail_fast`: stop after the first"
+        " job with a failure",
+    ),
+    th.Property(
+        "results_dir",
+        th.StringType,
+        default="salesforce/logs",
+        description="Folder for outcomes, result files, summary and journal",
+    ),
+    th.Property(
+        "journal",
+        th.BooleanType,
+        default=True,
+        description="Keep a journal, by which a run after a crash loads nothing twice",
+    ),
+)
+
+CONFIG_JSONSCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {**CONNECTION_PROPERTIES, **TARGET_PROPERTIES.to_dict()["properties"]},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSettings:
+    """The settings of a whole run, checked."""
+
+    limits: UnitLimits
+    max_concurrent_jobs: int
+    poll: PollPolicy
+    record_retries: int
+    on_record_failure: OnRecordFailure
+    results_dir: Path
+    has_journal: bool
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> LoadSettings:
+        """Return the settings of a config that fits `CONFIG_JSONSCHEMA` and has its defaults."""
+        return cls(
+            limits=UnitLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
+            max_concurrent_jobs=config["max_concurrent_jobs"],
+            poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),
+            record_retries=config["record_retries"],
+            on_record_failure=OnRecordFailure(config["on_record_failure"]),
+            results_dir=Path(config["results_dir"]).expanduser(),
+            has_journal=config["journal"],
+        )

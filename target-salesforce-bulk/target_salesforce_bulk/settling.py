@@ -1,0 +1,171 @@
+"""`Settler`: gives each row of a job that has ended its outcome, and says which rows are to be sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import IO
+
+from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
+
+from target_salesforce_bulk.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.journal import Journal, KnownKind
+from target_salesforce_bulk.matching import match
+from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.outcomes import (
+    TRANSIENT_CODES,
+    OutcomeKind,
+    RecordError,
+    Verdict,
+    loaded_kind,
+    parse_sf_error,
+)
+from target_salesforce_bulk.result_files import ResultFile, ResultRow
+from target_salesforce_bulk.spool import Entry, Spool
+from target_salesforce_bulk.summary import Tally
+from target_salesforce_bulk.unit import Unit
+
+FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"})
+"""A job that failed for one of these would fail again (`salesforce-api.md`, 4.3)."""
+
+_REPEATABLE = frozenset({Operation.UPSERT, Operation.UPDATE})
+"""Doing these twice is the same as doing them once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnd:
+    """How a job ended."""
+
+    info: JobInfo
+    files: list[ResultFile]
+    may_retry: bool
+    """Whether rows that may be sent again still should."""
+
+    @property
+    def wants_other_line_ending(self) -> bool:
+        """Whether Salesforce refused the job data for line breaks inside its values (only the text says so)."""
+        return (self.info.error_message or "").startswith("ClientInputError : LineEnding")
+
+    @property
+    def is_final_error(self) -> bool:
+        """Whether the job failed for a reason that another one would meet as well."""
+        return (self.info.error_message or "").partition(" : ")[0] in FINAL_JOB_ERRORS
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it is sure that no row was touched."""
+        return self.info.state is not JobState.JOB_COMPLETE and self.info.number_records_processed == 0
+
+
+class Settler:
+    """Used by several threads, which take turns: the rows of one job at a time are in memory."""
+
+    def __init__(self, *, log: OutcomeLog, journal: Journal, tally: Tally) -> None:
+        self._log = log
+        self._journal = journal
+        self._tally = tally
+
+    def settle(self, unit: Unit, end: JobEnd | None) -> bool:
+        """Write the outcomes that a job has brought; return whether the unit is finished.
+
+        If it is not, it holds the rows that are to be sent again. A unit without rows has no job.
+        """
+        with self._log.writing():
+            with unit.spool.path.open("rb") as file:
+                sheet = _Sheet(unit.spool, file=file, log=self._log)
+                if end:
+                    sheet.settle_job(end)
+                sheet.settle_refusals()
+            following = unit.spool_of(sheet.again) if sheet.again else None
+            self._journal.settle(
+                unit.id,
+                stream=unit.destination.stream,
+                known=sheet.known,
+                committed=self._log.sync(),
+                next_spool=following.path.name if following else None,
+            )
+            self._tally.add(unit.destination, counts=sheet.counts, job=end.info if end else None)
+        for (kind, _), number in sheet.counts.items():
+            unit.outcomes[kind] += number
+        if following:
+            unit.go_on_with(following)
+        else:
+            unit.discard()
+        return following is None
+
+
+class _Sheet:
+    """The outcomes of one job while they are written."""
+
+    def __init__(self, spool: Spool, *, file: IO[bytes], log: OutcomeLog) -> None:
+        self._spool = spool
+        self._file = file
+        self._log = log
+        self._destination = spool.destination
+        self.again: set[int] = set()
+        """Numbers of the rows that are to be sent again."""
+        self.known: dict[KnownKind, bytearray] = {kind: bytearray() for kind in KnownKind}
+        self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
+        """Outcomes by kind and error code."""
+
+    def settle_job(self, end: JobEnd) -> None:
+        """Write the outcomes of the rows that were sent."""
+        offsets = self._spool.row_offsets()
+
+        def settle_row(number: int, row: ResultRow) -> None:
+            verdict = self._verdict(row, end)
+            if verdict:
+                self._write(verdict, self._spool.entry_at(offsets[number], file=self._file))
+            else:
+                self.again.add(number)
+
+        for number in match(self._spool, files=end.files, settle=settle_row):
+            if end.may_retry and (end.never_began or self._destination.operation in _REPEATABLE):
+                self.again.add(number)
+            else:
+                entry = self._spool.entry_at(offsets[number], file=self._file)
+                self._write(_no_outcome(end), entry)
+                if self._destination.operation is Operation.INSERT:
+                    # It may be in the org: not to be inserted again because of a doubt.
+                    self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
+
+    def settle_refusals(self) -> None:
+        """Write the outcomes of the records that could not become rows."""
+        if self._spool.number_of_refusals:
+            for entry in self._spool.entries():
+                if entry.refusal:
+                    error = RecordError(entry.refusal.code, entry.refusal.message, entry.refusal.fields)
+                    self._write(Verdict(OutcomeKind.FAILED, error=error), entry)
+
+    def _verdict(self, row: ResultRow, end: JobEnd) -> Verdict | None:
+        """Return what a row of a result file says, or None if the row is to be sent again."""
+        record_id, job_id = row.id or None, end.info.id
+        if row.kind is ResultKind.SUCCESSFUL:
+            kind = loaded_kind(self._destination.operation, was_created=row.was_created)
+            return Verdict(kind, id=record_id, job_id=job_id)
+        if row.kind is ResultKind.FAILED:
+            error = parse_sf_error(row.error)
+            if end.may_retry and error.code in TRANSIENT_CODES:
+                return None
+            return Verdict(OutcomeKind.FAILED, id=record_id, error=error, job_id=job_id)
+        if end.may_retry and not end.is_final_error:
+            return None
+        message = end.info.error_message or f"the job ended {end.info.state.value}"
+        return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=job_id)
+
+    def _write(self, verdict: Verdict, entry: Entry) -> None:
+        self._log.write(verdict, entry=entry, destination=self._destination)
+        self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
+        if verdict.kind is OutcomeKind.FAILED:
+            self.known[KnownKind.FAILED] += record_fingerprint(self._destination, bytes(entry.record))
+        elif verdict.kind.is_loaded and self._destination.operation is Operation.INSERT:
+            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
+        elif verdict.kind.is_loaded and entry.cells is not None:
+            key_text = self._destination.key_text(entry.cells) or ""
+            self.known[KnownKind.KEYED] += key_fingerprint(self._destination, key_text)
+            self.known[KnownKind.KEYED] += row_fingerprint(self._destination, entry.cells)
+
+
+def _no_outcome(end: JobEnd) -> Verdict:
+    message = "no result file of the job tells of this row; look in the org before sending it again"
+    return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NO_OUTCOME", message, ()), job_id=end.info.id)

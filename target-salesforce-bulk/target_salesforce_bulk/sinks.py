@@ -1,0 +1,81 @@
+"""`SObjectSink`: one stream's records on their way into one object. All the work is done by `Load`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import InvalidRecord
+from singer_sdk.sinks import Sink
+
+from target_salesforce_bulk.mapping import make_plan
+from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.stream_settings import StreamSettings
+from target_salesforce_bulk.validation import RecordValidator
+
+if TYPE_CHECKING:
+    from target_salesforce_bulk.target import TargetSalesforceBulk
+
+
+class SObjectSink(Sink):
+    """Hands records on, each with what its schema has against it."""
+
+    target: TargetSalesforceBulk
+
+    def __init__(
+        self,
+        target: TargetSalesforceBulk,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str] | None,
+    ) -> None:
+        super().__init__(target, stream_name, schema, key_properties)
+        self._load = target.load
+        self._plan = make_plan(
+            stream_name,
+            schema=self.schema,
+            key_properties=self.key_properties,
+            settings=StreamSettings.for_stream(stream_name, settings=self.config),
+            describe=target.describe,
+        )
+        self._violation: str | None = None
+
+    def setup(self) -> None:
+        """Begin the stream; what an older schema of it has gathered goes first."""
+        super().setup()
+        self._load.begin_stream(self.stream_name)
+
+    @property
+    def max_size(self) -> int:
+        """Beyond any count: units are closed by rows and bytes, and never block reading for their job."""
+        return sys.maxsize
+
+    def get_validator(self) -> RecordValidator | None:
+        """Return the compiled check of the stream's schema."""
+        return RecordValidator(self.schema) if self.validate_schema else None
+
+    def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Check the record; dates stay text, since only the field's type tells what they become.
+
+        A record that breaks its schema ends with an outcome like any other, it does not end the run.
+        """
+        self._violation = None
+        if self._validator is not None:
+            try:
+                self._validator.validate(record)
+            except InvalidRecord as error:
+                self._violation = error.error_message
+        return record
+
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002
+        """Hand one record on."""
+        refusal = Refusal("INVALID_RECORD", self._violation) if self._violation else None
+        self._load.add(self._plan, record, refusal=refusal)
+
+    def _after_process_record(self, context: dict[str, Any]) -> None:
+        """Nothing: the SDK's own logs a line for each record."""
+
+    def process_batch(self, context: dict[str, Any]) -> None:  # noqa: ARG002
+        """Hand what there is to Salesforce: the input has ended, or five minutes have passed."""
+        self._load.close_stream(self.stream_name)

@@ -1,0 +1,170 @@
+"""`TargetSalesforceBulk`: the plugin. Settings in, records to the sinks, STATE out through the gate."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from salesforce_bulk_client import (
+    ConfigError,
+    ConnectionConfig,
+    NotFound,
+    SalesforceClient,
+    SObjectDescribe,
+    describe,
+    describe_global,
+)
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.target_base import Target
+
+from target_salesforce_bulk.command import TargetCommand
+from target_salesforce_bulk.load import Load
+from target_salesforce_bulk.reader import MessageReader
+from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
+from target_salesforce_bulk.sinks import SObjectSink
+from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.stopping import Stopping
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+
+
+class TargetSalesforceBulk(Target):
+    """Loads records into Salesforce by Bulk API 2.0, and tells of each what became of it."""
+
+    name = "target-salesforce-bulk"
+    package_name = "singer-salesforce-bulk"
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
+    default_sink_class = SObjectSink
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stopping = Stopping()
+        self._gate = StateGate(_write_line)
+        self._load: Load | None = None
+        self._describes: dict[str, SObjectDescribe] = {}
+        super().__init__(message_reader=MessageReader(self._stopping, guard=self._abandoning), **kwargs)
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's settings but ``load_method``: ``operation`` says what to do with records."""
+        super().append_builtin_config(config_jsonschema)
+        config_jsonschema["properties"].pop("load_method", None)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings before anything is sent; a null is an absent setting.
+
+        Raises: ConfigError.
+        """
+        self._config = {name: value for name, value in self._config.items() if value is not None}
+        try:
+            errors = super()._validate_config(raise_errors=raise_errors)
+        except ConfigValidationError as error:
+            raise ConfigError("; ".join(error.errors)) from None
+        if raise_errors:
+            ConnectionConfig.from_settings(self.config)
+        return errors
+
+    # What sinks need
+
+    @property
+    def load(self) -> Load:
+        """The run; begun with the first stream, so that an empty input needs no login."""
+        if self._load is None:
+            with self._stopping.interruptible():
+                client = SalesforceClient(ConnectionConfig.from_settings(self.config))
+                settings = LoadSettings.from_config(self.config)
+                self._load = Load(client, settings=settings, gate=self._gate, stopping=self._stopping)
+                self._load.start()
+        return self._load
+
+    def describe(self, name: str) -> SObjectDescribe:
+        """Return what Salesforce tells of an object, asked once.
+
+        Raises: ConfigError if there is none, with the names that come near.
+        """
+        if name not in self._describes:
+            with self._stopping.interruptible():
+                try:
+                    self._describes[name] = describe(self.load.client, name)
+                except NotFound:
+                    raise ConfigError(self._unknown_object(name)) from None
+        return self._describes[name]
+
+    def _unknown_object(self, name: str) -> str:
+        names = {summary.name.lower(): summary.name for summary in describe_global(self.load.client)}
+        near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3)]
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        return f'Salesforce has no object {name}, or your user may not see it{meant} (set "object" in "mappings")'
+
+    # The run
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""
+        self._assert_line_requires(message_dict, requires={"value"})
+        self._gate.hold(message_dict["value"])
+
+    def process_endofpipe(self) -> None:
+        """Load what is left, and end the run.
+
+        Raises: RecordsFailed and RecordsUnprocessed, which decide the exit code.
+        """
+        error = None
+        with self._abandoning():
+            super().process_endofpipe()
+            if self._load:
+                error = self._load.finish()
+        if error:
+            raise error
+
+    @contextmanager
+    def _abandoning(self) -> Iterator[None]:
+        """End the run in order when something goes wrong."""
+        try:
+            yield
+        except BaseException as error:
+            if self._load:
+                self._load.abandon(error)
+            raise
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End in order with the signal's exit code: the SDK would drain from within a drain, and end with 0."""
+        self._stopping.ask(signum)
+
+    # The command line
+
+    @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print the settings with their defaults, which the SDK's plain text leaves out."""
+        super().print_about(output_format or "markdown")
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, with errors told in one line."""
+        command = super().get_singer_command()
+        return TargetCommand(
+            name=command.name,
+            callback=command.callback,
+            params=command.params,
+            context_settings=command.context_settings,
+            help=command.help,
+            logger=cls.logger,
+        )
+
+
+def _write_line(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
