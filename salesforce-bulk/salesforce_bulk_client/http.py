@@ -113,9 +113,12 @@ def read_nothing(response: requests.Response) -> None:
 
 
 def _sentence(request: str, url: str, error: Exception) -> str:
-    """Say what failed, without the text of urllib3's nested errors."""
-    cause: BaseException = error
-    while cause.__context__ is not None:
+    """Say what failed, in the words of the operating system rather than in urllib3's nested ones."""
+    reason = "the answer was cut"
+    if isinstance(error, requests.exceptions.Timeout):
+        reason = "timed out"
+    cause: BaseException | None = error
+    while cause is not None:
+        reason = getattr(cause, "strerror", None) or reason
         cause = cause.__context__
-    reason = getattr(cause, "strerror", None) or type(cause).__name__
     return f"{request}: no whole answer from {urlsplit(url).netloc} ({reason})"

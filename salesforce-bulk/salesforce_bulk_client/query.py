@@ -59,13 +59,13 @@ class QueryJob(BulkJob):
         return info
 
     def pages(
-        self, *, max_records: int, start: Locator | None = None, rows_before: int = 0, concurrent: int = 1
+        self, *, max_records: int | None, start: Locator | None = None, rows_before: int = 0, concurrent: int = 1
     ) -> Iterator[ResultPage]:
         """Yield the pages of a finished job in order, from ``start`` on; ``rows_before`` counts the rows before it.
 
-        Each page has at most ``max_records`` rows (or as many as the server lists, when they are read in parallel);
-        up to ``concurrent`` of them are downloaded at a time. Each is whole, and all together have the rows that the
-        job has counted.
+        Each page has at most ``max_records`` rows, or as many as the server likes for None. Up to ``concurrent`` of
+        them are downloaded at a time, where the server lists pages of that size (``resultPages``). Each is whole, and
+        all together have the rows that the job has counted.
 
         Raises: IncompleteResults, JobGone, ConnectionFailed.
         """

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NewType, Self
 from urllib.parse import parse_qs, urlsplit
 
 from salesforce_bulk_client.csv_pages import SpooledCsv
-from salesforce_bulk_client.errors import ApiError, BrokenAnswer, IncompleteResults, JobGone, NotFound, SalesforceError
+from salesforce_bulk_client.errors import (
+    ApiError,
+    BrokenAnswer,
+    IncompleteResults,
+    JobGone,
+    NotFound,
+    RequestRefused,
+    SalesforceError,
+)
 from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION, LOCATOR_AT_THE_END
 
 if TYPE_CHECKING:
@@ -66,17 +74,18 @@ class Address(NamedTuple):
     """Where one page is: as ``resultPages`` listed it, or put together from a locator."""
 
     path: str
-    params: dict[str, Any] | None = None
+    params: dict[str, Any]
 
 
 class PageReader:
     """Reads the pages of one finished job."""
 
-    def __init__(self, client: SalesforceClient, info: JobInfo, *, max_records: int) -> None:
+    def __init__(self, client: SalesforceClient, info: JobInfo, *, max_records: int | None) -> None:
         self._client = client
         self._info = info
         self._path = f"jobs/query/{info.id}"
         self._max_records = max_records
+        self._size = {"maxRecords": max_records} if max_records else {}
 
     def page(self, address: Address) -> ResultPage:
         """Return one page, as many rows as its ``Sforce-NumberOfRecords`` says, or asked for again.
@@ -147,27 +156,27 @@ class PageReader:
         raise IncompleteResults(f"query job {self._info.id} {problem}", job_id=self._info.id)
 
     def _address(self, locator: Locator | None) -> Address:
-        params: dict[str, Any] = {"maxRecords": self._max_records}
-        if locator is not None:
-            params["locator"] = locator
-        return Address(path=f"{self._path}/results", params=params)
+        params = self._size if locator is None else {**self._size, "locator": locator}
+        return Address(f"{self._path}/results", params)
 
     def _is_worth_listing(self, concurrent: int, rows_before: int) -> bool:
         records = self._info.number_records_processed or 0
         return (
             concurrent > 1
             and float(self._client.api_version) >= FIRST_RESULT_PAGES_VERSION
-            and records - rows_before > self._max_records
+            and records - rows_before > (self._max_records or 0)
         )
 
     def _listed(self, start: Locator | None) -> Iterator[tuple[Locator | None, Address]]:
         """Yield the pages from ``start`` on as the server lists them, five at a time; none when it does not."""
-        path, params = f"{self._path}/resultPages", {"maxRecords": self._max_records}  # heeded or not: both are fine
+        # The guide knows no maxRecords here: a server that does not heed it lists pages of its own size, which the
+        # chain of locators tells, and the pages are read one after another in the size that was asked for.
+        path, params = f"{self._path}/resultPages", self._size
         is_first, has_begun = True, start is None
         while path:
             try:
                 answer = self._client.get_json(path, params=params)
-                addresses = [Address(entry["resultUrl"]) for entry in answer["resultPages"]]
+                addresses = [self._listed_address(entry["resultUrl"]) for entry in answer["resultPages"]]
             except (ApiError, KeyError, TypeError) as error:
                 logger.debug("query job %s lists no pages, so they are read one by one: %s", self._info.id, error)
                 return
@@ -180,6 +189,9 @@ class PageReader:
             # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
             following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
             path, params = ("" if answer.get("done") else following or ""), {}
+
+    def _listed_address(self, url: str) -> Address:
+        return Address(url, {} if "maxRecords=" in url else self._size)
 
 
 def _locator_in(address: Address) -> Locator:
@@ -209,11 +221,14 @@ class PagesAhead:
         """Return the page, or None when it was not listed: then it has to be asked for by itself."""
         self._fill()
         future = self._waiting.pop(locator, None)
-        if future is None:
-            self._give_up()  # what is listed is not what follows: the pages' own chain is the truth
-            return None
-        self._fill()
-        return future.result()
+        if future is not None:
+            self._fill()
+            try:
+                return future.result()
+            except RequestRefused as error:
+                logger.debug("a listed page was refused: %s", error)
+        self._give_up()  # what is listed is not what there is: the pages' own chain is the truth
+        return None
 
     def _fill(self) -> None:
         while len(self._waiting) < self._concurrent:

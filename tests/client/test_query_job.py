@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from salesforce_bulk_client import (
     IncompleteResults,
@@ -30,14 +32,19 @@ def job(org: Org, client: SalesforceClient) -> QueryJob:
     return job
 
 
-def read(job: QueryJob, max_records: int = 2) -> list[str]:
-    """The names on all pages, sorted."""
-    names = []
-    for page in job.pages(max_records=max_records):
+def names_by_page(job: QueryJob, **reading: Any) -> list[list[str]]:
+    """The names on each page."""
+    pages = []
+    for page in job.pages(**reading):
         with page:
             assert page.columns == ["Id", "Name"]
-            names += [row[1] for row in page.rows()]
-    return sorted(names)
+            pages.append([row[1] for row in page.rows()])
+    return pages
+
+
+def read(job: QueryJob, *, max_records: int | None = 2, **reading: Any) -> list[str]:
+    """The names on all pages, sorted."""
+    return sorted(name for names in names_by_page(job, max_records=max_records, **reading) for name in names)
 
 
 def test_all_pages_are_read(job: QueryJob) -> None:
@@ -65,6 +72,63 @@ def test_reading_goes_on_from_any_page(job: QueryJob) -> None:
             names += [row[1] for row in page.rows()]
 
     assert sorted(names) == NAMES
+
+
+def pages_read(org: Org) -> int:
+    """How many result pages were asked for."""
+    return sum(path.partition("?")[0].endswith("/results") for _, path in org.requests)
+
+
+@pytest.mark.parametrize("max_records", [1, 2, None])
+def test_pages_read_in_parallel_come_in_order_and_once(org: Org, job: QueryJob, max_records: int | None) -> None:
+    """The server's list says which pages there are; each is asked for once, and none is missing."""
+    one_by_one = names_by_page(job, max_records=max_records)
+    org.requests.clear()
+
+    in_parallel = names_by_page(job, max_records=max_records, concurrent=4)
+
+    assert in_parallel == one_by_one
+    assert len(in_parallel) == pages_read(org) == {1: 5, 2: 3, None: 1}[max_records]
+    assert any("resultPages" in path for _, path in org.requests)
+
+
+def test_parallel_reading_goes_on_from_any_page(org: Org, job: QueryJob) -> None:
+    """Pages before the start are listed, but not read again."""
+    with next(job.pages(max_records=1)) as first:
+        pass
+    org.requests.clear()
+
+    rest = read(job, max_records=1, start=first.next_locator, rows_before=1, concurrent=4)
+
+    assert len(rest) == pages_read(org) == 4
+
+
+def test_pages_that_are_not_listed_are_read_one_by_one(org: Org, job: QueryJob) -> None:
+    """Parallel reading is a matter of speed: without the list the result is the same."""
+    org.faults.add("query.result_pages", Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "no"}]))
+
+    assert read(job, concurrent=4) == NAMES
+    assert org.faults.completed
+
+
+def test_listed_pages_of_another_size_are_not_mixed_with_ours(org: Org, job: QueryJob) -> None:
+    """A server may list pages of its own size: the locators of the pages themselves are the truth."""
+    listed = [
+        {"resultUrl": f"/services/data/v66.0/jobs/query/{job.id}/results?locator={locator}"}
+        for locator in ("MDow", "nonsense")
+    ]
+    org.faults.add("query.result_pages", Fault.status(200, json={"resultPages": listed, "done": True}))
+
+    assert read(job, concurrent=4) == NAMES
+    assert org.faults.completed
+
+
+def test_a_broken_page_is_asked_for_again_in_parallel_too(org: Org, job: QueryJob) -> None:
+    """Each download has the same retries."""
+    org.faults.add("query.results", Fault.cut_after(bytes=30), times=3)
+
+    assert read(job, max_records=1, concurrent=4) == NAMES
+    assert len(org.faults.completed) == 3
 
 
 @pytest.mark.parametrize(
