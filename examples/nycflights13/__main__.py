@@ -38,7 +38,8 @@ def main() -> int:
         console.print("[red]Another demo is running in this folder.[/]")
         return 1
     except CommandFailed as error:
-        console.print("\n[bold red]The demo cannot go on.[/]", str(error), markup=False)
+        console.print("\n[bold red]The demo cannot go on.[/]")
+        console.print(str(error), markup=False, highlight=False)
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped; both servers are down.")

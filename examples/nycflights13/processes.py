@@ -18,8 +18,9 @@ class CommandFailed(Exception):
     """A program ended badly, or did not start; the message says which, and where its log is."""
 
     def __init__(self, command: Sequence[str], *, what: str, log: Path) -> None:
-        last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        super().__init__(f"{' '.join(command)}\n{what}; the end of {log}:\n\n{last_lines}")
+        lines = log.read_text(errors="replace").splitlines()
+        telling = [line for line in lines if "[error" in line] or lines  # Meltano says much more after its errors
+        super().__init__("\n".join([f"{' '.join(command)} {what}. From its log, {log}:", "", *telling[-10:]]))
 
 
 def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> float:
