@@ -19,6 +19,7 @@ _OPTIONAL_FIELDS = 12
 """How many fields that may be empty are filled, so that a row has a life-like size."""
 _FIRST = ("Ada", "Bob", "Cyd", "Dee", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon")
 _LAST = ("Abbot", "Baker", "Cole", "Dyer", "Eaton", "Fisher", "Grant", "Hunt")
+_STAMPS = 20_000
 _PART_OF_YEAR_S = 300 * 24 * 3600
 
 Maker = Callable[[int, random.Random], Value]
@@ -46,14 +47,14 @@ def generate_rows(org: Org, name: str, count: int) -> None:
     if sobject is None:
         raise ValueError(f"no object {name!r}; declare it with --objects")
     with org.lock:
+        makers = _makers(org, sobject)
         for start in range(0, count, _ROWS_PER_TRANSACTION):
             size = min(_ROWS_PER_TRANSACTION, count - start)
             with org.store.transaction():
-                _insert(org, sobject, start=start, count=size)
+                _insert(org, sobject, makers, start=start, count=size)
 
 
-def _insert(org: Org, sobject: SObject, *, start: int, count: int) -> None:
-    makers = _makers(org, sobject)
+def _insert(org: Org, sobject: SObject, makers: dict[str, Maker], *, start: int, count: int) -> None:
     columns = ["Id", *makers]
     ids = org.store.new_ids(sobject, count)
     source = random.Random(f"{org.seed}{sobject.name}{ids[0]}")
@@ -69,11 +70,12 @@ def _insert(org: Org, sobject: SObject, *, start: int, count: int) -> None:
 def _makers(org: Org, sobject: SObject) -> dict[str, Maker]:
     """Return what fills each field: all that must have a value, and some of those that may."""
     makers: dict[str, Maker] = {}
+    stamps = _stamps(org)
     optional = 0
     for field in sobject.stored_fields:
         if field.name == "Id":
             continue
-        maker = _system_maker(org, field) or _person_maker(field)
+        maker = _system_maker(org, field, stamps) or _person_maker(field)
         if maker is None and (field.is_required or field.unique or field.name_field or field.auto_number):
             maker = _maker(org, sobject, field)
             if maker is None and field.is_required:
@@ -90,21 +92,25 @@ def _makers(org: Org, sobject: SObject) -> dict[str, Maker]:
     return makers
 
 
+def _stamps(org: Org) -> list[str]:
+    """Return moments spread over the last months, up to ten minutes ago."""
+    end = org.clock.now() - timedelta(minutes=10)
+    return [stamp_of(end - timedelta(seconds=_PART_OF_YEAR_S * part / _STAMPS)) for part in range(_STAMPS)]
+
+
 def _is_wide(field: Field) -> bool:
-    return field.type in ("base64", "anyType") or field.length > 4000
+    return field.type in ("base64", "anyType") or field.length > 4000 or field.compound_field_name is not None
 
 
-def _system_maker(org: Org, field: Field) -> Maker | None:
+def _system_maker(org: Org, field: Field, stamps: list[str]) -> Maker | None:
     if field.type == "boolean":
         value = int(bool(field.default_value))
         return lambda *_: value
     if field.name in ("OwnerId", "CreatedById", "LastModifiedById"):
         return lambda *_: org.user_id
     if field.name in ("CreatedDate", "LastModifiedDate", "SystemModstamp", "LoginTime"):
-        end = org.clock.now() - timedelta(minutes=10)
-        stamps = [stamp_of(end - timedelta(seconds=_PART_OF_YEAR_S * part / 100_000)) for part in range(100_000)]
         # one record's stamps are alike, so that it was not changed before it was created
-        return lambda number, _: stamps[number * 7919 % 100_000]
+        return lambda number, _: stamps[number * 7919 % _STAMPS]
     return None
 
 

@@ -70,7 +70,8 @@ def find_parent(org: Org, parent: SObject, key: Field, value: Value) -> str:
     """
     found = org.store.ids_with(parent, key, value)
     if not found:
-        message = f"Foreign key external ID: {to_result_text(key, value)} not found for field {key.name} in entity {parent.name}"
+        text = to_result_text(key, value)
+        message = f"Foreign key external ID: {text} not found for field {key.name} in entity {parent.name}"
         raise RecordRefused("INVALID_FIELD", message)
     if len(found) > 1:
         message = f"{key.name}: more than one record found for external id field: [{', '.join(found)}]"
