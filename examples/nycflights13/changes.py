@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
-from salesforce_bulk_client import ConnectionConfig, SalesforceClient
+from salesforce_bulk_client import SalesforceClient
 
 RENAMED_AIRLINE = ("9E", "Endeavor Air (Delta Connection)")
 
@@ -62,16 +62,11 @@ def change_warehouse(database_url: str) -> tuple[Flights, int]:
     return Flights(corrected=corrected, given_a_gate=given_a_gate, deleted=deleted), to_san_juan
 
 
-def change_salesforce(salesforce_url: str, *, flights: Flights) -> None:
+def change_salesforce(client: SalesforceClient, *, flights: Flights) -> None:
     """Rename an airline, which the warehouse names otherwise; give a flight a gate; delete a flight."""
-    config = ConnectionConfig.from_settings(
-        {"login_url": salesforce_url, "client_id": "sim-client", "refresh_token": "sim-refresh"}
-    )
     code, name = RENAMED_AIRLINE
-    with SalesforceClient(config) as client:
-        client.send_json("PATCH", f"sobjects/Airline__c/Code__c/{code}", {"Name": name})
-        client.send_json("PATCH", f"sobjects/Flight__c/Flight_Key__c/{flights.given_a_gate}", {"Gate__c": "B42"})
-        (found,) = client.get_json(
-            "query", params={"q": f"SELECT Id FROM Flight__c WHERE Flight_Key__c = '{flights.deleted}'"}
-        )["records"]
-        client.delete(f"sobjects/Flight__c/{found['Id']}")
+    client.send_json("PATCH", f"sobjects/Airline__c/Code__c/{code}", {"Name": name})
+    client.send_json("PATCH", f"sobjects/Flight__c/Flight_Key__c/{flights.given_a_gate}", {"Gate__c": "B42"})
+    query = f"SELECT Id FROM Flight__c WHERE Flight_Key__c = '{flights.deleted}'"
+    (found,) = client.get_json("query", params={"q": query})["records"]
+    client.delete(f"sobjects/Flight__c/{found['Id']}")

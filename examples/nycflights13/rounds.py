@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+
+from salesforce_bulk_client import SalesforceClient
 
 from examples.nycflights13.sandbox import Sandbox
 from examples.nycflights13.verdict import Outcomes, Verdict, compare, read_outcomes
@@ -19,42 +20,62 @@ OBJECTS = {"airlines": "Airline__c", "airports": "Airport__c", "planes": "Plane_
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadBack:
+    """What came from Salesforce in one run."""
+
+    seconds: float
+    rows: dict[str, int]
+    """By table."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """What a round did."""
 
     outcomes: Outcomes
     """Of the rows that this round sent."""
-    read_back: dict[str, int]
-    """By table, how many records this round read from Salesforce."""
-    verdicts: list[Verdict]
-    """Of all rows, after this round."""
     seconds_to_salesforce: float
-    seconds_to_warehouse: float
+    back: ReadBack
+    in_salesforce: dict[str, int]
+    """By table, how many records there are after this round."""
+    verdicts: list[Verdict]
+    """Of all rows, as they stand after this round."""
 
 
 def run_round(sandbox: Sandbox, *, number: int, step: Step) -> Round:
     """Raises: CommandFailed if Meltano fails."""
     earlier = sandbox.outcome_files()
     with step("meltano run warehouse-to-salesforce"):
-        seconds_to_salesforce = sandbox.meltano(
-            "run", "warehouse-to-salesforce", log=f"{number}-warehouse-to-salesforce.log"
-        )
+        seconds = sandbox.meltano("run", "warehouse-to-salesforce", log=f"{number}-warehouse-to-salesforce.log")
     with step("meltano run salesforce-to-warehouse"):
-        log_back = f"{number}-salesforce-to-warehouse.log"
-        seconds_to_warehouse = sandbox.meltano("run", "salesforce-to-warehouse", log=log_back)
-    with step("Compare the schemas warehouse and salesforce, row by row"):
+        back = read_back(sandbox, number=number)
+    with step("compare the schemas warehouse and salesforce, row by row"):
         files = sandbox.outcome_files()
+        with sandbox.salesforce() as client:
+            in_salesforce = {table: count_records(client, sobject=sobject) for table, sobject in OBJECTS.items()}
         verdicts = compare(sandbox.database_url, refused=read_outcomes(files).refused)
     return Round(
         outcomes=read_outcomes([file for file in files if file not in earlier]),
-        read_back=_read_back(sandbox.logs / log_back),
+        seconds_to_salesforce=seconds,
+        back=back,
+        in_salesforce=in_salesforce,
         verdicts=verdicts,
-        seconds_to_salesforce=seconds_to_salesforce,
-        seconds_to_warehouse=seconds_to_warehouse,
     )
 
 
-def _read_back(log: Path) -> dict[str, int]:
-    """Read the tap's closing line of each stream, such as ``Airline__c: 16 records in 0.1 s``."""
-    counts = dict(re.findall(r"(\w+): (\d+) records in", log.read_text()))
-    return {table: int(counts[name]) for table, name in OBJECTS.items()}
+def read_back(sandbox: Sandbox, *, number: int) -> ReadBack:
+    """Run salesforce-to-warehouse.
+
+    Raises: CommandFailed
+    """
+    log = f"{number}-salesforce-to-warehouse.log"
+    seconds = sandbox.meltano("run", "salesforce-to-warehouse", log=log)
+    # The tap closes each stream with a line such as "Airline__c: 16 records in 0.1 s".
+    counts = dict(re.findall(r"(\w+): (\d+) records in", (sandbox.logs / log).read_text()))
+    return ReadBack(seconds=seconds, rows={table: int(counts[sobject]) for table, sobject in OBJECTS.items()})
+
+
+def count_records(client: SalesforceClient, *, sobject: str) -> int:
+    """Return how many records of an object there are, without the deleted ones."""
+    answer = client.get_json("query", params={"q": f"SELECT COUNT() FROM {sobject}"})
+    return int(answer["totalSize"])

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from salesforce_bulk_client import ConnectionConfig, SalesforceClient
+
 from examples.nycflights13.postgres import connection_string, running_postgres
 from examples.nycflights13.processes import free_port, is_listening, run, running
 
@@ -31,6 +33,11 @@ class Sandbox:
     @property
     def database_url(self) -> str:
         return connection_string(self.postgres)
+
+    def salesforce(self) -> SalesforceClient:
+        """Return a client of the simulated org, to be closed."""
+        settings = {"login_url": self.salesforce_url, "client_id": "sim-client", "refresh_token": "sim-refresh"}
+        return SalesforceClient(ConnectionConfig.from_settings(settings))
 
     @property
     def logs(self) -> Path:
