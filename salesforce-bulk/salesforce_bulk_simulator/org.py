@@ -82,7 +82,7 @@ class Org:
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request that arrived, in order."""
         self.store = Store(path=Path(database) if database else None)
-        declarations = standard_declarations()
+        declarations = list(standard_declarations())
         for source in objects:
             declarations += read_declarations(dict(source) if isinstance(source, Mapping) else source)
         self.objects: dict[str, SObject] = build_objects(declarations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -16,16 +17,49 @@ from .org import Org
 from .transports import Protocol
 
 _START_TIMEOUT_S = 30
+_STOP_TIMEOUT_S = 1
 
 
-def make_server(org: Org, *, host: str, port: int) -> uvicorn.Server:
-    """Return a server that is not running yet."""
+class Server(uvicorn.Server):
+    """A server that can be stopped from another thread, at once: uvicorn's own looks up ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    async def main_loop(self) -> None:
+        event = asyncio.Event()
+        self._stop = (asyncio.get_running_loop(), event)
+        if not self.should_exit:
+            await event.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        if self._stop:
+            loop, event = self._stop
+            loop.call_soon_threadsafe(event.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close all connections; requests that are being answered are cut off."""
+        for server in self.servers:
+            server.close()  # which stops looking at its socket, so that goes first
+        for listener in sockets or []:
+            listener.close()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while self.server_state.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
+
+
+def make_server(org: Org) -> Server:
+    """Return a server of an org that is not running yet."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # answers cut on purpose are no news
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             App(org),
-            host=host,
-            port=port,
             http=Protocol,
             ws="none",
             lifespan="off",
@@ -34,7 +68,6 @@ def make_server(org: Org, *, host: str, port: int) -> uvicorn.Server:
             date_header=False,
             server_header=False,
             h11_max_incomplete_event_size=64 * 1024,
-            timeout_graceful_shutdown=1,
         )
     )
 
@@ -42,7 +75,7 @@ def make_server(org: Org, *, host: str, port: int) -> uvicorn.Server:
 @contextmanager
 def running(org: Org, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve an org in a thread, and give its URL; a port of 0 takes a free one."""
-    server = make_server(org, host=host, port=port)
+    server = make_server(org)
     listener = socket.create_server((host, port))
     url = f"http://{host}:{listener.getsockname()[1]}"
     org.own_addresses.add(url)
@@ -58,6 +91,5 @@ def running(org: Org, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str
     try:
         yield url
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
-        listener.close()

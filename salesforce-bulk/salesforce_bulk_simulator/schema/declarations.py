@@ -17,6 +17,7 @@ A file holds one object, or several under ``objects``::
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -97,11 +98,12 @@ _NULL_KEYS = [
 _KNOWN_KEYS = {"name", "prefix", "label", "label_plural", "system", "flags", "bulk", "filter_needed", "fields"}
 
 
-def standard_declarations() -> list[dict[str, Any]]:
+@cache
+def standard_declarations() -> tuple[dict[str, Any], ...]:
     """Return the declarations of the standard objects that come with the simulator."""
     folder = files(__package__.rpartition(".")[0]) / "objects"
     texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)]
-    return [declaration for text in texts for declaration in _in_document(yaml.safe_load(text))]
+    return tuple(declaration for text in texts for declaration in _in_document(yaml.safe_load(text)))
 
 
 def read_declarations(source: dict[str, Any] | str | Path) -> list[dict[str, Any]]:
