@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
+import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
 from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
@@ -30,7 +30,7 @@ class TapCommand(SingerCommand):
             self._end("%s", error, code=EXIT_FAILED)
         except FileNotFoundError as error:
             self._end("%s", error, code=EXIT_FAILED)
-        except json.JSONDecodeError as error:
+        except simplejson.JSONDecodeError as error:
             self._end("the config, catalog or state is no JSON: %s", error, code=EXIT_FAILED)
 
     def _end(self, message: str, error: Exception, *, code: int) -> None:

