@@ -111,8 +111,8 @@ def test_a_polymorphic_parent_has_the_fields_of_all_its_types(api: Api) -> None:
             "SELECT Id FROM Account WHERE SystemModstamp > '2024-01-01'",
             "INVALID_FIELD",
             (
-                "value of filter criterion for field 'SystemModstamp' must be of type dateTime and should not be enclosed"
-                " in quotes"
+                "value of filter criterion for field 'SystemModstamp' must be of type dateTime"
+                " and should not be enclosed in quotes"
             ),
         ),
         (

@@ -124,12 +124,14 @@ def build_objects(declarations: Iterable[dict[str, Any]]) -> dict[str, SObject]:
         ValueError: a declaration is not understood, or two objects share a key prefix.
     """
     by_name = {str(declaration.get("name", "")).lower(): declaration for declaration in declarations}
-    prefixes = {str(each["prefix"]): name for name, each in by_name.items() if "prefix" in each}
+    prefixes: dict[str, str] = {}
+    for name, declaration in by_name.items():
+        if (prefix := str(declaration.get("prefix", ""))) and prefixes.setdefault(prefix, name) != name:
+            raise ValueError(f"{declaration['name']}: the key prefix {prefix} belongs to {prefixes[prefix]}")
     objects = {}
     for name, declaration in by_name.items():
         prefix = str(declaration.get("prefix") or _free_prefix(prefixes))
-        if prefixes.setdefault(prefix, name) != name:
-            raise ValueError(f"{declaration['name']}: the key prefix {prefix} belongs to {prefixes[prefix]}")
+        prefixes[prefix] = name
         objects[name] = _build(declaration, key_prefix=prefix)
     _fill_child_relationships(objects)
     return objects

@@ -1,0 +1,5 @@
+"""``python -m salesforce_bulk_simulator``."""
+
+from .cli import main
+
+main()
