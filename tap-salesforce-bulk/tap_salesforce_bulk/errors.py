@@ -24,8 +24,7 @@ class UnexpectedValue(SalesforceError):
 class StreamsFailed(SalesforceError):
     """Some streams did not end well; ``failures`` has the error of each by name."""
 
-    def __init__(self, failures: Mapping[str, SalesforceError]) -> None:
+    def __init__(self, failures: Mapping[str, SalesforceError], *, number_of_streams: int) -> None:
         details = "; ".join(f"{name}: {error}" for name, error in failures.items())
-        count = f"{len(failures)} streams" if len(failures) > 1 else "1 stream"
-        super().__init__(f"{count} failed, the others are done: {details}")
+        super().__init__(f"{len(failures)} of {number_of_streams} streams failed: {details}")
         self.failures = failures

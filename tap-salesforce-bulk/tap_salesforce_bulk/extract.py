@@ -96,9 +96,12 @@ class Extraction:
     def _pages_of(self, job: QueryJob, position: Position) -> Iterator[ResultPage]:
         try:
             job.wait(self._poll)
-        except JobTimedOut:
+        except JobTimedOut as error:
             job.abort()  # else it would go on beside the job that replaces it
-            raise
+            raise JobTimedOut(
+                f"query job {job.id} had not ended after {self._poll.timeout_s:g} s (job_timeout_s), and was aborted",
+                job_id=job.id,
+            ) from error
         records = position.records
         pages = job.pages(
             max_records=self._page_size,

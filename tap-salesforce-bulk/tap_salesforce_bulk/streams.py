@@ -114,7 +114,7 @@ class SObjectStream(Stream):
     def _selected_fields(self) -> list[Field]:
         """Return the fields to read: those selected, and always the key and the cursor.
 
-        Raises: ConfigError if the catalog lacks a key or the cursor.
+        Raises: ConfigError if the catalog or the object lacks a key or the cursor.
         """
         cursor = self._cursor
         always = {*self.primary_keys, *([cursor.name] if cursor else [])}
@@ -126,10 +126,12 @@ class SObjectStream(Stream):
             if name not in always and not self.mask["properties", name]:
                 continue
             field = self._describe.field(name)
-            if field is None or unsupported_reason(field):
-                self.logger.warning("%s has no readable field %s any more: discover again", self.name, name)
-                continue
-            fields.append(field)
+            if field and field.name == name and unsupported_reason(field) is None:
+                fields.append(field)
+            elif name in always:
+                raise ConfigError(f"the catalog's key {name} is no field that can be read: discover again")
+            else:
+                self.logger.warning("%s has no field %s that can be read: discover again", self.name, name)
         return fields
 
     # Reading

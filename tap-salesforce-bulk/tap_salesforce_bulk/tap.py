@@ -101,7 +101,9 @@ class TapSalesforceBulk(Tap):
         else:
             streams = self.input_catalog.streams
             names = [entry.tap_stream_id for entry in streams if entry.metadata.resolve_selection().get((), True)]
-        self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)
+        if strangers := sorted(self.config["soql_filters"].keys() - set(names)):
+            self.logger.warning("soql_filters names %s, but no such stream is read", ", ".join(strangers))
+        self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)  # logs in, once for all
         with ThreadPoolExecutor(DESCRIBES_AT_ONCE) as pool:
             described = list(zip(names, pool.map(self._describe, names), strict=True))
         return [SObjectStream(tap=self, name=name, describe=answer) for name, answer in described if answer]
@@ -174,7 +176,8 @@ class TapSalesforceBulk(Tap):
 
     def _raise_failures(self) -> None:
         if self.failures:
-            raise StreamsFailed(self.failures)
+            number_of_streams = len(self.streams.keys() | self.failures.keys())
+            raise StreamsFailed(self.failures, number_of_streams=number_of_streams)
 
     # The command line
 

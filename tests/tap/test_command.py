@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,13 +20,16 @@ from .conftest import TapRunner
 def command(tap: TapRunner, tmp_path: Path) -> Any:
     """Runs ``tap-salesforce-bulk`` as its own process; settings and files are given as Python values."""
 
-    def run(*arguments: str, catalog: Any = None, state: Any = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, catalog: Any = None, state: Any = None, loglevel: str = "INFO", **more: Any
+    ) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "tap_salesforce_bulk", *arguments]
         for name, content in {"config": tap.config(**more), "catalog": catalog, "state": state}.items():
             if content is not None:
                 (tmp_path / name).write_text(json.dumps(content))
                 words += [f"--{name}", str(tmp_path / name)]
-        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+        environment = {**os.environ, "LOGLEVEL": loglevel}
+        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
 
     return run
 
@@ -141,8 +145,9 @@ def test_about_names_each_setting_with_its_default(command: Any) -> None:
 def test_secrets_are_not_told(command: Any, accounts: list[str]) -> None:
     """Neither when all is well nor when it is not, not even at DEBUG."""
     for more in ({}, {"client_secret": 12345678}, {"refresh_token": "wrong-87654321"}):
-        done = command(streams_to_discover=["Account"], **more)
+        done = command(streams_to_discover=["Account"], loglevel="DEBUG", **more)
 
+        assert " | DEBUG " in done.stderr
         for secret in ("sim-secret", "sim-refresh", "12345678", "87654321"):
             assert secret not in done.stderr
 

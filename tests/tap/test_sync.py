@@ -114,6 +114,13 @@ def test_a_filter_chooses_rows(org: Org, tap: TapRunner, accounts: list[str]) ->
     assert run.column("Account", "Name") == ["Ada", "Bob"]
 
 
+def test_a_filter_for_no_stream_is_told(tap: TapRunner, accounts: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    """A misspelt name would else read everything without a word."""
+    tap.run("Account", soql_filters={"account": "Name = 'Ada'"})
+
+    assert "soql_filters names account, but no such stream is read" in caplog.text
+
+
 def test_an_object_without_a_cursor_is_read_whole_each_time(org: Org, tap: TapRunner) -> None:
     """There is nothing to go on from, so the state has no bookmark."""
     org.insert("CronJobDetail", [{"Name": "nightly", "JobType": "1"}])
@@ -166,3 +173,57 @@ def test_several_objects_are_read(org: Org, tap: TapRunner, accounts: list[str])
     assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
     assert run.column("Lead", "LastName") == ["Eve"]
     assert run.state["bookmarks"].keys() == {"Account", "Lead"}
+
+
+def test_a_field_that_the_object_has_lost_is_left_out(
+    tap: TapRunner, accounts: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A query that names it would fail; the rest is read, with a warning."""
+    catalog = tap.catalog(Account=["Name", "Gone__c"])
+    for stream in catalog["streams"]:
+        stream["schema"]["properties"]["Gone__c"] = {"type": ["string", "null"]}
+
+    run = tap.run(catalog=catalog)
+
+    assert run.error is None
+    assert run.records["Account"][0].keys() == {"Id", "Name", "SystemModstamp"}
+    assert "Account has no field Gone__c that can be read" in caplog.text
+
+
+@pytest.mark.parametrize("lost", ["Id", "SystemModstamp"])
+def test_a_catalog_without_the_key_or_the_cursor_is_an_error(tap: TapRunner, accounts: list[str], lost: str) -> None:
+    """Records without them could be neither merged nor gone on from."""
+    run = tap.run(catalog=tap.catalog(Account=["Name"], without=[lost]))
+
+    assert f"the catalog's schema has no {lost}: discover again" in str(run.error)
+    assert run.records["Account"] == []
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        ({"forced-replication-method": "LOG_BASED"}, "the catalog asks for replication method LOG_BASED"),
+        ({"forced-replication-method": "INCREMENTAL"}, "the catalog asks to read incrementally by no replication key"),
+    ],
+)
+def test_a_catalog_that_asks_for_what_cannot_be_is_an_error(
+    org: Org, tap: TapRunner, root: dict[str, str], message: str
+) -> None:
+    """It is not read in some other way instead."""
+    run = tap.run(catalog=tap.catalog(root=root, CronJobDetail=None))
+
+    assert message in str(run.error)
+    assert org.jobs == []
+
+
+def test_pages_are_downloaded_at_once_and_emitted_in_order(org: Org, tap: TapRunner) -> None:
+    """A state may say no more than what went before it, however quick a later page was."""
+    org.insert("Account", [{"Name": f"Account {number}"} for number in range(40)])
+
+    run = tap.run("Account", page_size=3, max_concurrent_downloads=4)
+
+    assert run.error is None
+    assert len(set(run.column("Account", "Id"))) == 40
+    assert any(path.lower().endswith("/resultpages") for _, path in org.requests)
+    jobs = [state["bookmarks"]["Account"].get("job") for state in run.states]
+    assert [job["records"] for job in jobs if job] == list(range(0, 40, 3))
