@@ -6,6 +6,7 @@ milliseconds (Bulk guide, "Get Job Successful Record Results"; `salesforce-api.m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 
@@ -69,7 +70,9 @@ def _datetime(cell: str) -> str:
     except ValueError:
         return cell
     utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return str(int(utc.timestamp()))  # Salesforce keeps whole seconds, and may answer with milliseconds or without
+    return str(
+        math.floor(utc.timestamp())
+    )  # Salesforce keeps whole seconds, and may answer with milliseconds or without
 
 
 def _time(cell: str) -> str:

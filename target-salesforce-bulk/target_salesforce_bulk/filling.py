@@ -58,6 +58,13 @@ class Filler:
         for stream in list(self._open):
             self.close_stream(stream)
 
+    def let_go(self) -> None:
+        """Give up what is open."""
+        for units in self._open.values():
+            for unit in units:
+                unit.discard()
+        self._open.clear()
+
     def _unit_for(self, destination: Destination, key_text: str | None) -> Unit:
         """Return the first open unit of the stream in which a row of this key does not overtake an earlier one."""
         units = self._open[destination.stream]

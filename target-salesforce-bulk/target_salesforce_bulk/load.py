@@ -178,6 +178,9 @@ class Load:
             self._runner.wait_for_running(timeout_s=2)
         else:
             self._runner.wait_for_running()
+        self._filler.let_go()
+        for unit in self._runner.under_way():
+            unit.let_go()
         self._end(is_finished=False, message=str(error) or type(error).__name__)
 
     def _failures(self) -> str:
@@ -195,14 +198,14 @@ class Load:
 
     def _end(self, *, is_finished: bool, message: str | None) -> None:
         self._log.close()
-        self._journal.end_run(streams=self._streams, is_finished=is_finished)
         remove_orphans(self._journal, pending_dir=self._pending_dir)
         self._write_summary(is_finished=is_finished, message=message)
         for line in self._tally.lines():
             logger.info("%s", line)
         self._known.close()
-        self._journal.close()
         self.client.close()
+        self._journal.end_run(streams=self._streams, is_finished=is_finished)  # last: until here a crash is a crash
+        self._journal.close()
         self._lock.release()
 
     def _write_summary(self, *, is_finished: bool, message: str | None) -> None:

@@ -31,6 +31,8 @@ FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEna
 _REPEATABLE = frozenset({Operation.UPSERT, Operation.UPDATE})
 """Doing these twice is the same as doing them once."""
 
+NOT_PROCESSED = ResultRow(kind=ResultKind.UNPROCESSED, id="", was_created=False, error="", cells=[])
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobEnd:
@@ -120,14 +122,20 @@ class _Sheet:
                 self.again.add(number)
 
         for number in match(self._spool, files=end.files, settle=settle_row):
-            if end.may_retry and (end.never_began or self._destination.operation in _REPEATABLE):
+            if end.never_began:
+                settle_row(number, NOT_PROCESSED)
+            elif end.may_retry and self._destination.operation in _REPEATABLE:
                 self.again.add(number)
             else:
-                entry = self._spool.entry_at(offsets[number], file=self._file)
-                self._write(_no_outcome(end), entry)
-                if self._destination.operation is Operation.INSERT:
-                    # It may be in the org: not to be inserted again because of a doubt.
-                    self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
+                self._write_unaccounted(end, self._spool.entry_at(offsets[number], file=self._file))
+
+    def _write_unaccounted(self, end: JobEnd, entry: Entry) -> None:
+        message = "no result file of the job tells of this row; look in the org before sending it again"
+        error = RecordError("NO_OUTCOME", message, ())
+        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.info.id), entry)
+        if self._destination.operation is Operation.INSERT:
+            # It may be in the org: not to be inserted again because of a doubt.
+            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
 
     def settle_refusals(self) -> None:
         """Write the outcomes of the records that could not become rows."""
@@ -164,8 +172,3 @@ class _Sheet:
             key_text = self._destination.key_text(entry.cells) or ""
             self.known[KnownKind.KEYED] += key_fingerprint(self._destination, key_text)
             self.known[KnownKind.KEYED] += row_fingerprint(self._destination, entry.cells)
-
-
-def _no_outcome(end: JobEnd) -> Verdict:
-    message = "no result file of the job tells of this row; look in the org before sending it again"
-    return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NO_OUTCOME", message, ()), job_id=end.info.id)

@@ -107,6 +107,11 @@ class Unit:
         self.spool.discard()
         self.spool = spool
 
+    def let_go(self) -> None:
+        """Close the files; the rows stay on disk for the next run."""
+        self.drop_job_data()
+        self.spool.close()
+
     def discard(self) -> None:
         """Remove all files."""
         self.drop_job_data()

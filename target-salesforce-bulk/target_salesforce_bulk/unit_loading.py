@@ -32,9 +32,6 @@ from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY_WAIT_S = 2.0
-"""Before rows are sent again; doubled each time. Locks are mostly held for seconds."""
-
 FILE_NAMES = {
     ResultKind.SUCCESSFUL: "successful",
     ResultKind.FAILED: "failed",
@@ -49,6 +46,13 @@ class LoadPolicy:
     poll: PollPolicy
     record_retries: int
     results_dir: Path
+
+    def wait_before_retry_s(self, attempt: int) -> float:
+        """Return the seconds before rows are sent again for the ``attempt``-th time.
+
+        Locks are held for seconds: by default 2, 4, 8 … up to 30.
+        """
+        return min(self.poll.max_s, self.poll.min_s * 4 * 2.0 ** (attempt - 1))
 
 
 class LeftToNextRun(Exception):
@@ -107,7 +111,7 @@ class UnitLoader:
                 continue
             if self._settler.settle(unit, end):
                 return
-            self._stopping.is_asked.wait(FIRST_RETRY_WAIT_S * 2 ** (attempt - 1))
+            self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
             job = self._send(unit)
             attempt += 1
 
@@ -118,8 +122,8 @@ class UnitLoader:
         files = []
         for kind, word in FILE_NAMES.items():
             path = self._policy.results_dir / f"{unit.destination.object}_{job.id}_{word}.csv"
-            job.download(kind, path)
-            files.append(ResultFile(path, kind=kind, columns=columns))
+            if job.download(kind, path):
+                files.append(ResultFile(path, kind=kind, columns=columns))
         return JobEnd(info=info, files=files, may_retry=may_retry)
 
     def _send(self, unit: Unit) -> IngestJob:

@@ -1,0 +1,71 @@
+"""Runs the target in a process of its own that is killed, as by ``kill -9``, at a chosen step."""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from salesforce_bulk_client import IngestJob
+from target_salesforce_bulk.journal import Journal
+from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.spool import Spool
+from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.target import TargetSalesforceBulk
+
+STEPS: list[tuple[type, list[str]]] = [
+    (Journal, ["begin_run", "unit_pending", "job_open", "job_closing", "drop_unit", "settle"]),
+    (IngestJob, ["create", "upload", "close", "wait_until_final", "download", "abort"]),
+    (OutcomeLog, ["write", "sync"]),
+    (Spool, ["close", "only", "discard"]),
+    (StateGate, ["release"]),
+]
+"""What a run does that another run can notice; it is killed just before or just after one call of these."""
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.target.crashing"])
+
+
+def run_and_kill(*, at: int, config: dict[str, Any], data: bytes, stdout: Path) -> bool:
+    """Run the target until step ``at`` (from 0), and return whether it came so far."""
+    process = _context.Process(target=_run, args=(at, config, data, stdout))
+    process.start()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:
+    counter = itertools.count()
+
+    def step() -> None:
+        if next(counter) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for owner, names in STEPS:
+        for name in names:
+            _surround(owner, name, step, step)
+    _surround(Journal, "end_run", step, lambda: None)  # after it the run has ended well
+    with stdout.open("w") as sys.stdout:
+        TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
+
+
+def _surround(owner: type, name: str, before: Callable[[], None], after: Callable[[], None]) -> None:
+    """Do something before and after each call of a method."""
+    plain = owner.__dict__.get(name) or getattr(owner, name)
+    function = plain.__func__ if isinstance(plain, classmethod) else plain
+
+    @functools.wraps(function)
+    def surrounded(*args: Any, **kwargs: Any) -> Any:
+        before()
+        result = function(*args, **kwargs)
+        after()
+        return result
+
+    setattr(owner, name, classmethod(surrounded) if isinstance(plain, classmethod) else surrounded)

@@ -1,0 +1,171 @@
+"""A stream's plan is checked against describe, and every problem is told at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from salesforce_bulk_client import ConfigError, Operation, SalesforceClient, describe
+from target_salesforce_bulk.mapping import make_plan
+from target_salesforce_bulk.plan import Plan
+from target_salesforce_bulk.stream_settings import StreamSettings
+
+from tests.target.conftest import schema
+
+MakePlan = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan(client: SalesforceClient) -> MakePlan:
+    """Makes the plan of a stream with text properties of these names."""
+
+    def make(*properties: str, key: tuple[str, ...] = (), **settings: Any) -> Plan:
+        stream = settings.pop("stream", "people")
+        return make_plan(
+            stream,
+            schema=schema(stream, **dict.fromkeys(properties, "string"))["schema"],
+            key_properties=key,
+            settings=StreamSettings.for_stream(
+                stream, settings={"object": "Contact", "operation": "insert"} | settings
+            ),
+            describe=lambda name: describe(client, name),
+        )
+
+    return make
+
+
+def columns(plan: Plan) -> list[str]:
+    """The headers of a plan's job data."""
+    return [column.name for column in plan.destination.columns]
+
+
+def test_a_property_fills_the_field_of_its_name(plan: MakePlan) -> None:
+    """In any case, and with the field's own spelling in the header."""
+    assert columns(plan("lastname", "FirstName")) == ["LastName", "FirstName"]
+
+
+def test_fields_maps_properties(plan: MakePlan) -> None:
+    """To another field, to a parent's external id, or to nothing."""
+    mapping = {
+        "fields": {"family": "LastName", "company": "account.external_id__c", "boss": "ReportsTo.Email", "x": None}
+    }
+
+    made = plan("family", "company", "boss", "x", mappings={"people": mapping})
+
+    assert columns(made) == ["LastName", "Account.External_Id__c", "ReportsTo.Email"]
+    assert made.destination.parents == ("Account", "Contact")
+
+
+def test_the_exact_name_wins_over_a_glob(plan: MakePlan) -> None:
+    """Among globs it is the first that matches."""
+    mappings = {"p*": {"object": "Lead"}, "people": {"object": "Account"}, "*": {"object": "Case"}}
+
+    assert StreamSettings.for_stream("people", settings={"mappings": mappings}).object == "Account"
+    assert StreamSettings.for_stream("plants", settings={"mappings": mappings}).object == "Lead"
+    assert StreamSettings.for_stream("cases", settings={"mappings": mappings}).object == "Case"
+
+
+def test_read_only_fields_are_left_out_with_one_warning(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
+    """Formulas, audit fields and the Id of an insert cannot be written."""
+    with caplog.at_level(logging.WARNING):
+        made = plan("Id", "LastName", "CreatedDate", "Name")
+
+    assert columns(made) == ["LastName"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "stream people: not loaded into Contact (read-only): Id, CreatedDate, Name"
+    ]
+
+
+def test_unknown_fields_may_be_dropped(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
+    """With one warning that names them."""
+    with caplog.at_level(logging.WARNING):
+        made = plan("LastName", "Shoe_Size", unknown_fields="drop")
+
+    assert columns(made) == ["LastName"]
+    assert "no such field): Shoe_Size" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("properties", "chosen", "message"),
+    [
+        (["LastName", "Shoe", "Hat"], {}, "Contact has no field Shoe, Hat (or your user may not see it)"),
+        (["LastName"], {"mappings": {"people": {"fields": {"nam": "LastName"}}}}, "fields maps 'nam'"),
+        (["a", "b"], {"mappings": {"*": {"fields": {"a": "LastName", "b": "lastname"}}}}, "a and b both fill LastName"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "CreatedDate"}}}}, "CreatedDate cannot be written by insert"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Account.Name"}}}}, "Name is no external id of Account"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Account.Nam"}}}}, "Nam is no field of Account"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Akkount.Name"}}}}, "has no field a → Akkount.Name"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Account:Account.External_Id__c"}}}}, "write Account.External_Id"),
+        (["LastName"], {"operation": "upsert"}, 'needs an external id: set "external_id_field"'),
+        (["LastName"], {"operation": "upsert", "external_id_field": "Phone"}, "Phone is no external id of Contact"),
+        (["LastName"], {"operation": "upsert", "external_id_field": "Nope"}, "has no field Nope to upsert by"),
+        (["LastName"], {"operation": "upsert", "external_id_field": "Email"}, "upsert needs Email, which no property"),
+        (["LastName"], {"operation": "update"}, "update needs Id, which no property fills"),
+        (["LastName"], {"operation": "delete"}, "delete needs Id, which no property fills"),
+        (["CreatedDate"], {}, "no property fills any field"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told(plan: MakePlan, properties: list[str], chosen: dict[str, Any], message: str) -> None:
+    """Before anything is sent, with the stream's name and what to do."""
+    with pytest.raises(ConfigError) as told:
+        plan(*properties, **chosen)
+
+    assert str(told.value).startswith("stream people: ")
+    assert message in str(told.value)
+
+
+def test_all_problems_are_told_together(plan: MakePlan) -> None:
+    """One run of the target tells them all."""
+    with pytest.raises(ConfigError, match=r"no field Shoe .*; update needs Id"):
+        plan("Shoe", "LastName", operation="update")
+
+
+def test_a_polymorphic_relation_needs_its_object(plan: MakePlan) -> None:
+    """``Who`` of a Task may be a Lead or a Contact, so the column must say which."""
+    with pytest.raises(
+        ConfigError, match=r"Who.Email can point to several objects: write Contact:Who.Email or Lead:Who"
+    ):
+        plan("a", object="Task", mappings={"*": {"fields": {"a": "Who.Email"}}})
+
+    made = plan("a", object="Task", mappings={"*": {"fields": {"a": "lead:Who.Email"}}})
+
+    assert columns(made) == ["Lead:Who.Email"]
+    assert made.destination.parents == ("Lead",)
+
+
+def test_the_single_key_property_is_the_external_id(plan: MakePlan) -> None:
+    """Also when it is mapped to a field of another name; ``Id`` will do as well."""
+    mapping = {"fields": {"mail": "Email"}}
+
+    assert plan(
+        "mail", "LastName", key=("mail",), operation="upsert", mappings={"*": mapping}
+    ).destination.key_column == ("Email")
+    assert plan("Id", "LastName", key=("Id",), operation="upsert").destination.key_column == "Id"
+
+
+def test_a_delete_sends_nothing_but_ids(plan: MakePlan) -> None:
+    """Whatever else the records have."""
+    made = plan("Id", "LastName", "Shoe", operation="delete")
+
+    assert columns(made) == ["Id"]
+    assert made.destination.operation is Operation.DELETE
+
+
+def test_a_nested_property_is_refused_with_advice(plan: MakePlan, client: SalesforceClient) -> None:
+    """No field can take an object; flattening or a stream map can take it apart."""
+    with pytest.raises(ConfigError, match=r"Description is an object.*set flattening_enabled"):
+        make_plan(
+            "people",
+            schema=schema("people", LastName="string", Description={"type": ["object", "null"]})["schema"],
+            key_properties=(),
+            settings=StreamSettings(object="Contact", operation=Operation.INSERT),
+            describe=lambda name: describe(client, name),
+        )
+
+
+def test_an_object_that_does_not_allow_the_operation_is_refused(plan: MakePlan) -> None:
+    """Describe tells what the user may do."""
+    with pytest.raises(ConfigError, match="delete is not possible for User"):
+        plan("Id", object="User", operation="delete")

@@ -1,0 +1,141 @@
+"""What a JSON value becomes in a cell, by describe's type of the field; and which values are refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from target_salesforce_bulk.canonical import canonical_form, canonical_key
+from target_salesforce_bulk.rows import ValueRefused, converter
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "cell"),
+    [
+        ("string", "0012", "0012"),
+        ("string", "two\r\nlines", "two\r\nlines"),
+        ("string", " spaces ", " spaces "),
+        ("string", 12, "12"),
+        ("string", Decimal("0.10"), "0.10"),
+        ("string", False, "false"),
+        ("picklist", "NA", "NA"),
+        ("int", 250, "250"),
+        ("int", Decimal("250.0"), "250"),
+        ("int", "7", "7"),
+        ("long", 9007199254740993, "9007199254740993"),
+        ("double", Decimal("0.1"), "0.1"),
+        ("double", 0.1, "0.1"),
+        ("double", Decimal("1E-7"), "0.0000001"),
+        ("double", Decimal("123456789012345678.123456789"), "123456789012345678.123456789"),
+        ("currency", Decimal(912260031), "912260031"),
+        ("percent", 50, "50"),
+        ("double", Decimal("1E+300"), "1E+300"),
+        ("boolean", True, "true"),
+        ("boolean", "FALSE", "false"),
+        ("boolean", 0, "false"),
+        ("date", "2024-02-29", "2024-02-29"),
+        ("date", "2024-02-29T00:00:00+09:00", "2024-02-29"),
+        ("datetime", "2024-01-15T10:30:00Z", "2024-01-15T10:30:00.000Z"),
+        ("datetime", "2024-01-15T10:30:00.999999+0530", "2024-01-15T05:00:00.999Z"),
+        ("datetime", "2024-01-15T10:30:00", "2024-01-15T10:30:00.000Z"),
+        ("datetime", "2024-01-15", "2024-01-15T00:00:00.000Z"),
+        ("time", "10:30", "10:30:00.000Z"),
+        ("time", "10:30:00.1234Z", "10:30:00.123Z"),
+        ("multipicklist", ["red", "green"], "red;green"),
+        ("multipicklist", "red;green", "red;green"),
+        ("reference", "001000000000001AAA", "001000000000001AAA"),
+    ],
+)
+def test_a_value_becomes_its_cell(field_type: str, value: Any, cell: str) -> None:
+    """Text stays text, numbers stay exact, moments become UTC milliseconds."""
+    assert converter(field_type)(value) == cell
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "code"),
+    [
+        ("int", Decimal("2.5"), "INVALID_VALUE"),
+        ("int", "two", "INVALID_VALUE"),
+        ("int", True, "INVALID_VALUE"),
+        ("double", "1,5", "INVALID_VALUE"),
+        ("double", float("nan"), "INVALID_VALUE"),
+        ("boolean", "maybe", "INVALID_VALUE"),
+        ("boolean", Decimal("1.5"), "INVALID_VALUE"),
+        ("date", "15/01/2024", "INVALID_VALUE"),
+        ("date", "2024-01-15T10:30:00Z", "INVALID_VALUE"),
+        ("datetime", 1705314600, "INVALID_VALUE"),
+        ("datetime", "0001-01-01T00:00:00+14:00", "INVALID_VALUE"),
+        ("time", "10:30:00+02:00", "INVALID_VALUE"),
+        ("multipicklist", ["a;b"], "INVALID_VALUE"),
+        ("string", "#N/A", "TEXT_MEANS_NULL"),
+        ("multipicklist", ["#N/A"], "TEXT_MEANS_NULL"),
+        ("string", {"a": 1}, "NESTED_VALUE"),
+        ("string", ["a"], "NESTED_VALUE"),
+        ("date", ["2024-01-15"], "NESTED_VALUE"),
+        ("textarea", "x" * 131_073, "STRING_TOO_LONG"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(field_type: str, value: Any, code: str) -> None:
+    """The refusal has a code, and its text never holds the value."""
+    with pytest.raises(ValueRefused) as refused:
+        converter(field_type)(value)
+
+    assert refused.value.code == code
+    assert "15/01" not in str(refused.value)
+
+
+def test_text_longer_than_its_field_is_refused() -> None:
+    """Describe tells the length in characters."""
+    assert converter("string", length=3)("äöü") == "äöü"
+    with pytest.raises(ValueRefused, match="the text has 4 characters, the field takes 3"):
+        converter("string", length=3)("äöüß")
+
+
+@pytest.mark.parametrize(
+    ("field_type", "sent", "echoed"),
+    [
+        ("double", "912260031", "9.12260031E8"),
+        ("int", "250", "250.0"),
+        ("currency", "0.10", "0.1"),
+        ("datetime", "2024-01-15T10:30:00.000Z", "2024-01-15T10:30:00Z"),
+        ("datetime", "2024-01-15T10:30:00.123Z", "2024-01-15T10:30:00.000+0000"),
+        ("date", "2024-01-15", "2024-01-15Z"),
+        ("time", "10:30:00.000Z", "10:30:00"),
+        ("boolean", "true", "1"),
+        ("id", "001000000000001", "001000000000001AAA"),
+        ("multipicklist", "b;a", "a;b"),
+        ("textarea", "a\r\nb ", "a\nb"),
+        ("string", "#N/A", ""),
+    ],
+)
+def test_an_echoed_value_is_known_again(field_type: str, sent: str, echoed: str) -> None:
+    """Salesforce converts before it echoes; the canonical form is the same on both sides."""
+    form = canonical_form(field_type)
+
+    assert form(sent) == form(echoed)
+
+
+def test_ids_differ_by_case_and_external_ids_do_not() -> None:
+    """Two spellings of an external id name one record, two cases of an Id name two."""
+    assert canonical_key("Ab", field_type="string") == canonical_key("aB", field_type="string")
+    assert canonical_key("001A00000000001", field_type="id") != canonical_key("001a00000000001", field_type="id")
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_any_number_is_kept_exact(number: Decimal) -> None:
+    """What is sent reads as the very same decimal number."""
+    assert Decimal(converter("double")(number)) == number
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_any_moment_is_kept_to_the_millisecond(moment: Any) -> None:
+    """Whatever the zone, what is sent is the same moment in UTC."""
+    try:
+        cell = converter("datetime")(moment.isoformat())
+    except ValueRefused:
+        return  # UTC cannot express it: the first or last day of the calendar
+
+    assert canonical_form("datetime")(cell) == canonical_form("datetime")(moment.isoformat())
