@@ -60,8 +60,8 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
         (["--test"], {"client_secret": "wrong"}, "client"),
         ([], {"login_url": "http://127.0.0.1:9", "retry_total_s": 0.1}, "127.0.0.1"),
         (["--discover"], {"login_url": "http://acme.example.com"}, "plain http is only for loopback addresses"),
-        ([], {"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
-        (["--discover"], {"streams_to_discover": ["Acount"]}, "streams_to_discover names 'Acount'"),
+        ([], {"streams_to_discover": ["Nothing__c"]}, "streams_to_discover names 'Nothing__c'"),
+        (["--discover"], {"streams_to_discover": ["Nothing__c"]}, "streams_to_discover names 'Nothing__c'"),
         (["--test"], {"start_date": "last week"}, "start_date is 'last week'"),
         (["--discover"], {"page_size": "many"}, "'many' is not of type 'integer'"),
         ([], {"page_size": 0}, "0 is less than the minimum of 1"),
@@ -79,12 +79,12 @@ def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: 
 
 def test_an_invalid_filter_is_one_line(command: Any, accounts: list[str]) -> None:
     """With Salesforce's own words, and no record."""
-    done = command(streams_to_discover=["Account"], soql_filters={"Account": "Nmae = 'Ada'"})
+    done = command(streams_to_discover=["Account"], soql_filters={"Account": "Nothing__c = 'Ada'"})
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
     assert "Account: " in errors(done)[0]
-    assert "Nmae" in errors(done)[0]
+    assert "Nothing__c" in errors(done)[0]
     assert '"RECORD"' not in done.stdout
 
 
