@@ -65,8 +65,8 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
         with step("meltano run salesforce-to-warehouse"):
             third = read_back(sandbox, number=3)
         console.print(
-            f"  {sum(third.rows.values()):,} rows were read. Salesforce stamps whole seconds, so the second at which a bookmark"
-            " stands is always read again;\n  in the second round most rows had been loaded within such a second.",
+            f"  {sum(third.rows.values()):,} rows were read. Salesforce stamps whole seconds, so the second of a\n"
+            "  bookmark is always read again. In the second round much had been loaded within such a second.",
             highlight=False,
         )
 

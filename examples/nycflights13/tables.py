@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from examples.nycflights13.rounds import Round
@@ -13,29 +13,26 @@ STATUSES = ("created", "updated", "failed", "unprocessed")
 
 def show_round(console: Console, done: Round) -> None:
     """Show what a round did to the rows it sent, why some were refused, and how all rows stand."""
-    moved = _table("sent to Salesforce", *STATUSES, "read back")
+    moved = _table("this round", *STATUSES, "read back")
     for table, counts in done.outcomes.counts.items():
         _add(moved, table, [*(counts[status] for status in STATUSES), done.back.rows[table]])
-    console.print(moved)
+    console.print("", _indented(moved), "", sep="\n")
+
     sent, read = sum(counts.total() for counts in done.outcomes.counts.values()), sum(done.back.rows.values())
     console.print(
-        f"  {sent:,} rows went to Salesforce in {done.seconds_to_salesforce:.1f} s"
-        f" and {read:,} came back in {done.back.seconds:.1f} s, Meltano's own start included.\n",
+        f"  {sent:,} rows went to Salesforce in {done.seconds_to_salesforce:.1f} s and {read:,} came back"
+        f" in {done.back.seconds:.1f} s, Meltano's own start included.",
+        *(f"  {count:,} rows were refused: {reason}" for reason, count in done.outcomes.reasons.most_common(5)),
+        "",
+        sep="\n",
         highlight=False,
     )
-
-    if done.outcomes.reasons:
-        reasons = _table("refused by Salesforce", "rows")
-        for reason, count in done.outcomes.reasons.most_common(5):
-            _add(reasons, reason, [count])
-        console.print(reasons)
-
-    console.print(_verdict_table(done))
+    console.print(_indented(_verdict_table(done)), "", sep="\n")
 
 
 def _verdict_table(done: Round) -> Table:
     headings = ("warehouse", "refused", "Salesforce", "back", "equal", "differ", "deleted", "lost")
-    shown = _table("row by row", *headings)
+    shown = _table("all rows", *headings)
     lines = [
         [
             verdict.in_warehouse,
@@ -56,12 +53,16 @@ def _verdict_table(done: Round) -> Table:
 
 
 def _table(first: str, *numbers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))  # fits 80 columns
+    table = Table(box=None, padding=(0, 1, 0, 0))  # so narrow that a whole year fits 80 columns
     table.add_column(first)
     for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right")
     return table
 
 
 def _add(table: Table, name: str, numbers: list[int], *, style: str | None = None) -> None:
     table.add_row(name, *(f"{number:,}" for number in numbers), style=style)
+
+
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2))
