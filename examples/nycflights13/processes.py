@@ -14,7 +14,11 @@ START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 
 
-class CommandFailed(Exception):
+class DemoFailed(Exception):
+    """Something outside the demo's own code does not work; the message is for the user."""
+
+
+class CommandFailed(DemoFailed):
     """A program ended badly, or did not start; the message says which, and where its log is."""
 
     def __init__(self, command: Sequence[str], *, what: str, log: Path) -> None:
@@ -30,7 +34,11 @@ def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
     """
     begin = time.monotonic()
     with log.open("wb") as output:
-        code = subprocess.run(command, stdout=output, stderr=output, env=env, cwd=cwd, check=False).returncode
+        program = subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=cwd)
+    try:
+        code = program.wait()
+    finally:
+        _stop(program, signal.SIGTERM)
     if code:
         raise CommandFailed(command, what=f"ended with exit code {code}", log=log)
     return time.monotonic() - begin
@@ -58,12 +66,17 @@ def running(
             time.sleep(0.05)
         yield
     finally:
-        server.send_signal(signal.SIGINT)  # to PostgreSQL SIGTERM would mean: wait for the clients
-        try:
-            server.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        _stop(server, signal.SIGINT)  # at SIGTERM PostgreSQL would wait for its clients
+
+
+def _stop(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """End a program, if it still runs, by a signal; by force if that does not help."""
+    program.send_signal(number)
+    try:
+        program.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
 
 
 def free_port() -> int:
