@@ -15,7 +15,7 @@ from examples.nycflights13.processes import DemoFailed, free_port, running
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[dict[str, str]]:
+def running_postgres(folder: Path, *, log: Path) -> Iterator[dict[str, str]]:
     """Run PostgreSQL with its data in an empty folder; gives the PG… variables by which it is found.
 
     It listens on 127.0.0.1 only and wants a password. PostgreSQL does not run as root: it becomes the user pgserver.
@@ -50,7 +50,7 @@ def running_postgres(folder: Path) -> Iterator[dict[str, str]]:
     }
     # -k "": no socket; its path would have to be short. fsync: the data are thrown away at the end.
     command = [*program, "-h", variables["PGHOST"], "-p", variables["PGPORT"], "-k", "", "-c", "fsync=off"]
-    with running(command, is_ready=lambda: answers(variables), log=folder / "postgres.log", user=server.system_user):
+    with running(command, is_ready=lambda: answers(variables), log=log, user=server.system_user):
         yield variables
 
 

@@ -92,7 +92,7 @@ def running_sandbox(folder: Path) -> Iterator[Sandbox]:
     with (
         # Not below the project: as root, PostgreSQL becomes another user, who may not look everywhere.
         tempfile.TemporaryDirectory(prefix="nycflights13-", ignore_cleanup_errors=True) as database,
-        running_postgres(Path(database)) as postgres,
+        running_postgres(Path(database), log=logs / "postgres.log") as postgres,
         running(simulator, is_ready=lambda: is_listening(port), log=logs / "simulator.log"),
     ):
         yield Sandbox(folder=folder, salesforce_url=f"http://127.0.0.1:{port}", postgres=postgres)
