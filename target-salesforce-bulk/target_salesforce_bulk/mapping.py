@@ -48,11 +48,9 @@ def make_plan(
     properties: dict[str, Any] = schema["properties"]
     for name, property_schema in properties.items():
         draft.place(name, property_schema)
-    for name in settings.fields.keys() - properties.keys():
-        draft.problems.append(f"fields maps {name!r}, which the stream does not have")
     draft.check_columns()
     draft.raise_problems(stream)
-    draft.warn(stream)
+    draft.warn(stream, absent=sorted(settings.fields.keys() - properties.keys()))
 
     null_text = NULL_IN_JOB_DATA if settings.null_policy is NullPolicy.CLEAR else ""
     return Plan(
@@ -207,12 +205,15 @@ class _Draft:
         if problems:
             raise ConfigError(f"stream {stream}: {'; '.join(problems)}")
 
-    def warn(self, stream: str) -> None:
-        """Say once what is left out."""
-        for names, why in ((self._unknown, "no such field"), (self._read_only, "read-only")):
+    def warn(self, stream: str, *, absent: Sequence[str]) -> None:
+        """Say once what is left out, and what ``fields`` maps that the stream does not have (not yet, maybe)."""
+        for names, what in (
+            (self._unknown, f"not loaded, because {self.described.name} has no such field"),
+            (self._read_only, f"not loaded, because {self.described.name} has them read-only"),
+            (absent, "mapped by fields, but not in the stream"),
+        ):
             if names:
-                text = ", ".join(names)
-                logger.warning("stream %s: not loaded into %s (%s): %s", stream, self.described.name, why, text)
+                logger.warning("stream %s: %s: %s", stream, what, ", ".join(names))
 
 
 def _check_operation(described: SObjectDescribe, operation: Operation) -> None:

@@ -5,8 +5,10 @@ What cannot be loaded raises `ValueRefused`, which fails that one row and says w
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -64,9 +66,14 @@ def to_text(value: Any, *, length: int = MAX_FIELD_CHARACTERS) -> str:
 def to_multipicklist(value: Any) -> str:
     """Return the chosen values, joined as Salesforce wants them.
 
-    >>> to_multipicklist(["red", "green"]), to_multipicklist("red;green")
-    ('red;green', 'red;green')
+    The SDK's flattening makes JSON text of a list, so that is taken for the list it was.
+
+    >>> to_multipicklist(["red", "green"]), to_multipicklist("red;green"), to_multipicklist('["red", "green"]')
+    ('red;green', 'red;green', 'red;green')
     """
+    if isinstance(value, str) and value.startswith("["):
+        with suppress(ValueError):
+            value = json.loads(value)
     if not isinstance(value, list):
         return to_text(value)
     parts = [to_text(part) for part in value if part is not None]

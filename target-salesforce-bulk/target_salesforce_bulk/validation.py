@@ -15,7 +15,7 @@ class RecordValidator(BaseJSONSchemaValidator):
     def __init__(self, schema: dict[str, Any]) -> None:
         super().__init__(schema)
         try:
-            self._check = fastjsonschema.compile(_with_exact_integers(schema), use_formats=False, use_default=False)
+            self._check = fastjsonschema.compile(_checkable(schema), use_formats=False, use_default=False)
         except fastjsonschema.JsonSchemaDefinitionException as error:
             raise InvalidJSONSchema(f"a stream's schema is broken: {error}") from error
 
@@ -27,19 +27,22 @@ class RecordValidator(BaseJSONSchemaValidator):
             raise InvalidRecord(error.message, record) from None
 
 
-def _with_exact_integers(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema with integers that may be written as ``250.0``, as JSON Schema allows.
+def _checkable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema as it can be checked here.
 
-    The reader makes a Decimal of that, which fastjsonschema takes as a number but not as an integer.
+    Integers may be written as ``250.0``, as JSON Schema allows: the reader makes a Decimal of that, which
+    fastjsonschema takes as a number but not as an integer. And the SDK's flattening leaves properties required that it
+    has taken apart.
 
-    >>> _with_exact_integers({"properties": {"n": {"type": ["integer", "null"]}}})
-    {'properties': {'n': {'type': ['number', 'null'], 'multipleOf': 1}}}
+    >>> _checkable({"properties": {"n": {"type": ["integer", "null"]}}, "required": ["n", "address"]})
+    {'properties': {'n': {'type': ['number', 'null'], 'multipleOf': 1}}, 'required': ['n']}
     """
     properties = {
         name: {**entry, "type": _numbers(entry["type"]), "multipleOf": 1} if _has_integer(entry) else entry
         for name, entry in schema["properties"].items()
     }
-    return {**schema, "properties": properties}
+    required = [name for name in schema.get("required") or [] if name in properties]
+    return {**schema, "properties": properties, "required": required}
 
 
 def _has_integer(entry: Any) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Org
-from target_salesforce_bulk.errors import RecordsFailed
+from salesforce_bulk_client import JobTimedOut, SalesforceClient
+from salesforce_bulk_simulator import Fault, Org, Progression
+from target_salesforce_bulk.errors import OutcomeUnknowable, RecordsFailed
 
 from tests.target.conftest import TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill
@@ -53,6 +54,99 @@ def test_a_run_killed_at_any_step_is_gone_on_with(
         steps += 1
 
     assert steps > 30
+
+
+def test_a_job_that_takes_too_long_is_found_again(target: TargetRunner, org: Org) -> None:
+    """It is left running; the next run takes its outcomes and makes no second one."""
+    org.progression = Progression.seconds(3600)
+    first = target.run(*MESSAGES, operation="insert", unknown_fields="drop", job_timeout_s=0.05)
+
+    assert isinstance(first.error, JobTimedOut)
+    assert (first.states, first.outcomes) == ([], [])
+
+    org.progression = Progression.immediate()
+    second = target.run(*MESSAGES, operation="insert", unknown_fields="drop")
+
+    assert isinstance(second.error, RecordsFailed)
+    assert second.states == [{"n": 3}, {"n": 5}]
+    assert second.statuses == ["created", "created", "failed", "created", "created"]
+    assert len(org.jobs) == 1
+    assert len(org.rows("Contact")) == 4
+
+
+def test_an_inserts_job_that_is_gone_is_not_guessed_at(
+    target: TargetRunner, org: Org, client: SalesforceClient
+) -> None:
+    """Its rows may have been created or not: the run stops and says what to do, until that is done."""
+    org.progression = Progression.seconds(3600)
+    target.run(*MESSAGES, operation="insert", unknown_fields="drop", job_timeout_s=0.05)
+    client.delete(f"jobs/ingest/{org.jobs[0]['id']}")
+    org.progression = Progression.immediate()
+
+    for _ in range(2):
+        run = target.run(*MESSAGES, operation="insert", unknown_fields="drop")
+
+        assert isinstance(run.error, OutcomeUnknowable)
+        assert "It inserted 5 rows of stream Contact into Contact" in str(run.error)
+        assert run.states == []
+
+    (run.results_dir / "journal.sqlite").unlink()
+    last = target.run(*MESSAGES, operation="insert", unknown_fields="drop")
+
+    assert last.states == [{"n": 5}]
+    assert len(org.rows("Contact")) == 4
+
+
+def test_an_upserts_job_that_is_gone_is_made_again(target: TargetRunner, org: Org, client: SalesforceClient) -> None:
+    """Doing it twice does no harm, so nothing needs to be known."""
+    chosen: dict[str, Any] = {"external_id_field": "Email", "unknown_fields": "drop"}
+    org.progression = Progression.seconds(3600)
+    target.run(*MESSAGES, **chosen, job_timeout_s=0.05)
+    client.delete(f"jobs/ingest/{org.jobs[0]['id']}")
+    org.progression = Progression.immediate()
+
+    run = target.run(*MESSAGES, **chosen)
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.states == [{"n": 3}, {"n": 5}]
+    assert run.statuses == ["created", "created", "failed", "created", "created"]
+
+
+def test_after_a_run_that_ended_well_the_same_rows_are_new_rows(target: TargetRunner, org: Org) -> None:
+    """An insert that is asked for again inserts again."""
+    for _ in range(2):
+        target.run(*MESSAGES, operation="insert", unknown_fields="drop")
+
+    assert len(org.rows("Contact")) == 8
+
+
+def test_without_a_journal_nothing_is_remembered(target: TargetRunner, org: Org) -> None:
+    """``journal: false`` leaves no file, and no protection."""
+    run = target.run(*MESSAGES, operation="insert", unknown_fields="drop", journal=False)
+
+    assert run.states == [{"n": 5}]
+    assert not (run.results_dir / "journal.sqlite").exists()
+
+
+def test_a_later_value_of_a_known_key_is_sent(target: TargetRunner, org: Org) -> None:
+    """A re-run skips a row only while it equals what was last loaded for its key; then everything goes in order."""
+    people = schema("Contact", key=["Email"], Email="string", LastName=["string", "null"])
+
+    def row(name: str | None) -> list[dict[str, Any]]:
+        return records("Contact", {"Email": "a@example.com", "LastName": name})
+
+    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : this one"), after=2)
+    first = target.run(people, row("one"), row("two"), row("three"), state({"n": 3}), max_concurrent_jobs=1)
+    assert org.rows("Contact")[0]["LastName"] == "two"
+    assert first.states == []
+
+    second = target.run(people, row("two"), row("one"), row("two"), state({"n": 3}))
+
+    assert second.error is None
+    assert second.states == [{"n": 3}]
+    assert org.rows("Contact")[0]["LastName"] == "two"
+    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0}
+    assert org.faults.completed
 
 
 def _open_are_empty(org: Org) -> bool:

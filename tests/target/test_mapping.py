@@ -74,7 +74,7 @@ def test_read_only_fields_are_left_out_with_one_warning(plan: MakePlan, caplog: 
 
     assert columns(made) == ["LastName"]
     assert [record.getMessage() for record in caplog.records] == [
-        "stream people: not loaded into Contact (read-only): Id, CreatedDate, Name"
+        "stream people: not loaded, because Contact has them read-only: Id, CreatedDate, Name"
     ]
 
 
@@ -84,18 +84,26 @@ def test_unknown_fields_may_be_dropped(plan: MakePlan, caplog: pytest.LogCapture
         made = plan("LastName", "Shoe_Size", unknown_fields="drop")
 
     assert columns(made) == ["LastName"]
-    assert "no such field): Shoe_Size" in caplog.text
+    assert "not loaded, because Contact has no such field: Shoe_Size" in caplog.text
+
+
+def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
+    """The stream's schema may grow, so what it does not have is only told."""
+    with caplog.at_level(logging.WARNING):
+        made = plan("LastName", mappings={"*": {"fields": {"phone": "Phone"}}})
+
+    assert columns(made) == ["LastName"]
+    assert "mapped by fields, but not in the stream: phone" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("properties", "chosen", "message"),
     [
         (["LastName", "Shoe", "Hat"], {}, "Contact has no field Shoe, Hat (or your user may not see it)"),
-        (["LastName"], {"mappings": {"people": {"fields": {"nam": "LastName"}}}}, "fields maps 'nam'"),
         (["a", "b"], {"mappings": {"*": {"fields": {"a": "LastName", "b": "lastname"}}}}, "a and b both fill LastName"),
         (["a"], {"mappings": {"*": {"fields": {"a": "CreatedDate"}}}}, "CreatedDate cannot be written by insert"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account.Name"}}}}, "Name is no external id of Account"),
-        (["a"], {"mappings": {"*": {"fields": {"a": "Account.Nam"}}}}, "Nam is no field of Account"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Account.Nome"}}}}, "Nome is no field of Account"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Akkount.Name"}}}}, "has no field a → Akkount.Name"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account:Account.External_Id__c"}}}}, "write Account.External_Id"),
         (["LastName"], {"operation": "upsert"}, 'needs an external id: set "external_id_field"'),

@@ -1,0 +1,145 @@
+"""Which rows share a job, and which jobs wait for which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from salesforce_bulk_client import Operation
+from target_salesforce_bulk.filling import Filler
+from target_salesforce_bulk.plan import Column, Destination
+from target_salesforce_bulk.spool import Entry
+from target_salesforce_bulk.unit import Unit, UnitLimits
+
+
+class Loads:
+    """A filler, and what it has submitted; nothing of it is ever finished unless told."""
+
+    def __init__(self, folder: Path, *, max_rows: int) -> None:
+        self._folder = folder
+        self._limits = UnitLimits(max_rows=max_rows, max_bytes=10_000)
+        self.begun = 0
+        self.submitted: list[Unit] = []
+        self.finished: set[Unit] = set()
+        self.filler = Filler(begin=self._begin, under_way=self.under_way, submit=self.submitted.append)
+
+    def _begin(self, destination: Destination) -> Unit:
+        self.begun += 1
+        return Unit.begin(str(self.begun), destination=destination, directory=self._folder, limits=self._limits)
+
+    def under_way(self) -> list[Unit]:
+        return [unit for unit in self.submitted if unit not in self.finished]
+
+    def add(self, key: str, *, stream: str = "s", sobject: str = "O", parents: tuple[str, ...] = ()) -> None:
+        destination = Destination(
+            stream=stream,
+            object=sobject,
+            operation=Operation.UPSERT,
+            external_id_field="Key",
+            assignment_rule_id=None,
+            columns=(Column("Key", "string"),),
+            key_column="Key",
+            parents=parents,
+            key_properties=(),
+            stream_schema={},
+        )
+        entry = Entry([key], None, msgspec.Raw(b"{}"), msgspec.Raw(b"{}"))
+        self.filler.add(entry, destination=destination, key_text=key)
+
+    def close(self) -> list[tuple[str, list[str], list[str]]]:
+        """Close everything; each unit's name, keys, and the units it waits for."""
+        self.filler.close_all()
+        return [
+            (unit.id, [cells[0] for _, cells in unit.spool.rows()], sorted(other.id for other in unit.after))
+            for unit in self.submitted
+        ]
+
+
+@pytest.fixture
+def loads(tmp_path: Path) -> Iterator[Callable[..., Loads]]:
+    """Makes a filler."""
+    made: list[Loads] = []
+
+    def make(*, max_rows: int = 100) -> Loads:
+        made.append(Loads(tmp_path, max_rows=max_rows))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.filler.let_go()
+        for unit in each.submitted:
+            unit.discard()
+
+
+def test_rows_of_one_key_go_into_units_that_wait_for_each_other(loads: Callable[..., Loads]) -> None:
+    """First occurrences share a unit, second ones the next."""
+    here = loads()
+    for key in ("a", "b", "a", "c", "b", "a"):
+        here.add(key)
+
+    assert here.close() == [("1", ["a", "b", "c"], []), ("2", ["a", "b"], ["1"]), ("3", ["a"], ["2"])]
+
+
+def test_a_key_under_way_is_waited_for(loads: Callable[..., Loads]) -> None:
+    """A full unit is on its way; a later row of one of its keys must not overtake it, other rows need not wait."""
+    here = loads(max_rows=2)
+    for key in ("a", "b", "c", "a", "d"):
+        here.add(key)
+
+    assert here.close() == [("1", ["a", "b"], []), ("2", ["c", "a"], ["1"]), ("3", ["d"], [])]
+
+
+def test_a_finished_unit_is_not_waited_for(loads: Callable[..., Loads]) -> None:
+    """Its rows are in the org."""
+    here = loads(max_rows=1)
+    here.add("a")
+    here.add("b")
+    here.finished.update(here.submitted)
+    here.add("a")
+
+    assert here.close()[-1] == ("3", ["a"], [])
+
+
+def test_two_streams_into_one_object_share_its_keys(loads: Callable[..., Loads]) -> None:
+    """Whatever order their rows come in, no two open units wait for each other."""
+    here = loads()
+    here.add("a", stream="s")
+    here.add("b", stream="t")
+    here.add("b", stream="s")
+    here.add("a", stream="t")
+
+    assert here.close() == [("2", ["b"], []), ("1", ["a", "b"], ["2"]), ("3", ["a"], ["1"])]
+
+
+def test_children_wait_for_parents(loads: Callable[..., Loads]) -> None:
+    """Parents that came before are sent first, and waited for."""
+    here = loads()
+    here.add("parent", stream="parents", sobject="P")
+    here.add("child", stream="children", sobject="C", parents=("P",))
+    here.filler.close_stream("children")
+
+    assert here.close() == [("1", ["parent"], []), ("2", ["child"], ["1"])]
+
+
+def test_objects_that_are_each_others_parents_do_not_wait_in_a_circle(loads: Callable[..., Loads]) -> None:
+    """One of the two goes first; none waits for one that waits for it."""
+    here = loads()
+    for _ in range(2):
+        here.add("a", stream="as", sobject="A", parents=("B",))
+        here.add("b", stream="bs", sobject="B", parents=("A",))
+    here.close()
+
+    for place, unit in enumerate(here.submitted):
+        assert unit.after <= set(here.submitted[:place])
+
+
+def test_a_record_that_changes_often_keeps_few_units_open(loads: Callable[..., Loads]) -> None:
+    """Each change needs a job of its own; the first are sent while others are still gathered."""
+    here = loads()
+    for _ in range(10):
+        here.add("a")
+
+    assert len(here.submitted) == 6
+    assert [keys for _, keys, _ in here.close()] == [["a"]] * 10
