@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .certificates import Certificate, make_certificate
 from .clock import Clock
 from .faults import Fault
 from .org import Org
 from .progression import Progression
 from .server import running
 
-__all__ = ["Clock", "Fault", "Org", "Progression", "running"]
+__all__ = ["Certificate", "Clock", "Fault", "Org", "Progression", "make_certificate", "running"]

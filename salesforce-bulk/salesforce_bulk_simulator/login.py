@@ -24,6 +24,8 @@ PASSWORD = "sim-pass"
 SECURITY_TOKEN = "sim-token"
 
 _LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
+_MY_DOMAIN = "sim.my.salesforce.com"
+"""Where the org lives for those who log in at one of the login hosts."""
 _JWT_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
@@ -124,6 +126,14 @@ def _claims(assertion: str, key: bytes) -> dict[str, Any] | None:
         return None
 
 
+def instance_url(request: Request) -> str:
+    """Return the address of the org: the one of the request, or My Domain when that is a login host."""
+    for host in _LOGIN_HOSTS:
+        if f"//{host}" in request.base_url.lower():
+            return request.base_url.lower().replace(host, _MY_DOMAIN)
+    return request.base_url
+
+
 def _token_answer(org: Org, request: Request) -> dict[str, Any]:
     identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
     issued_at = str(int(org.clock.now().timestamp() * 1000))
@@ -132,7 +142,7 @@ def _token_answer(org: Org, request: Request) -> dict[str, Any]:
         "access_token": org.sessions.open(),
         "signature": base64.b64encode(signature).decode(),
         "scope": "api refresh_token",
-        "instance_url": request.base_url,
+        "instance_url": instance_url(request),
         "id": identity,
         "token_type": "Bearer",
         "issued_at": issued_at,
@@ -144,6 +154,43 @@ def revoke(org: Org, request: Request) -> Response:
     if org.sessions.revoke(_form(request).get("token", "")):
         return Response(200)
     return json_response({"error": "invalid_token", "error_description": "invalid token"}, status=400)
+
+
+def identity(org: Org, request: Request) -> Response:
+    """Answer the identity URL, the ``id`` of a token answer."""
+    base = instance_url(request)
+    return json_response(
+        {
+            "id": f"{request.base_url}/id/{org.org_id}/{org.user_id}",
+            "asserted_user": True,
+            "user_id": org.user_id,
+            "organization_id": org.org_id,
+            "username": org.username,
+            "nick_name": "sim",
+            "display_name": "Sim User",
+            "email": org.username,
+            "email_verified": True,
+            "first_name": "Sim",
+            "last_name": "User",
+            "timezone": "GMT",
+            "active": True,
+            "user_type": "STANDARD",
+            "language": "en_US",
+            "locale": "en_US",
+            "utcOffset": 0,
+            "urls": _urls(org, base),
+            "is_app_installed": True,
+        }
+    )
+
+
+def _urls(org: Org, base: str) -> dict[str, str]:
+    return {
+        "rest": f"{base}/services/data/v{{version}}/",
+        "sobjects": f"{base}/services/data/v{{version}}/sobjects/",
+        "query": f"{base}/services/data/v{{version}}/query/",
+        "partner": f"{base}/services/Soap/u/{{version}}/{org.org_id}",
+    }
 
 
 def userinfo(org: Org, request: Request) -> Response:
@@ -169,12 +216,7 @@ def userinfo(org: Org, request: Request) -> Response:
             "profile": f"{request.base_url}/{org.user_id}",
             "picture": f"{request.base_url}/profilephoto/005/F",
             "address": {"country": "US"},
-            "urls": {
-                "rest": f"{request.base_url}/services/data/v{{version}}/",
-                "sobjects": f"{request.base_url}/services/data/v{{version}}/sobjects/",
-                "query": f"{request.base_url}/services/data/v{{version}}/query/",
-                "partner": f"{request.base_url}/services/Soap/u/{{version}}/{org.org_id}",
-            },
+            "urls": _urls(org, request.base_url),
             "active": True,
             "user_type": "STANDARD",
             "language": "en_US",

@@ -56,6 +56,7 @@ ROUTES = [
     _route("POST", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
     _route("GET", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
     _route("GET", "/services/oauth2/userinfo", "userinfo", login.userinfo),
+    _route("GET", "/id/{org_id}/{user_id}", "userinfo", login.identity),
     _route("POST", "/services/soap/[uc]/{version}(?:/.*)?", "login", soap_login.login, is_open=True),
     _route("GET", "/services/data", "versions", describe.versions, is_open=True),
     _route("GET", "~", "version", describe.version_root),

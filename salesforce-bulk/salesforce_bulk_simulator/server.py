@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from .app import App
+from .certificates import Certificate
 from .org import Org
 from .transports import Protocol
 
@@ -54,7 +55,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.001)
 
 
-def make_server(org: Org) -> Server:
+def make_server(org: Org, *, certificate: Certificate | None = None) -> Server:
     """Return a server of an org that is not running yet."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # answers cut on purpose are no news
     return Server(
@@ -68,18 +69,22 @@ def make_server(org: Org) -> Server:
             date_header=False,
             server_header=False,
             h11_max_incomplete_event_size=64 * 1024,
+            ssl_certfile=certificate.chain if certificate else None,
+            ssl_keyfile=certificate.key if certificate else None,
         )
     )
 
 
 @contextmanager
-def running(org: Org, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve an org in a thread, and give its URL; a port of 0 takes a free one."""
-    server = make_server(org)
+def running(
+    org: Org, *, host: str = "127.0.0.1", port: int = 0, certificate: Certificate | None = None
+) -> Iterator[str]:
+    """Serve an org in a thread, and give its URL; a port of 0 takes a free one, a certificate makes it HTTPS."""
+    server = make_server(org, certificate=certificate)
     listener = socket.create_server((host, port))
     # headers and body are written one after the other: without this the second waits 40 ms for the first to arrive
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    url = f"{'https' if certificate else 'http'}://{host}:{listener.getsockname()[1]}"
     org.own_addresses.add(url)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="salesforce-simulator", daemon=True

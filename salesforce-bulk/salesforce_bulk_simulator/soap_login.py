@@ -7,6 +7,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from .login import instance_url
 from .messages import Request, Response
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def login(org: Org, request: Request) -> Response:
     if _element(text, "username") != org.username or not org.accepts_password(_element(text, "password")):
         return _fault("INVALID_LOGIN", "Invalid username, password, security token; or user locked out.")
     result = _RESULT.format(
-        base=request.base_url,
+        base=instance_url(request),
         version=version,
         org=org.org_id,
         session=escape(org.sessions.open()),

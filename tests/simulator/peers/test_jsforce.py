@@ -1,0 +1,40 @@
+"""jsforce on node, unchanged, at Salesforce's own host names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from salesforce_bulk_simulator import Org
+
+from .conftest import install, run_script
+from .installed import node_modules_with
+
+SCRIPT = Path(__file__).with_name("jsforce_script.cjs")
+
+
+def test_it_logs_in_loads_and_queries(org: Org, at_salesforce_hosts: dict[str, str]) -> None:
+    """SOAP and OAuth login, Bulk 2.0 ingest in one step and in many, Bulk 2.0 query."""
+    modules = install(lambda: node_modules_with({"jsforce": "3.10.16"}))
+
+    seen = run_script("node", str(SCRIPT), str(modules.parent), environment=at_salesforce_hosts)
+
+    assert seen == {
+        "instance": "https://sim.my.salesforce.com",
+        "user": "sim@example.com",
+        "versions": True,
+        "successful": [["true", "A0", ""], ["true", "A1", ""], ["true", "A2", ""]],
+        "failed": [["", "REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --", "x9"]],
+        "unprocessed": [],
+        "upsert": [2, 0],
+        "upserted": [["false", "B0"], ["true", "B7"]],
+        "gone": "NOT_FOUND",
+        "deleted": 1,
+        "aborted": "Aborted",
+        "bad_header": "Ingest job failed to complete due to: InvalidBatch : Field name not found : Nope",
+        "query": 3,
+        "query_all": 4,
+        "refused": "INVALID_FIELD",
+        "rest_query": 3,
+        "describe": "currency",
+    }
+    assert len(org.rows("Account")) == 3
