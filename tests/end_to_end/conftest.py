@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def singer_bin(request: pytest.FixtureRequest) -> Path:
 
 def run_uv(*arguments: str) -> None:
     """Run uv. Where the package registry cannot be reached the test is skipped."""
-    done = subprocess.run([BIN / "uv", *arguments], capture_output=True, text=True, check=False)
+    env = {"UV_SYSTEM_CERTS": "1", **os.environ}  # as scripts/install does
+    done = subprocess.run([BIN / "uv", *arguments], capture_output=True, text=True, check=False, env=env)
     # uv has one exit code for all errors: only its words tell that nobody answered.
     if "error sending request" in done.stderr:
         pytest.skip(f"the package registry cannot be reached: {done.stderr.splitlines()[-1]}")
