@@ -49,12 +49,6 @@ class StateGate:
             self._held.append(_Held(state, waits_for))
             self._pass()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether every value has passed, or was overtaken by one that has."""
-        with self._lock:
-            return not self._held
-
     def _pass(self) -> None:
         """Write the newest value that waits for nothing more; older ones are overtaken by it."""
         newest: _Held | None = None
