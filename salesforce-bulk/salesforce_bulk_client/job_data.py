@@ -67,7 +67,8 @@ class JobData:
 
     def open(self) -> IO[bytes]:
         """Return the data from its start, for one upload; each call gives a file of its own."""
-        self._file.flush()
+        if not self._file.closed:
+            self._file.flush()
         return self.path.open("rb")
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ def test_the_file_is_private_and_goes_away() -> None:
     data.close()
 
     assert stat.S_IMODE(data.path.stat().st_mode) == 0o600
+    assert content(data) == b'"N"\n"1"\n'
 
     data.discard()
 
