@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
@@ -119,6 +120,9 @@ def _sentence(request: str, url: str, error: Exception) -> str:
         reason = "timed out"
     cause: BaseException | None = error
     while cause is not None:
-        reason = getattr(cause, "strerror", None) or reason
+        if isinstance(cause, ssl.SSLError):
+            reason = f"TLS: {getattr(cause, 'verify_message', None) or cause.reason}"
+        elif isinstance(cause, OSError):
+            reason = cause.strerror or reason
         cause = cause.__context__
     return f"{request}: no whole answer from {urlsplit(url).netloc} ({reason})"

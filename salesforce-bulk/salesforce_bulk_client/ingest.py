@@ -152,10 +152,10 @@ class IngestJob(BulkJob):
     def _counted(self, kind: ResultKind) -> int | None:
         """Return how many rows the job says a file has, where it says so."""
         info = self.info
-        if info.state is not JobState.JOB_COMPLETE or info.number_records_processed is None:
+        processed, failed = info.number_records_processed, info.number_records_failed
+        if info.state is not JobState.JOB_COMPLETE or processed is None or failed is None:
             return None
-        failed = info.number_records_failed or 0
-        return {ResultKind.SUCCESSFUL: info.number_records_processed - failed, ResultKind.FAILED: failed}.get(kind)
+        return {ResultKind.SUCCESSFUL: processed - failed, ResultKind.FAILED: failed}.get(kind)
 
 
 def _write_whole(file: IO[bytes], path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from salesforce_bulk_client.errors import JobGone, JobTimedOut, NotFound, RequestRefused
+from salesforce_bulk_client.errors import BrokenAnswer, JobGone, JobTimedOut, NotFound, RequestRefused
 
 if TYPE_CHECKING:
     from salesforce_bulk_client.client import SalesforceClient
@@ -56,11 +56,15 @@ class JobInfo:
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the job of a job answer.
 
-        Raises: ValueError for a state that is not known.
+        Raises: BrokenAnswer for one without an id, or in a state that is not known.
         """
+        try:
+            job_id, state = str(answer["id"]), JobState(answer["state"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise BrokenAnswer(f"Salesforce answered a job without an id, or in an unknown state: {error}") from None
         return cls(
-            id=answer["id"],
-            state=JobState(answer["state"]),
+            id=job_id,
+            state=state,
             object=answer.get("object"),
             operation=answer.get("operation") or "",
             created_date=answer.get("createdDate") or "",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from salesforce_bulk_client import ConnectionConfig, LoginError, RequestRefused, SalesforceClient
-from salesforce_bulk_simulator import Fault, Org, running
+from salesforce_bulk_client import ConnectionConfig, ConnectionFailed, LoginError, RequestRefused, SalesforceClient
+from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 
 USER = {"username": "sim@example.com", "password": "sim-pass", "security_token": "sim-token"}
 
@@ -185,3 +185,19 @@ def test_a_new_refresh_token_in_the_settings_wins_over_the_kept_one(tmp_path: Pa
 
     with running(Org()) as url:
         log_in(url, **settings, refresh_token="sim-refresh").close()
+
+
+def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that nobody vouches for gets no credentials; a private authority is named as for any requests user."""
+    certificate = make_certificate(tmp_path)
+    app = {"client_id": "sim-client", "client_secret": "sim-secret", "refresh_token": "sim-refresh"}
+    org = Org()
+    with running(org, certificate=certificate) as url:
+        config = ConnectionConfig.from_settings({"login_url": url, **app, "retry_total_s": 0.5})
+        with pytest.raises(ConnectionFailed, match=r"\(TLS: .*certificate"):
+            SalesforceClient(config).limits()
+        assert logins(org) == 0
+
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.authority))
+        log_in(url, **app).close()
+    assert logins(org) == 1

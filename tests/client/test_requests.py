@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import salesforce_bulk_client
 from salesforce_bulk_client import (
+    BrokenAnswer,
     ConnectionConfig,
     ConnectionFailed,
     NotFound,
+    QueryJob,
     QuotaExceeded,
     QuotaReached,
     SalesforceClient,
@@ -143,3 +145,12 @@ def test_what_the_package_gives_is_named() -> None:
     modules = {name for name in public if type(getattr(salesforce_bulk_client, name)).__name__ == "module"}
 
     assert set(salesforce_bulk_client.__all__) == (public - modules) | {"describe"}
+
+
+def test_a_job_in_an_unknown_state_is_an_error_of_ours(org: Org, client: SalesforceClient) -> None:
+    """A state that nobody knows is never waited for."""
+    org.faults.add("query.info", Fault.status(200, json={"id": "750000000000001AAA", "state": "Dreaming"}))
+
+    with pytest.raises(BrokenAnswer, match="unknown state: 'Dreaming' is not a valid JobState"):
+        QueryJob.find(client, "750000000000001AAA")
+    assert org.faults.completed
