@@ -117,14 +117,14 @@ def _base_url(http: HttpRequest) -> str:
 
 async def _send(response: Response, fault: Fault | None, scope: Scope, send: Send) -> None:
     """Send an answer, whole or as its fault wants it."""
-    headers = {key.lower(): value for key, value in response.headers.items()}
+    headers = dict(response.headers)
     kind = fault.kind if fault else ""
     if fault and kind == "without_header":
-        headers.pop(fault.header.lower(), None)
+        headers = {key: value for key, value in headers.items() if key.lower() != fault.header.lower()}
     has_body = scope["method"] != "HEAD" and response.status not in (204, 304)
     body = response.body if has_body else b""
     if (not response.is_chunked or kind == "wrong_length") and response.status not in (204, 304):
-        headers["content-length"] = str(len(response.body) + (1000 if kind == "wrong_length" else 0))
+        headers["Content-Length"] = str(len(response.body) + (1000 if kind == "wrong_length" else 0))
     is_cut = kind in ("cut", "wrong_length") and has_body
     if fault and kind == "cut":
         body = body[: fault.bytes_sent]

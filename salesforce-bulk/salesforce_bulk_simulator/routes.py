@@ -113,6 +113,8 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
         RequestRefused: 404, 405, or 410 for a retired version.
     """
     method = "GET" if method == "HEAD" else method
+    # the Salesforce CLI begins its paths with two slashes and is served; two slashes further on are a 404
+    raw_path = "/" + raw_path.lstrip("/")
     matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
     allowed = [(route, match) for route, match in matches if route.method == method]
     if not matches:

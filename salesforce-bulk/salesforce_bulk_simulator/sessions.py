@@ -22,7 +22,8 @@ class Sessions:
 
     def open(self) -> str:
         """Return a new access token."""
-        token = f"{self._org_id[:15]}!{secrets.token_urlsafe(48)}"
+        # the Salesforce CLI takes only letters, digits, dots and underscores after the exclamation mark
+        token = f"{self._org_id[:15]}!AQ{secrets.token_urlsafe(72).replace('-', '.')}"
         self._extend(token)
         return token
 

@@ -45,8 +45,6 @@ def install(make: Callable[[], Path]) -> Path:
 
 def run_script(*command: str, environment: dict[str, str], timeout_s: float = 100) -> Any:
     """Run a peer's script and return the JSON that it prints."""
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)

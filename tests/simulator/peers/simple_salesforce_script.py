@@ -60,7 +60,9 @@ seen["insert"] = {key: value for key, value in inserted.items() if key != "job_i
 successful = rows(accounts.get_successful_records(inserted["job_id"]))
 ids = {row["External_Id__c"]: row["sf__Id"] for row in successful}
 seen["successful"] = [[row["sf__Created"], row["Name"]] for row in successful]
-seen["failed"] = [[row["sf__Error"], row["External_Id__c"]] for row in rows(accounts.get_failed_records(inserted["job_id"]))]
+seen["failed"] = [
+    [row["sf__Error"], row["External_Id__c"]] for row in rows(accounts.get_failed_records(inserted["job_id"]))
+]
 seen["unprocessed"] = accounts.get_unprocessed_records(inserted["job_id"])
 seen["all_results"] = {key: len(value) for key, value in accounts.get_all_ingest_records(inserted["job_id"]).items()}
 
