@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from typing import Any
 
 from simple_salesforce import Salesforce, SalesforceAuthenticationFailed, SalesforceMalformedRequest
@@ -82,4 +83,4 @@ pages = list(accounts.query(soql, max_records=2, wait=0))
 seen["query_pages"] = len(pages)
 seen["query_rows"] = sorted(list(row.values()) for page in pages for row in rows(page))
 seen["query_all_rows"] = sorted(list(row.values()) for page in accounts.query_all(soql, wait=0) for row in rows(page))
-print(json.dumps(seen))
+sys.stdout.write(json.dumps(seen))

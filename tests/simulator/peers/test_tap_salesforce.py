@@ -39,6 +39,8 @@ def test_it_discovers_and_reads_over_rest(org: Org, at_salesforce_hosts: dict[st
     account = next(stream for stream in catalog["streams"] if stream["stream"] == "Account")
     for entry in account["metadata"]:
         entry["metadata"]["selected"] = True
+        if not entry["breadcrumb"]:
+            entry["metadata"] |= {"replication-key": "SystemModstamp", "replication-method": "INCREMENTAL"}
     (tmp_path / "catalog.json").write_text(json.dumps({"streams": [account]}))
     messages: list[dict[str, Any]] = [json.loads(line) for line in tap("--properties", "catalog.json").splitlines()]
 
