@@ -64,7 +64,7 @@ seen["successful"] = [[row["sf__Created"], row["Name"]] for row in successful]
 seen["failed"] = [
     [row["sf__Error"], row["External_Id__c"]] for row in rows(accounts.get_failed_records(inserted["job_id"]))
 ]
-seen["unprocessed"] = accounts.get_unprocessed_records(inserted["job_id"])
+seen["unprocessed"] = sorted(accounts.get_unprocessed_records(inserted["job_id"]).strip().split(","))
 seen["all_results"] = {key: len(value) for key, value in accounts.get_all_ingest_records(inserted["job_id"]).items()}
 
 

@@ -37,7 +37,7 @@ def test_it_logs_in_describes_queries_and_loads(org: Org, at_salesforce_hosts: d
         "insert": {"numberRecordsFailed": 1, "numberRecordsProcessed": 6, "numberRecordsTotal": 6},
         "successful": [["true", "A0"], ["true", "A1"], ["true", "A2"], ["true", "A3"], ["true", "A4"]],
         "failed": [["REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --", "x9"]],
-        "unprocessed": "Name,External_Id__c\n",
+        "unprocessed": ["External_Id__c", "Name"],
         "all_results": {"successfulRecords": 5, "failedRecords": 1, "unprocessedRecords": 0},
         "update": [1, 0],
         "upsert": [2, 0],
