@@ -1,0 +1,116 @@
+"""sObject Collections: up to 200 records in one request, and one result each, in the records' order (REST guide).
+
+No request is repeated here when its answer is lost: the caller knows what a second one would mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import msgspec
+
+from salesforce_bulk_client.errors import BrokenAnswer
+from salesforce_bulk_client.http import read_json
+
+if TYPE_CHECKING:
+    from salesforce_bulk_client.client import SalesforceClient
+
+PATH = "composite/sobjects"
+
+_HEADERS = {
+    "Content-Type": "application/json; charset=UTF-8",
+    "Accept": "application/json",
+    # REST applies the active assignment rule unless told otherwise, an ingest job does not: they shall do the same.
+    "Sforce-Auto-Assign": "FALSE",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveError:
+    """One reason why a record was refused."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveResult:
+    """What became of one record."""
+
+    id: str
+    """Empty where Salesforce gives none."""
+    is_success: bool
+    was_created: bool
+    """Told by upsert only."""
+    errors: tuple[SaveError, ...]
+
+    @classmethod
+    def from_json(cls, answer: dict[str, Any]) -> Self:
+        """Return one entry of an answer."""
+        return cls(
+            id=answer.get("id") or "",
+            is_success=bool(answer["success"]),
+            was_created=bool(answer.get("created", False)),
+            errors=tuple(
+                SaveError(
+                    code=error.get("statusCode") or "UNKNOWN",
+                    message=error.get("message") or "",
+                    fields=tuple(error.get("fields") or ()),
+                )
+                for error in answer.get("errors") or ()
+            ),
+        )
+
+
+def update_records(client: SalesforceClient, sobject: str, *, records: Sequence[dict[str, Any]]) -> list[SaveResult]:
+    """Update records by their ``Id``; each is saved or refused by itself.
+
+    Raises: as `SalesforceClient.request`; ConnectionFailed also when the records may have been saved.
+    """
+    return _send(client, "PATCH", PATH, sobject, records)
+
+
+def upsert_records(
+    client: SalesforceClient, sobject: str, *, records: Sequence[dict[str, Any]], external_id_field: str
+) -> list[SaveResult]:
+    """Create or update records by an external id, which cannot be ``Id``.
+
+    Raises: as `update_records`.
+    """
+    return _send(client, "PATCH", f"{PATH}/{quote(sobject)}/{quote(external_id_field)}", sobject, records)
+
+
+def delete_records(client: SalesforceClient, *, ids: Sequence[str]) -> list[SaveResult]:
+    """Move records to the recycle bin.
+
+    Raises: as `update_records`.
+    """
+    answer = client.request(
+        "DELETE",
+        PATH,
+        params={"ids": ",".join(ids), "allOrNone": "false"},
+        headers=_HEADERS,
+        is_repeatable=False,
+        read=read_json,
+    )
+    return _results(answer, count=len(ids))
+
+
+def _send(
+    client: SalesforceClient, method: str, path: str, sobject: str, records: Sequence[dict[str, Any]]
+) -> list[SaveResult]:
+    body = {"allOrNone": False, "records": [{"attributes": {"type": sobject}, **record} for record in records]}
+    answer = client.request(
+        method, path, body=msgspec.json.encode(body), headers=_HEADERS, is_repeatable=False, read=read_json
+    )
+    return _results(answer, count=len(records))
+
+
+def _results(answer: Any, *, count: int) -> list[SaveResult]:
+    if not isinstance(answer, list) or len(answer) != count:
+        raise BrokenAnswer(f"{PATH} did not answer with one result for each of {count} records")
+    return [SaveResult.from_json(entry) for entry in answer]
