@@ -29,6 +29,7 @@ from salesforce_bulk_client.ingest import IngestJob, IngestSpec, Operation, Resu
 from salesforce_bulk_client.job_data import JobData
 from salesforce_bulk_client.jobs import JobInfo, JobState, PollPolicy, list_jobs
 from salesforce_bulk_client.query import QueryJob
+from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
 from salesforce_bulk_client.retries import RetryPolicy
 
@@ -77,4 +78,5 @@ __all__ = [
     "describe",
     "describe_global",
     "list_jobs",
+    "query_records",
 ]

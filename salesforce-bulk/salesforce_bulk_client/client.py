@@ -6,6 +6,8 @@ when it has expired, in one try that is logged.
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import threading
 import time
@@ -18,7 +20,7 @@ import msgspec
 import requests
 
 from salesforce_bulk_client.auth import Authenticator, Session
-from salesforce_bulk_client.errors import LoginError, QuotaReached, SessionExpired
+from salesforce_bulk_client.errors import LoginError, QuotaReached, RequestRefused, SessionExpired
 from salesforce_bulk_client.http import Body, Reader, read_json, read_nothing, send_once
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
 
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 
     from salesforce_bulk_client.config import ConnectionConfig
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+LIMITS_AGE_S = 60
+"""For so long the org's limits are taken to be what they were."""
 
 _API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 """Searched, not matched: `per-app-api-usage` may follow."""
@@ -63,6 +70,7 @@ class SalesforceClient:
         self._count_lock = threading.Lock()
         self._requests_sent = 0
         self._usage: ApiUsage | None = None
+        self._limits: tuple[dict[str, Limit], float] | None = None
         self._server_time: tuple[datetime, float] | None = None
 
     def __enter__(self) -> Self:
@@ -171,6 +179,30 @@ class SalesforceClient:
                     f" and {used} are used ({usage.used} by the whole org);"
                     f" run again later to go on, or raise {quota}",
                     quota=quota,
+                )
+
+    def check_limits(self, *names: str) -> None:
+        """Stop here if one of these limits of the org's has been used to ``quota_percent_total``.
+
+        They are asked for once a minute at most; a user who may not see them is let through.
+
+        Raises: QuotaReached.
+        """
+        if self._limits is None or time.monotonic() - self._limits[1] > LIMITS_AGE_S:
+            try:
+                self._limits = self.limits(), time.monotonic()
+            except RequestRefused as error:
+                logger.info("the org's limits are not checked, since this user may not see them: %s", error)
+                self._limits = {}, math.inf
+        limits, _ = self._limits
+        percent = self._config.quota_percent_total
+        for name in names:
+            limit = limits.get(name)
+            if limit and limit.max > 0 and limit.max - limit.remaining >= limit.max * percent / 100:
+                raise QuotaReached(
+                    f"stopped for quota: {limit.max - limit.remaining} of the org's {limit.max} {name} are used, and"
+                    f" quota_percent_total is {percent:g} %; run again later to go on, or raise quota_percent_total",
+                    quota=name,
                 )
 
     def server_now(self) -> datetime:

@@ -1,6 +1,6 @@
 """sObject Collections: up to 200 records in one request, and one result each, in the records' order (REST guide).
 
-No request is repeated here when its answer is lost: the caller knows what a second one would mean.
+A request whose answer is lost is sent again only with ``is_repeatable``: the caller knows what a second one would mean.
 """
 
 from __future__ import annotations
@@ -66,25 +66,33 @@ class SaveResult:
         )
 
 
-def update_records(client: SalesforceClient, sobject: str, *, records: Sequence[dict[str, Any]]) -> list[SaveResult]:
+def update_records(
+    client: SalesforceClient, sobject: str, *, records: Sequence[dict[str, Any]], is_repeatable: bool = False
+) -> list[SaveResult]:
     """Update records by their ``Id``; each is saved or refused by itself.
 
     Raises: as `SalesforceClient.request`; ConnectionFailed also when the records may have been saved.
     """
-    return _send(client, "PATCH", PATH, sobject, records)
+    return _send(client, PATH, sobject, records=records, is_repeatable=is_repeatable)
 
 
 def upsert_records(
-    client: SalesforceClient, sobject: str, *, records: Sequence[dict[str, Any]], external_id_field: str
+    client: SalesforceClient,
+    sobject: str,
+    *,
+    records: Sequence[dict[str, Any]],
+    external_id_field: str,
+    is_repeatable: bool = False,
 ) -> list[SaveResult]:
     """Create or update records by an external id, which cannot be ``Id``.
 
     Raises: as `update_records`.
     """
-    return _send(client, "PATCH", f"{PATH}/{quote(sobject)}/{quote(external_id_field)}", sobject, records)
+    path = f"{PATH}/{quote(sobject)}/{quote(external_id_field)}"
+    return _send(client, path, sobject, records=records, is_repeatable=is_repeatable)
 
 
-def delete_records(client: SalesforceClient, *, ids: Sequence[str]) -> list[SaveResult]:
+def delete_records(client: SalesforceClient, *, ids: Sequence[str], is_repeatable: bool = False) -> list[SaveResult]:
     """Move records to the recycle bin.
 
     Raises: as `update_records`.
@@ -94,18 +102,18 @@ def delete_records(client: SalesforceClient, *, ids: Sequence[str]) -> list[Save
         PATH,
         params={"ids": ",".join(ids), "allOrNone": "false"},
         headers=_HEADERS,
-        is_repeatable=False,
+        is_repeatable=is_repeatable,
         read=read_json,
     )
     return _results(answer, count=len(ids))
 
 
 def _send(
-    client: SalesforceClient, method: str, path: str, sobject: str, records: Sequence[dict[str, Any]]
+    client: SalesforceClient, path: str, sobject: str, *, records: Sequence[dict[str, Any]], is_repeatable: bool
 ) -> list[SaveResult]:
     body = {"allOrNone": False, "records": [{"attributes": {"type": sobject}, **record} for record in records]}
     answer = client.request(
-        method, path, body=msgspec.json.encode(body), headers=_HEADERS, is_repeatable=False, read=read_json
+        "PATCH", path, body=msgspec.json.encode(body), headers=_HEADERS, is_repeatable=is_repeatable, read=read_json
     )
     return _results(answer, count=len(records))
 

@@ -1,18 +1,18 @@
 """How far a stream has come, in its own entry of the Singer state.
 
-The entry has the SDK's ``replication_key`` and ``replication_key_value``: the bookmark, which moves only when a job
-has been emitted whole. While a job is under way it also has ``job``: where to go on. The SDK's own
-``progress_markers`` are not used, since for unsorted streams they resume nothing.
+The entry has the SDK's ``replication_key`` and ``replication_key_value``: the bookmark, which moves only when a window
+(without ``window_days``: everything) has been emitted whole. While jobs are under way it also has ``job``: where to
+go on. The SDK's own ``progress_markers`` are not used, since for unsorted streams they resume nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import ConfigError
 
-from tap_salesforce_bulk.extract import Position
+from tap_salesforce_bulk.parts import Part
 from tap_salesforce_bulk.values import parse_instant
 
 if TYPE_CHECKING:
@@ -37,28 +37,40 @@ class Checkpoint:
     """Of the query; a changed query makes its own job."""
     instance_url: str
     """The org the job is in."""
+    part: Part
+    """What the job reads."""
     locator: Locator | None = None
     """The next page; None is the first."""
     records: int = 0
     """Emitted from the pages before it."""
     greatest_cursor: str | None = None
     """Among the records emitted; to become the bookmark."""
-
-    @property
-    def position(self) -> Position:
-        """The place from which to go on."""
-        return Position(self.job_id, self.locator, self.records)
+    next: list[tuple[Part, str | None]] = field(default_factory=list)
+    """Parts to be read after this one, each with its job if that was made ahead."""
+    until: datetime | None = None
+    """Up to where the rest is read in further windows."""
 
     def save(self, state: State) -> None:
         """Write this into the stream's entry, without moving its bookmark."""
-        state[JOB] = asdict(self)
+        entry = asdict(self)
+        entry["part"] = self.part.to_json()
+        entry["next"] = [{**part.to_json(), "job_id": job_id} for part, job_id in self.next]
+        entry["until"] = Part(upper=self.until).to_json().get("upper")
+        state[JOB] = entry
 
 
 def load_checkpoint(state: State) -> Checkpoint | None:
     """Return the unfinished job of the stream's entry, or None: also for an entry that is none of ours."""
     try:
-        return Checkpoint(**state[JOB])
-    except (KeyError, TypeError):
+        entry = dict(state[JOB])
+        entry["part"] = Part.from_json(entry["part"])
+        entry["next"] = [
+            (Part.from_json({name: bound for name, bound in each.items() if name != "job_id"}), each["job_id"])
+            for each in entry["next"]
+        ]
+        entry["until"] = Part.from_json({"upper": entry["until"]}).upper
+        return Checkpoint(**entry)
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 

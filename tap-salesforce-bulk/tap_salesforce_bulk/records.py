@@ -1,43 +1,74 @@
-"""From a result page to Singer records."""
+"""From a page of cells to chunks of Singer values, column by column."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tap_salesforce_bulk.errors import UnexpectedValue
-from tap_salesforce_bulk.values import converter_for
+from tap_salesforce_bulk.values import column_converter_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from salesforce_bulk_client import Field, ResultPage
+    from salesforce_bulk_client import Field
+
+    from tap_salesforce_bulk.values import Value
+
+CHUNK_ROWS = 250
+"""Enough to make the work per chunk small; few enough for rows with several texts of 131,072 characters."""
 
 
-def records_of(page: ResultPage, *, fields: Sequence[Field]) -> Iterator[dict[str, Any]]:
-    """Yield the page's rows as records; its columns are these fields, in any order.
+class Page(Protocol):
+    """What both a page of a query job and a batch of a REST query are: cells, each a text; null is the empty text."""
 
-    Raises: UnexpectedValue if they are not, or hold what the fields cannot.
+    columns: list[str]
+    number_of_records: int
+    nul_count: int
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows, once."""
+
+
+class Chunk(NamedTuple):
+    """Some rows of a page, as columns of values."""
+
+    names: tuple[str, ...]
+    columns: list[Sequence[Value]]
+
+    @property
+    def number_of_rows(self) -> int:
+        """How many rows."""
+        return len(self.columns[0])
+
+    def rows(self) -> Iterator[tuple[Value, ...]]:
+        """Yield the rows."""
+        return zip(*self.columns, strict=True)
+
+    def records(self) -> Iterator[dict[str, Value]]:
+        """Yield the rows as records."""
+        return (dict(zip(self.names, row, strict=True)) for row in self.rows())
+
+
+def chunks_of(page: Page, *, fields: Sequence[Field]) -> Iterator[Chunk]:
+    """Yield the page's rows as values in the order of ``fields``, whatever order its columns have.
+
+    Raises: UnexpectedValue if they are not these fields, or hold what the fields cannot.
     """
-    by_name = {field.name.lower(): field for field in fields}
-    if sorted(column.lower() for column in page.columns) != sorted(by_name):
+    names = tuple(field.name for field in fields)
+    places = {column.lower(): place for place, column in enumerate(page.columns)}
+    if len(page.columns) != len(fields) or places.keys() != {name.lower() for name in names}:
         raise UnexpectedValue("the result's columns are not the ones that were asked for")
-    in_order = [by_name[column.lower()] for column in page.columns]
-    columns = [(field.name, converter_for(field)) for field in in_order]
-    for row in page.rows():
-        if len(row) != len(columns):
-            raise UnexpectedValue(f"a row of the result has {len(row)} cells instead of {len(columns)}")
-        try:
-            record = {name: convert(cell) for (name, convert), cell in zip(columns, row, strict=True)}
-        except ValueError:
-            raise UnexpectedValue(_what_is_wrong(row, fields=in_order)) from None
-        yield record
-
-
-def _what_is_wrong(row: Sequence[str], *, fields: Sequence[Field]) -> str:
-    """Say which field of the row has a value that it cannot have; not which value."""
-    for field, cell in zip(fields, row, strict=True):
-        try:
-            converter_for(field)(cell)
-        except ValueError:
-            return f"a value of {field.name} is no {field.type}, as describe says it is"
-    raise AssertionError("the row is as it should be")  # it was not, a moment ago
+    converters = [(places[field.name.lower()], field, column_converter_for(field)) for field in fields]
+    rows = page.rows()
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        if lengths := set(map(len, chunk)) - {len(fields)}:
+            raise UnexpectedValue(f"a row of the result has {lengths.pop()} cells instead of {len(fields)}")
+        cells = list(zip(*chunk, strict=True))
+        columns: list[Sequence[Value]] = []
+        for place, field, convert in converters:
+            try:
+                columns.append(convert(cells[place]))
+            except ValueError:
+                raise UnexpectedValue(f"a value of {field.name} is no {field.type}, as describe says it is") from None
+        yield Chunk(names, columns)

@@ -55,6 +55,20 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         description="Object name to SOQL condition; only rows that meet it are read",
     ),
     th.Property(
+        "window_days",
+        th.NumberType(exclusive_minimum=0),
+        description=(
+            "Cut an incremental read into windows of so many days, each read by its own job; the bookmark moves window"
+            " by window. Absent means one job for everything"
+        ),
+    ),
+    th.Property(
+        "max_concurrent_jobs",
+        th.IntegerType(minimum=1),
+        default=5,
+        description="Query jobs that the server works on at once: those of the next streams and windows are made ahead",
+    ),
+    th.Property(
         "max_concurrent_downloads",
         th.IntegerType(minimum=1),
         default=4,
@@ -82,7 +96,7 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         "job_timeout_s",
         th.NumberType(exclusive_minimum=0),
         default=7200,
-        description="Seconds after which a job that has not ended is aborted and made again",
+        description="Seconds after which a job that has not ended is aborted and made again, the second time in halves",
     ),
     th.Property(
         "job_retries",
@@ -95,6 +109,12 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         th.BooleanType,
         default=True,
         description="Go on with the job of the last run after the last page that its state confirms",
+    ),
+    th.Property(
+        "rest_fallback",
+        th.BooleanType,
+        default=True,
+        description="Read objects that Bulk refuses by REST query",
     ),
 ).to_dict()["properties"]
 

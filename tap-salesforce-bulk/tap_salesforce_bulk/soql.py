@@ -14,52 +14,57 @@ if TYPE_CHECKING:
 
     from salesforce_bulk_client import Field
 
-
-@dataclass(frozen=True, kw_only=True)
-class CursorRange:
-    """Which part of an object is read: ``lower`` <= cursor < ``upper``."""
-
-    field: Field
-    lower: datetime | None
-    """Aware; None reads from the beginning."""
-    upper: datetime
-    """Aware; fixed by the server's clock when the job is made, so that a job made again reads the same."""
+    from tap_salesforce_bulk.parts import Part
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """What one stream reads in one run."""
+    """What one stream reads in one run; its jobs each read a `Part` of it."""
 
     sobject: str
     columns: tuple[str, ...]
     include_deleted: bool
-    range: CursorRange | None = None
+    cursor: Field | None = None
+    """By which the parts have bounds."""
     condition: str | None = None
-    """The user's own condition (``soql_filters``)."""
+    """The user's own (``soql_filters``)."""
     limit: int | None = None
 
-    @property
-    def soql(self) -> str:
-        """The query's text; no ORDER BY, which would switch off Salesforce's chunking.
+    def soql(self, part: Part, *, order_by: str | None = None) -> str:
+        """Return the query's text; a job's has no ORDER BY, which would switch off Salesforce's chunking.
 
-        >>> Query(sobject="Account", columns=("Id", "Name"), include_deleted=True, condition="Name LIKE 'A%'").soql
+        >>> from tap_salesforce_bulk.parts import Part
+        >>> query = Query(sobject="Account", columns=("Id", "Name"), include_deleted=True, condition="Name LIKE 'A%'")
+        >>> query.soql(Part())
         "SELECT Id, Name FROM Account WHERE (Name LIKE 'A%')"
         """
-        conditions = [*_range_conditions(self.range), *([f"({self.condition})"] if self.condition else [])]
+        conditions = _bounds(part, cursor=self.cursor)
+        if self.condition:
+            conditions.append(f"({self.condition})")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = f" ORDER BY {order_by}" if order_by else ""
         limit = f" LIMIT {self.limit}" if self.limit is not None else ""
-        return f"SELECT {', '.join(self.columns)} FROM {self.sobject}{where}{limit}"  # noqa: S608  # names are describe's, the condition is the user's
+        return f"SELECT {', '.join(self.columns)} FROM {self.sobject}{where}{order}{limit}"  # noqa: S608  # names are describe's, the condition is the user's
 
-    def fingerprint(self, **reading: str | int) -> str:
+    def fingerprint(self, **reading: str | int | None) -> str:
         """Return what an unfinished job must agree on to be continued.
 
-        That is all that decides its rows and its pages, except the upper bound, which is every job's own.
-        ``reading`` is how the pages are asked for.
+        That is all that decides its rows and its pages, except its part. ``reading`` is where the reading begins, and
+        how the pages are asked for.
         """
-        lower = instant_text(self.range.lower) if self.range and self.range.lower else None
-        cursor = self.range.field.name if self.range else None
-        parts = [self.sobject, self.columns, self.include_deleted, cursor, lower, self.condition, self.limit, reading]
+        cursor = self.cursor.name if self.cursor else None
+        parts = [self.sobject, self.columns, self.include_deleted, cursor, self.condition, self.limit, reading]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def first_value(sobject: str, *, field: str, last: bool = False) -> str:
+    """Return the query for the row with the least, or the greatest, value of a field.
+
+    >>> first_value("Account", field="Id", last=True)
+    'SELECT Id FROM Account WHERE Id != null ORDER BY Id DESC LIMIT 1'
+    """
+    order = "DESC" if last else "ASC"
+    return f"SELECT {field} FROM {sobject} WHERE {field} != null ORDER BY {field} {order} LIMIT 1"  # noqa: S608  # names are describe's
 
 
 def datetime_literal(instant: datetime, *, field: Field) -> str:
@@ -68,14 +73,16 @@ def datetime_literal(instant: datetime, *, field: Field) -> str:
     return written[:10] if field.type == "date" else written
 
 
-def _range_conditions(range_: CursorRange | None) -> list[str]:
-    if range_ is None:
-        return []
-    name = range_.field.name
-    conditions = []
-    if range_.lower is not None:
-        conditions.append(f"{name} >= {datetime_literal(range_.lower, field=range_.field)}")
-    # A date has no part of a day to leave out: the day of the upper bound belongs to the range.
-    operator = "<=" if range_.field.type == "date" else "<"
-    conditions.append(f"{name} {operator} {datetime_literal(range_.upper, field=range_.field)}")
-    return conditions
+def _bounds(part: Part, *, cursor: Field | None) -> list[str]:
+    bounds = []
+    if cursor is not None and part.lower is not None:
+        bounds.append(f"{cursor.name} >= {datetime_literal(part.lower, field=cursor)}")
+    if cursor is not None and part.upper is not None:
+        # A date has no part of a day to leave out: a day that has begun belongs to the part.
+        is_within_day = cursor.type == "date" and "T00:00:00.000Z" not in instant_text(part.upper)
+        bounds.append(f"{cursor.name} {'<=' if is_within_day else '<'} {datetime_literal(part.upper, field=cursor)}")
+    if part.id_lower:
+        bounds.append(f"Id >= '{part.id_lower}'")
+    if part.id_upper:
+        bounds.append(f"Id < '{part.id_upper}'")
+    return bounds

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from salesforce_bulk_client import ConfigError, SalesforceError
+from salesforce_bulk_client import ConfigError, ConnectionFailed, LoginError, QuotaError, SalesforceError, ServerBusy
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.catalog import (
@@ -17,23 +16,23 @@ from singer_sdk.singerlib.catalog import (
     MetadataMapping,
 )
 
-from tap_salesforce_bulk.checkpoint import Checkpoint, finish_job, load_bookmark, load_checkpoint
-from tap_salesforce_bulk.extract import Extraction, Position
-from tap_salesforce_bulk.records import records_of
+from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.schema import KEY, choose_cursor, is_cursor, json_schema, unsupported_reason
-from tap_salesforce_bulk.settings import start_date
-from tap_salesforce_bulk.soql import CursorRange, Query
-from tap_salesforce_bulk.values import instant_text
+from tap_salesforce_bulk.soql import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from salesforce_bulk_client import Field, SObjectDescribe
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
 
+    from tap_salesforce_bulk.records import Chunk
     from tap_salesforce_bulk.tap import TapSalesforceBulk
+
+GOES_ON_LATER = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
+"""Errors after which a later run goes on with the jobs that the state names."""
 
 
 @dataclass(slots=True)
@@ -61,6 +60,8 @@ class SObjectStream(Stream):
         self.replication_key = choose_cursor(describe)
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
+        self.make_jobs_ahead: Callable[[], None] = lambda: None
+        """Called when the server may have room for more jobs."""
 
     # The catalog
 
@@ -149,86 +150,64 @@ class SObjectStream(Stream):
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
         """Yield all records; an error of Salesforce's ends the stream, and is kept as its `failure`."""
+        for chunks in self._pages():
+            for chunk in chunks:
+                yield from chunk.records()
+
+    def _pages(self) -> Iterator[Iterator[Chunk]]:
         try:
-            yield from self._read()
+            yield from self.reading.pages()
         except SalesforceError as error:
             self.failure = error
+            if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
+                self.reading.give_up()
 
-    def _read(self) -> Iterator[Record]:
-        began_at = time.monotonic()
+    # Jobs ahead
+
+    @property
+    def number_of_running_jobs(self) -> int:
+        """How many of its query jobs may be running on the server."""
+        extraction = self.reading.extraction if "reading" in self.__dict__ else None
+        return extraction.number_of_running_jobs if extraction else 0
+
+    def make_next_job(self) -> bool:
+        """Make a query job ahead; False when there is none to make. What goes wrong is told when its turn comes.
+
+        Raises: QuotaError.
+        """
+        if self.failure is not None:
+            return False
+        try:
+            extraction = self.reading.extraction
+        except (QuotaError, LoginError):
+            raise
+        except SalesforceError:
+            return False
+        return extraction.make_next_job() if extraction else False
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How this run reads the stream.
+
+        Raises: ConfigError if the catalog or the state asks for what cannot be.
+        """
         fields = self._selected_fields()
-        query = self._query(fields)
-        cursor = query.range.field.name if query.range else None
-        fingerprint = query.fingerprint(page_size=self.config["page_size"], api_version=self._client.api_version)
-        unfinished = self._unfinished_job(fingerprint)
-        greatest = unfinished.greatest_cursor if unfinished else None
-
-        def save(position: Position) -> None:
-            Checkpoint(
-                job_id=position.job_id,
-                locator=position.locator,
-                records=position.records,
-                greatest_cursor=greatest,
-                fingerprint=fingerprint,
-                instance_url=self._client.instance_url,
-            ).save(self.stream_state)
-            self._tap.state_writer.write_state(self.tap_state)
-
-        extraction = Extraction(self._client, query, settings=self.config, on_position=save)
-        records = nuls = 0
-        for page in extraction.pages(resume_at=unfinished.position if unfinished else None):
-            for record in records_of(page, fields=fields):
-                if cursor and (greatest is None or record[cursor] > greatest):
-                    greatest = record[cursor]  # all in one form, so that texts compare as the instants they are
-                yield record
-            records += page.number_of_records
-            nuls += page.nul_count
-        finish_job(self.stream_state, replication_key=cursor, greatest_cursor=greatest)
-        self.logger.info("%s: %d records in %.1f s", self.name, records, time.monotonic() - began_at)
-        if nuls:
-            self.logger.warning("%s: %d NUL characters were removed from texts", self.name, nuls)
-
-    def _unfinished_job(self, fingerprint: str) -> Checkpoint | None:
-        """Return where the last run stopped, if it stopped within this same query."""
-        checkpoint = load_checkpoint(self.stream_state)
-        if checkpoint is None or not self.config["resume_jobs"]:
-            return None
-        if checkpoint.instance_url != self._client.instance_url:
-            self.logger.warning("the state's job %s is in another org: a new one is made", checkpoint.job_id)
-            return None
-        if checkpoint.fingerprint != fingerprint:
-            self.logger.info("the query has changed since job %s: a new one is made", checkpoint.job_id)
-            return None
-        return checkpoint
-
-    def _query(self, fields: list[Field]) -> Query:
-        return Query(
+        # A dry run (--test) stops after so many records; one more tells it that there are more.
+        limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1
+        query = Query(
             sobject=self._describe.name,
             columns=tuple(field.name for field in fields),
             include_deleted=self.config["include_deleted"],
-            range=self._range(),
+            cursor=self._cursor,
             condition=self.config["soql_filters"].get(self.name),
-            # A dry run (--test) stops after so many; one more tells it that there are more.
-            limit=None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1,
+            limit=limit,
         )
-
-    def _range(self) -> CursorRange | None:
-        """Return what to read: from the bookmark, less the lookback, to the end of the server's current second.
-
-        A second that has not passed yet is read again by the next run, which begins with it.
-
-        Raises: ConfigError for a beginning that lies in the future.
-        """
-        cursor = self._cursor
-        if cursor is None:
-            return None
-        upper = self._client.server_now() + timedelta(seconds=1)
-        bookmark = load_bookmark(self.stream_state, replication_key=cursor.name)
-        begin = bookmark or start_date(self.config)
-        if begin and begin >= upper:
-            raise ConfigError(
-                f"the {'bookmark in the state' if bookmark else 'start_date'}, {instant_text(begin)}, lies in the"
-                f" future: the server's clock says {instant_text(upper)}"
-            )
-        lower = bookmark - timedelta(seconds=self.config["lookback_window"]) if bookmark else begin
-        return CursorRange(field=cursor, lower=lower, upper=upper)
+        return Reading(
+            self._client,
+            query,
+            fields=fields,
+            settings=self.config,
+            state=self.stream_state,
+            write_state=lambda: self._tap.state_writer.write_state(self.tap_state),
+            make_jobs_ahead=self.make_jobs_ahead,
+        )

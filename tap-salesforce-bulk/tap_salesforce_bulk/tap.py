@@ -28,6 +28,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.errors import StreamsFailed
+from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
 from tap_salesforce_bulk.streams import SObjectStream
 
@@ -144,11 +145,13 @@ class TapSalesforceBulk(Tap):
             self._reset_state_progress_markers()
             if self.state:
                 self.state_writer.write_state(self.state)
-            for stream in self.streams.values():
-                if stream.selected:
-                    stream.sync()
-                    stream.finalize_state_progress_markers()
-                    self._note_failures([stream])
+            selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
+            jobs_ahead = JobsAhead(selected, max_jobs=self.config["max_concurrent_jobs"])
+            for stream in selected:
+                stream.make_jobs_ahead = jobs_ahead.fill
+                stream.sync()
+                stream.finalize_state_progress_markers()
+                self._note_failures([stream])
         self._raise_failures()
 
     def run_sync_dry_run(  # type: ignore[misc]  # final in the SDK, which does not know of kept failures

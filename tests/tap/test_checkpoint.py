@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from salesforce_bulk_client import ConfigError, Locator
 from tap_salesforce_bulk.checkpoint import Checkpoint, finish_job, load_bookmark, load_checkpoint
+from tap_salesforce_bulk.parts import Part
 
 JOB = Checkpoint(
     job_id="750000000000001AAA",
@@ -16,7 +18,22 @@ JOB = Checkpoint(
     locator=Locator("MQ"),
     records=2,
     greatest_cursor="2024-01-15T10:30:00.000Z",
+    part=Part(lower=datetime(2024, 1, 1, tzinfo=UTC), id_upper="001000000000004"),
+    next=[
+        (Part(id_lower="001000000000004"), "750000000000002AAA"),
+        (Part(upper=datetime(2024, 3, 1, tzinfo=UTC)), None),
+    ],
+    until=datetime(2024, 4, 1, 10, 30, tzinfo=UTC),
 )
+OLDER = {
+    "job_id": "750000000000001AAA",
+    "fingerprint": "abc",
+    "instance_url": "https://acme.my.salesforce.com",
+    "locator": "MQ",
+    "records": 2,
+    "greatest_cursor": "2024-01-15T10:30:00.000Z",
+}
+"""As the first version of this tap wrote it."""
 
 
 def test_a_job_under_way_comes_back_from_the_state() -> None:
@@ -25,11 +42,11 @@ def test_a_job_under_way_comes_back_from_the_state() -> None:
 
     JOB.save(state)
 
-    assert load_checkpoint(state) == JOB
+    assert load_checkpoint(json.loads(json.dumps(state))) == JOB
     assert state["replication_key_value"] == "2023-01-01T00:00:00.000Z"
 
 
-@pytest.mark.parametrize("entry", [None, "750", [], {}, {"job_id": "750"}, {"id": "750", "page": 3}])
+@pytest.mark.parametrize("entry", [None, "750", [], {}, {"job_id": "750"}, {"id": "750", "page": 3}, OLDER])
 def test_a_job_written_by_something_else_is_none(entry: object) -> None:
     """State of an older version, or by hand, costs a new job and no error."""
     assert load_checkpoint({"job": entry}) is None

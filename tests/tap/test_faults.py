@@ -122,13 +122,13 @@ def test_a_used_up_quota_ends_the_run_resumably(org: Org, tap: TapRunner) -> Non
     org.faults.add("query.results", Fault.request_limit_total(), after=1)
 
     stopped = tap.run("Account", "Lead", page_size=1)
-    resumed = tap.run("Account", page_size=1, state=stopped.state)
+    resumed = tap.run("Account", "Lead", page_size=1, state=stopped.state)
 
     assert isinstance(stopped.error, QuotaError)
     assert "TotalRequests Limit exceeded" in str(stopped.error)
     assert len(stopped.records["Account"]) == 1
     assert len(resumed.records["Account"]) == 2
-    assert len(org.jobs) == 1
+    assert [job["object"] for job in org.jobs] == ["Account", "Lead"]
     assert org.faults.completed
 
 
@@ -144,7 +144,7 @@ def test_our_own_guard_stops_before_the_quota_is_used_up(org: Org, tap: TapRunne
 def test_one_bad_object_does_not_stop_the_others(org: Org, tap: TapRunner) -> None:
     """It is reported at the end, and the others are read."""
     org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
-    refused = Fault.status(400, json=[{"errorCode": "INVALIDENTITY", "message": "Entity 'X' is not supported"}])
+    refused = Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "sObject type 'X' is not supported."}])
     org.faults.add("query.create", refused)
 
     run = tap.run("Account", "Lead")

@@ -1,4 +1,4 @@
-"""Result pages become records: by column name, each cell by its field's type."""
+"""Pages become records: by column name, each cell by its field's type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from salesforce_bulk_client import Field, ResultPage
 from salesforce_bulk_client.csv_pages import SpooledCsv
 from tap_salesforce_bulk.errors import UnexpectedValue
-from tap_salesforce_bulk.records import records_of
+from tap_salesforce_bulk.records import chunks_of
 
 FIELDS = [
     Field.from_json({"name": "Id", "type": "id"}),
@@ -25,7 +25,7 @@ def read(csv: bytes) -> list[dict[str, Any]]:
     response.raw = io.BytesIO(csv)
     response.request = requests.Request("GET", "http://127.0.0.1").prepare()
     with ResultPage(SpooledCsv(response), next_locator=None) as page:
-        return list(records_of(page, fields=FIELDS))
+        return [record for chunk in chunks_of(page, fields=FIELDS) for record in chunk.records()]
 
 
 def test_each_row_is_a_record() -> None:
@@ -40,7 +40,9 @@ def test_each_row_is_a_record() -> None:
 
 def test_columns_are_found_by_name() -> None:
     """Up to API 49 they come in alphabetical order; their case is Salesforce's."""
-    assert read(b'"EMPLOYEES__C","id","Notes__c"\n"5","1","x"\n') == [{"Employees__c": 5, "Id": "1", "Notes__c": "x"}]
+    (record,) = read(b'"EMPLOYEES__C","id","Notes__c"\n"5","1","x"\n')
+
+    assert list(record.items()) == [("Id", "1"), ("Employees__c", 5), ("Notes__c", "x")]
 
 
 def test_nul_characters_are_left_out() -> None:

@@ -1,0 +1,69 @@
+"""How far a stream is: on the log now and then, on a terminal also as one line that moves."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from salesforce_bulk_client import JobInfo
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL_S = 10.0
+TERMINAL_INTERVAL_S = 0.2
+BAR_WIDTH = 30
+
+
+class Progress:
+    """Counts one stream's records, and tells of them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.records = 0
+        self._total: int | None = None
+        """Of the jobs that are complete; other windows may follow."""
+        self._began_at = 0.0
+        now = time.monotonic()
+        self._logged_at = now
+        self._shown_at = now
+        self._is_terminal = sys.stderr.isatty()
+
+    def look(self, job: JobInfo) -> None:
+        """Tell of the job under way."""
+        if job.state.is_final:
+            self._total = self.records + (job.number_records_processed or 0)
+            self._began_at = self._began_at or time.monotonic()
+        self._tell(f"job {job.id} of {self._name}: {job.state.value}", share=None)
+
+    def add(self, records: int) -> None:
+        """Tell of records that have been emitted."""
+        self.records += records
+        text, share = f"{self._name}: {self.records:,} records", None
+        if self._total and self.records <= self._total:
+            now = time.monotonic()
+            share = self.records / self._total
+            rate = self.records / max(now - self._began_at, 0.001)
+            left_s = (self._total - self.records) / max(rate, 0.001)
+            text = f"{self._name}: {self.records:,} of {self._total:,} records, {rate:,.0f}/s, {left_s:,.0f} s left"
+        self._tell(text, share=share)
+
+    def finish(self, *, seconds: float) -> None:
+        """Tell the stream's summary."""
+        if self._is_terminal:
+            sys.stderr.write("\r\033[K")
+        rate = self.records / max(seconds, 0.001)
+        logger.info("%s: %d records in %.1f s (%d/s)", self._name, self.records, seconds, rate)
+
+    def _tell(self, text: str, *, share: float | None) -> None:
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            self._logged_at = now
+            logger.info("%s", text)
+        if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
+            self._shown_at = now
+            bar = "" if share is None else f"[{'#' * int(share * BAR_WIDTH):{BAR_WIDTH}}] "
+            sys.stderr.write(f"\r\033[K{bar}{text}")
+            sys.stderr.flush()
