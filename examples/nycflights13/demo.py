@@ -6,7 +6,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,14 @@ FIRST_DAYS = date(2013, 1, 3)
 
 WHOLE_YEAR = date(2013, 12, 31)
 
+CHANGED_IN_SALESFORCE = [("airlines", 1, 0), ("flights", 0, 1)]
+"""What `change_salesforce` makes of the verdict: per table the rows that differ, and those that are deleted."""
+
 
 def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) -> bool:
     """Run the demo; gives whether all came out as it should. ``folder`` is emptied first.
 
-    Raises: CommandFailed
+    Raises: DemoFailed
     """
     step = partial(_step, console)
     shutil.rmtree(folder, ignore_errors=True)
@@ -98,13 +101,19 @@ def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> No
 
 
 def _is_as_it_should_be(first: Round, second: Round) -> bool:
-    """No row is lost; the two sides differ in what was changed in Salesforce, and in nothing else."""
-    differences = [(row.table, row.different, row.deleted) for row in second.verdicts if row.different or row.deleted]
+    """Each row has one outcome, none is lost, and the two sides differ in what was changed in Salesforce alone."""
+    outcomes = first.outcomes.counts
     return (
-        not any(row.lost for row in [*first.verdicts, *second.verdicts])
-        and not any(row.different or row.deleted for row in first.verdicts)
-        and differences == [("airlines", 1, 0), ("flights", 0, 1)]
+        all(outcomes[verdict.table].total() == verdict.in_warehouse for verdict in first.verdicts)
+        and not any(verdict.lost for verdict in [*first.verdicts, *second.verdicts])
+        and _differences(first) == []
+        and _differences(second) == CHANGED_IN_SALESFORCE
     )
+
+
+def _differences(done: Round) -> list[tuple[str, int, int]]:
+    """Give the tables in which rows differ, or are deleted in Salesforce, and how many of each."""
+    return [(row.table, row.different, row.deleted) for row in done.verdicts if row.different or row.deleted]
 
 
 def _show_end(console: Console, *, sandbox: Sandbox, is_good: bool) -> None:
@@ -145,7 +154,8 @@ def _wait_for_enter(console: Console, *, sandbox: Sandbox) -> None:
 """,
         highlight=False,
     )
-    console.input("Press Enter to stop them. ")
+    with suppress(EOFError):  # no terminal
+        console.input("Press Enter to stop them. ")
 
 
 def _from_project(path: Path) -> Path:

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+WriteJson = Callable[[str, Any], Path]
 BIN = Path(sys.executable).parent
 
 
@@ -35,8 +37,8 @@ def run_uv(*arguments: str) -> None:
 
 
 @pytest.fixture
-def write_json(tmp_path: Path):
-    """Write a value into a file of that name and give its path."""
+def write_json(tmp_path: Path) -> WriteJson:
+    """Writes a value into a file of that name, and gives its path."""
 
     def write(name: str, value: Any) -> Path:
         path = tmp_path / name

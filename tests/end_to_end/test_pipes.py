@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,22 +12,18 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org, Progression, running
 
-from tests.end_to_end.conftest import BIN
+from tests.end_to_end.conftest import BIN, WriteJson
 
 TAP = BIN / "tap-salesforce-bulk"
 TARGET = BIN / "target-salesforce-bulk"
 
-WriteJson = Callable[[str, Any], Path]
-
 
 def pipe(source: list[Any], sink: list[Any], *, cwd: Path) -> str:
     """Run ``source | sink``; both must end with 0. Gives what the sink printed."""
-    with subprocess.Popen(source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd) as writer:
-        reader = subprocess.run(sink, stdin=writer.stdout, capture_output=True, text=True, cwd=cwd, check=False)
-        _, log = writer.communicate(timeout=60)
-    assert writer.returncode == 0, log.decode()
-    assert reader.returncode == 0, reader.stderr
-    return reader.stdout
+    line = " | ".join(shlex.join(str(word) for word in command) for command in (source, sink))
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture
