@@ -105,7 +105,10 @@ class QuotaError(SalesforceError):
 class QuotaExceeded(ApiError, QuotaError):
     """A daily limit of the org is used up."""
 
-    quota = "the org's daily allocation"
+    @property
+    def quota(self) -> str:  # type: ignore[override]
+        """The limit's name, as far as Salesforce's words tell it."""
+        return next((name for words, name in QUOTA_WORDS.items() if words in self.message), "a daily limit of the org")
 
 
 class QuotaReached(QuotaError):
@@ -149,6 +152,13 @@ BUSY_STATUSES = frozenset({406, 420, 429, 500, 502, 503, 504})
 
 BUSY_CODES = frozenset({"QUERY_TIMEOUT", "JOB_NOT_COMPLETE", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
 """Errors that pass by themselves, whatever their status."""
+
+QUOTA_WORDS = {
+    "TotalRequests": "DailyApiRequests",
+    "bulk v2 query jobs": "DailyBulkV2QueryJobs",
+    "bulk v2 query result size": "DailyBulkV2QueryFileStorageMB",
+}
+"""How the messages about used up limits speak of them."""
 
 QUOTA_CODES = frozenset({"LIMIT_EXCEEDED", "EXCEEDEDQUOTA", "REQUEST_LIMIT_EXCEEDED"})
 
