@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import format_datetime
@@ -33,6 +34,7 @@ class App:
 
     def __init__(self, org: Org) -> None:
         self._org = org
+        self._limit_lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,7 +88,7 @@ class App:
             response = refusal(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
         if match.operation not in _FREE_OPERATIONS:
             limit = self._org.limits["DailyApiRequests"]
-            response.headers["Sforce-Limit-Info"] = f"api-usage={limit.used}/{limit.max}"
+            response.headers["Sforce-Limit-Info"] = f"api-usage={int(limit.used)}/{limit.max}"
         response.headers["Date"] = format_datetime(self._org.clock.now().replace(microsecond=0), usegmt=True)
         return response
 
@@ -99,7 +101,7 @@ class App:
         if token is None or not self._org.sessions.use(token):
             raise RequestRefused(401, "INVALID_SESSION_ID", "Session expired or invalid")
         limit = self._org.limits["DailyApiRequests"]
-        with self._org.lock:
+        with self._limit_lock:
             if limit.is_used_up:
                 raise RequestRefused(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
             limit.used += 1

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 10_000
 """Rows of an internal batch (App Limits, "Bulk API 2.0"); progress moves batch by batch."""
+ROWS_PER_PIECE = 2000
+"""Rows that are loaded before other jobs have their turn."""
 ROWS_PER_CHUNK = 200
 """Rows that are saved together (App Limits); an external id may stand only once among them."""
 
@@ -48,19 +50,34 @@ class IngestJob(Job):
 
     # --- work -------------------------------------------------------------------------------------------------------
 
-    def work(self, share: float) -> None:
+    def work(self, share: float) -> bool:
         if not self._is_read:
             self._read()
-            if self.state == "Failed":
-                return
+            if self.is_final:
+                return True
         batches = -(-len(self._rows) // ROWS_PER_BATCH)
         goal = len(self._rows) if share == 1.0 else int(batches * share) * ROWS_PER_BATCH
-        while self._attempted < goal:
-            chunk = self._rows[self._attempted : self._attempted + ROWS_PER_CHUNK]
+        if self._attempted < goal:
+            self._load_piece(min(goal, self._attempted + ROWS_PER_PIECE))
+        is_done = self.is_final or self._attempted >= goal
+        if is_done or self._attempted % ROWS_PER_BATCH == 0:
+            self.processed, self.failed = self._attempted, len(self._failed)
+        return is_done
+
+    def _load_piece(self, end: int) -> None:
+        """Load the rows up to ``end``, in chunks that are saved together, as far as the day's quotas reach."""
+        batches, rows = self.org.limits["DailyBulkApiBatches"], self.org.ingest_rows
+        while self._attempted < end:
+            if self._attempted % ROWS_PER_BATCH == 0:
+                if batches.is_used_up or rows.is_used_up:
+                    self.fail("ExceededQuota : The daily limit of batches or records of the Bulk API is used up")
+                    return
+                batches.used += 1
+            chunk = self._rows[self._attempted : min(self._attempted + ROWS_PER_CHUNK, end)]
             with self.org.lock, self.org.store.transaction():
                 self._load(chunk)
             self._attempted += len(chunk)
-        self.processed, self.failed = self._attempted, len(self._failed)
+            rows.used += len(chunk)
 
     def _read(self) -> None:
         self._is_read = True

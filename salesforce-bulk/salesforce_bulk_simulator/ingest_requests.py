@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import RequestRefused
 from .ingest_jobs import IngestJob, key_field
-from .jobs import FINAL_STATES, check_format, find_job, list_answer, refuse_unknown_keys, wrong_state
+from .job_requests import check_format, find_job, list_answer, refuse_unknown_keys
+from .jobs import wrong_state
 from .messages import JSON_TYPE, Request, Response, csv_response, json_response
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _new_job(org: Org, request: Request, body: dict[str, Any]) -> IngestJob:
         raise RequestRefused(400, "FEATURENOTENABLED", message)
     job = IngestJob(org, request, sobject=sobject, operation=operation, key=key, body=body)
     job.delimiter, job.line_ending = delimiter, line_ending
-    org.add_job(job)
+    org.job_registry.add(job)
     return job
 
 
@@ -87,7 +88,7 @@ def _create_multipart(org: Org, request: Request) -> Response:
         raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : The data is larger than 100,000 characters")
     job = _new_job(org, request, body)
     job.data = contents["content"]
-    return _close(org, job)
+    return _close(job)
 
 
 def _find(org: Org, request: Request) -> IngestJob:
@@ -131,18 +132,15 @@ def change(org: Org, request: Request) -> Response:
         return json_response(job.brief())
     if state != "UploadComplete":
         raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {state}")
-    with job.lock:
-        if job.state != "Open":
-            raise wrong_state("Closing", job.state)
-        job.meet_later(request)
-        return _close(org, job)
+    if job.state != "Open":
+        raise wrong_state("Closing", job.state)
+    job.meet_later(request)
+    return _close(job)
 
 
-def _close(org: Org, job: IngestJob) -> Response:
+def _close(job: IngestJob) -> Response:
+    answer = json_response(job.brief() | {"state": "UploadComplete"})
     job.enqueue()
-    answer = json_response(job.brief())
-    if org.progression.is_immediate:
-        job.look()
     return answer
 
 
@@ -161,26 +159,26 @@ def list_all(org: Org, request: Request) -> Response:
 def delete(org: Org, request: Request) -> Response:
     """Answer ``DELETE /jobs/ingest/{id}``."""
     job = _find(org, request)
-    if job.state not in (*FINAL_STATES, "UploadComplete"):
+    if not job.is_final and job.state != "UploadComplete":
         message = "Error encountered when deleting the job because the job is not terminated"
         raise RequestRefused(400, "API_ERROR", message)
-    org.remove_job(job)
+    org.job_registry.remove(job)
     return Response(204)
 
 
 def successful(org: Org, request: Request) -> Response:
     """Answer ``GET /jobs/ingest/{id}/successfulResults``."""
     job = _find(org, request)
-    return csv_response(job.successful_results()) if job.state in FINAL_STATES else Response(204)
+    return csv_response(job.successful_results()) if job.is_final else Response(204)
 
 
 def failed(org: Org, request: Request) -> Response:
     """Answer ``GET /jobs/ingest/{id}/failedResults``."""
     job = _find(org, request)
-    return csv_response(job.failed_results()) if job.state in FINAL_STATES else Response(204)
+    return csv_response(job.failed_results()) if job.is_final else Response(204)
 
 
 def unprocessed(org: Org, request: Request) -> Response:
     """Answer ``GET /jobs/ingest/{id}/unprocessedrecords``."""
     job = _find(org, request)
-    return csv_response(job.unprocessed_records()) if job.state in FINAL_STATES else Response(204)
+    return csv_response(job.unprocessed_records()) if job.is_final else Response(204)

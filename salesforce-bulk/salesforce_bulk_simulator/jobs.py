@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from .clock import stamp_of
-from .errors import RequestRefused, not_found
+from .errors import RequestRefused
 from .faults import Fault
 from .messages import Request
 
@@ -31,7 +31,7 @@ class Job:
     def __init__(self, org: Org, request: Request, *, sobject: str, operation: str, state: str) -> None:
         self.org = org
         self.lock = RLock()
-        self.id = org.new_job_id()
+        self.id = org.job_registry.new_id()
         self.sobject = sobject
         self.operation = operation
         self.state = state
@@ -39,6 +39,7 @@ class Job:
         self.created = self.modified = org.clock.now()
         self.queued: datetime | None = self.created if state == "UploadComplete" else None
         self.looks = 0
+        self._share = -1.0
         self.error_message: str | None = None
         self.processed = 0
         self.failed = 0
@@ -68,30 +69,54 @@ class Job:
         """Let the job's work begin, at the org's progression."""
         self.queued = self.org.clock.now()
         self._enter("UploadComplete")
+        self.org.job_registry.catch_up(self)
 
     def look(self) -> None:
-        """Bring the job to where it should be by now."""
-        with self.lock:
-            if self.state in FINAL_STATES or self.queued is None:
-                return
+        """Bring the job to where it should be by now, a look later."""
+        if not self.is_final:
             self.looks += 1
-            elapsed_s = (self.org.clock.now() - self.queued).total_seconds()
-            share = self.org.progression.share_done(looks=self.looks, elapsed_s=elapsed_s)
+            self.org.job_registry.catch_up(self)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    def _share_due(self) -> float | None:
+        """Return how much of the job's work should be done by now; None while it waits."""
+        if self.is_final or self.queued is None:
+            return None
+        elapsed_s = (self.org.clock.now() - self.queued).total_seconds()
+        return self.org.progression.share_done(looks=self.looks, elapsed_s=elapsed_s)
+
+    def is_behind(self) -> bool:
+        """Whether there is work that is due and not done."""
+        share = self._share_due()
+        return share is not None and (self.state == "UploadComplete" or self._share < share)
+
+    def moves_by_itself(self) -> bool:
+        """Whether the job goes on as time goes by."""
+        return not self.is_final and self.queued is not None and self.org.progression.seconds_per_state > 0
+
+    def advance(self) -> None:
+        """Do one piece of the work that is due."""
+        with self.lock:
+            share = self._share_due()
             if share is None:
                 return
             if self.state == "UploadComplete":
                 self._enter("InProgress")
-            if fault := self.fault_of_kind("job_fails"):
-                if share == 1.0:
-                    self.fault_met()
-                    self.fail(fault.message)
-                return
-            self.work(share)
-            if share == 1.0 and self.state == "InProgress":
-                self._enter("JobComplete")
+            fault = self.fault_of_kind("job_fails")
+            if fault and share == 1.0:
+                self.fault_met()
+                self.fail(fault.message)
+            elif fault or self.work(share):
+                self._share = share
+                if share == 1.0 and not self.is_final:
+                    self._enter("JobComplete")
 
-    def work(self, share: float) -> None:
-        """Do the job's work up to this share of it."""
+    def work(self, share: float) -> bool:  # noqa: ARG002
+        """Do one piece of the job's work; return whether this share of it is done."""
+        raise AssertionError("each kind of job has its own")
 
     def fail(self, message: str) -> None:
         """End the job with an error message."""
@@ -105,7 +130,7 @@ class Job:
             RequestRefused: INVALIDJOBSTATE, when it has ended already.
         """
         with self.lock:
-            if self.state in FINAL_STATES:
+            if self.is_final:
                 raise wrong_state("Aborting", self.state)
             self._enter("Aborted")
 
@@ -117,7 +142,7 @@ class Job:
         """Whether the job has expired."""
         if self.state == "Open":
             return self.org.clock.now() - self.created >= OPEN_LIVES
-        return self.state in FINAL_STATES and self.org.clock.now() - self.modified >= RESULTS_LIVE
+        return self.is_final and self.org.clock.now() - self.modified >= RESULTS_LIVE
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
@@ -152,67 +177,3 @@ def wrong_state(verb: str, state: str) -> RequestRefused:
     """Return the refusal of a state that a job cannot go to any more."""
     word = state if state in ("Aborted", "Failed") else "Completed"
     return RequestRefused(400, "INVALIDJOBSTATE", f"{verb} already {word} Job not allowed")
-
-
-def check_format(body: dict[str, Any]) -> tuple[str, str]:
-    """Return the column delimiter and line ending that a new job asks for, as words.
-
-    Raises:
-        RequestRefused: one of them, or the content type, is none of Salesforce's words.
-    """
-    words = {
-        "contentType": (body.get("contentType", "CSV"), ["CSV"]),
-        "columnDelimiter": (body.get("columnDelimiter", "COMMA"), list(DELIMITERS)),
-        "lineEnding": (body.get("lineEnding", "LF"), list(LINE_ENDINGS)),
-    }
-    for key, (value, allowed) in words.items():
-        if value not in allowed:
-            message = f"{key}: {value!r} is not one of {', '.join(allowed)}"
-            raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : {message}")
-    return words["columnDelimiter"][0], words["lineEnding"][0]
-
-
-def refuse_unknown_keys(body: dict[str, Any], known: set[str]) -> None:
-    """Refuse a job whose JSON has a key that Salesforce does not know."""
-    unknown = sorted(set(body) - known)
-    if unknown:
-        raise RequestRefused(400, "JSON_PARSER_ERROR", f'Unrecognized field "{unknown[0]}"')
-
-
-def find_job(org: Org, job_id: str, *, job_type: str) -> Job:
-    """Return the job of that id.
-
-    Raises:
-        RequestRefused: 404, when there is none of this kind, or it has expired.
-    """
-    job = org.find_job(job_id)
-    if job is None or job.job_type != job_type or job.is_gone():
-        raise not_found()
-    return job
-
-
-def list_answer(org: Org, request: Request, *, path: str) -> dict[str, Any]:
-    """Return one page of the org's jobs, of every kind."""
-    start = 0
-    if locator := request.query.get("queryLocator"):
-        number = locator.rpartition("-")[2]
-        if not number.isdigit():
-            raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        start = int(number)
-    wanted_type = request.query.get("jobType")
-    wanted_mode = request.query.get("concurrencyMode", "parallel").lower()
-    jobs = [
-        job
-        for job in org.all_jobs()
-        if not job.is_gone() and wanted_type in (None, job.job_type) and wanted_mode == "parallel"
-    ]
-    end = start + org.jobs_per_list_page
-    is_done = end >= len(jobs)
-    next_url = (
-        None if is_done else f"/services/data/v{request.version}/jobs/{path}?queryLocator={org.locator_id()}-{end}"
-    )
-    return {"done": is_done, "records": [_listed(job) for job in jobs[start:end]], "nextRecordsUrl": next_url}
-
-
-def _listed(job: Job) -> dict[str, Any]:
-    return {**job.brief(), "jobType": job.job_type, "lineEnding": job.line_ending, "columnDelimiter": job.delimiter}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Limit:
-    """An allocation over 24 hours. ``used`` and ``max`` may be set by a test."""
+    """An allocation over 24 hours. ``used`` and ``max`` may be set; time gives nothing back."""
 
     max: int
-    used: int = 0
+    used: float = 0
 
     @property
     def remaining(self) -> int:
-        return max(0, self.max - self.used)
+        return max(0, int(self.max - self.used))
 
     @property
     def is_used_up(self) -> bool:

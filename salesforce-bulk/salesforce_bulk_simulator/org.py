@@ -11,10 +11,11 @@ from .clock import Clock
 from .errors import RecordRefused
 from .faults import FaultQueue
 from .ids import make_id
-from .jobs import Job
-from .limits import default_limits
+from .job_registry import JobRegistry
+from .limits import Limit, default_limits
 from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
 from .progression import Progression
+from .query_jobs import QueryJob
 from .records import RecordRules
 from .rest_query import Cursor
 from .schema.declarations import build_objects, read_declarations, standard_declarations
@@ -79,6 +80,8 @@ class Org:
         self.sessions.rotates = rotate_refresh_tokens
         self.faults = FaultQueue()
         self.limits = default_limits()
+        self.ingest_rows = Limit(150_000_000)
+        """Rows that ingest jobs may load in a day; no key of ``/limits`` tells of them."""
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request that arrived, in order."""
         self.store = Store(path=Path(database) if database else None)
@@ -88,8 +91,7 @@ class Org:
         self.objects: dict[str, SObject] = build_objects(declarations)
         """The org's objects by name in lower case."""
         self.cursors: dict[str, Cursor] = {}
-        self._jobs: dict[str, Job] = {}
-        self._number_of_jobs = 0
+        self.job_registry = JobRegistry()
         self._number_of_locators = 0
         with self.store.transaction():
             for sobject in self.objects.values():
@@ -184,29 +186,12 @@ class Org:
     @property
     def jobs(self) -> list[dict[str, Any]]:
         """Every job of the org as JSON, as a look at it would answer; this is not a look."""
-        return [job.info() for job in self.all_jobs()]
+        return [job.info() for job in self.job_registry.all()]
 
-    def new_job_id(self) -> str:
-        with self.lock:
-            self._number_of_jobs += 1
-            return make_id("750", number=self._number_of_jobs)
-
-    def add_job(self, job: Job) -> None:
-        with self.lock:
-            self._jobs[job.id] = job
-
-    def remove_job(self, job: Job) -> None:
-        with self.lock:
-            self._jobs.pop(job.id, None)
-
-    def find_job(self, job_id: str) -> Job | None:
-        """Return a job by its id in 18 or 15 characters."""
-        with self.lock:
-            return self._jobs.get(job_id) or next((job for key, job in self._jobs.items() if key[:15] == job_id), None)
-
-    def all_jobs(self) -> list[Job]:
-        with self.lock:
-            return list(self._jobs.values())
+    @property
+    def queries(self) -> list[str]:
+        """The SOQL of every query job of the org, in the order they were created."""
+        return [job.soql for job in self.job_registry.all() if isinstance(job, QueryJob)]
 
     def locator_id(self) -> str:
         """Return the id of a new query locator."""

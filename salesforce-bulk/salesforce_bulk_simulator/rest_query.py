@@ -10,7 +10,7 @@ from .errors import RequestRefused
 from .messages import Request, Response, json_response
 from .schema.model import SObject
 from .soql.parser import parse
-from .soql.to_sql import Column, compile_query
+from .soql.statement import Column, compile_query
 from .values import Value, to_json
 
 if TYPE_CHECKING:

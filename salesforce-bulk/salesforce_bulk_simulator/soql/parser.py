@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from salesforce_bulk_simulator.errors import RequestRefused
 
 from .date_literals import is_date_literal
@@ -23,9 +20,8 @@ from .syntax import (
     Some,
     Subquery,
 )
-from .tokens import Token, like_pattern, malformed, tokenize, unescape
-
-T = TypeVar("T")
+from .token_stream import TokenStream
+from .tokens import like_pattern, unescape
 
 MAX_LENGTH = 100_000
 """Characters in a query. [inferred, well known]"""
@@ -49,14 +45,8 @@ def parse(soql: str) -> Query:
     return query
 
 
-class _Parser:
+class _Parser(TokenStream):
     """One pass over the tokens, one method per rule of the grammar."""
-
-    def __init__(self, soql: str) -> None:
-        self._soql = soql
-        self._tokens = tokenize(soql)
-        self._position = 0
-        self._depth = 0
 
     def query(self) -> Query:
         self._expect_word("SELECT")
@@ -235,66 +225,3 @@ class _Parser:
         if not token.text.isdigit():
             raise self._unexpected(token)
         return int(token.text)
-
-    # --- tokens -------------------------------------------------------------------------------------------------
-
-    @property
-    def _now(self) -> Token:
-        return self._tokens[self._position]
-
-    def _take(self) -> Token:
-        token = self._now
-        self._position = min(self._position + 1, len(self._tokens) - 1)
-        return token
-
-    def _field_path(self) -> FieldPath:
-        token = self._expect("word")
-        return FieldPath(tuple(token.text.split(".")), token.at)
-
-    def _list_of(self, rule: Callable[[], T]) -> list[T]:
-        items = [rule()]
-        while self._take_symbol(","):
-            items.append(rule())
-        return items
-
-    def _nested(self, rule: Callable[[], T]) -> T:
-        self._depth += 1
-        if self._depth > 50:
-            raise malformed(self._soql, at=self._now.at, problem="the query is nested too deeply")
-        result = rule()
-        self._depth -= 1
-        return result
-
-    def _at_word(self, word: str) -> bool:
-        return self._now.kind == "word" and self._now.text.upper() == word
-
-    def _at_symbol(self, symbol: str) -> bool:
-        return self._now.kind == "symbol" and self._now.text == symbol
-
-    def _take_word(self, word: str) -> bool:
-        if self._at_word(word):
-            self._take()
-            return True
-        return False
-
-    def _take_symbol(self, symbol: str) -> bool:
-        if self._at_symbol(symbol):
-            self._take()
-            return True
-        return False
-
-    def _expect(self, kind: str) -> Token:
-        if self._now.kind != kind:
-            raise self._unexpected(self._now)
-        return self._take()
-
-    def _expect_word(self, word: str) -> None:
-        if not self._take_word(word):
-            raise self._unexpected(self._now)
-
-    def _expect_symbol(self, symbol: str) -> None:
-        if not self._take_symbol(symbol):
-            raise self._unexpected(self._now)
-
-    def _unexpected(self, token: Token) -> RequestRefused:
-        return malformed(self._soql, at=token.at, problem=f"unexpected token: '{token.text}'")

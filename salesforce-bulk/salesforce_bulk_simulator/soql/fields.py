@@ -1,0 +1,74 @@
+"""The fields that a query names, and the joins that reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from salesforce_bulk_simulator.schema.model import Field, SObject
+
+from . import syntax
+from .tokens import malformed
+
+_NO_SUCH_COLUMN = (
+    "No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the"
+    " '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names."
+)
+
+
+@dataclass
+class Compiler:
+    """What is known while one query becomes SQL. ``inner`` gives the SQL of the query in a semi-join."""
+
+    objects: dict[str, SObject]
+    query: syntax.Query
+    sobject: SObject
+    today: date
+    include_deleted: bool
+    inner: Callable[[syntax.Query], tuple[list[str], str, list[Any]]]
+    joins: dict[str, str] = field(default_factory=dict)
+    parameters: list[Any] = field(default_factory=list)
+
+
+def resolve(compiler: Compiler, item: syntax.FieldPath) -> tuple[str, Field, list[str]]:
+    """Return the SQL of a field, the field, and its path in describe's case."""
+    query, path = compiler.query, item.path
+    if len(path) > 1 and path[0].lower() in (query.sobject.lower(), (query.alias or query.sobject).lower()):
+        path = path[1:]
+    places = [("t0", compiler.sobject)]
+    names: list[str] = []
+    for step in path[:-1]:
+        references = [(table, found) for table, each in places if (found := each.relationship(step))]
+        if not references:
+            problem = (
+                f"Didn't understand relationship '{step}' in field path. If you are attempting to use a custom"
+                " relationship, be sure to append the '__r' after the custom relationship name. Please reference your"
+                " WSDL or the describe call for the appropriate names."
+            )
+            raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
+        names.append(str(references[0][1].relationship_name))
+        places = [place for table, found in references for place in _parents(compiler, table, found)]
+    matches = [(table, found) for table, each in places if (found := each.field(path[-1]))]
+    if not matches:
+        entity = places[0][1].name if places else path[-2]
+        problem = _NO_SUCH_COLUMN.format(name=path[-1], entity=entity)
+        raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
+    columns = [f'{table}."{found.name}"' for table, found in matches if not found.is_compound]
+    sql = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})" if columns else "NULL"
+    return sql, matches[0][1], [*names, matches[0][1].name]
+
+
+def _parents(compiler: Compiler, table: str, reference: Field) -> list[tuple[str, SObject]]:
+    """Join the objects that a reference points to; several, when it is polymorphic."""
+    parents = []
+    for name in reference.reference_to:
+        parent = compiler.objects.get(name.lower())
+        if parent is None:
+            continue
+        key = f"{table}.{reference.name}.{parent.name}"
+        alias = f"t{list(compiler.joins).index(key) + 1}" if key in compiler.joins else f"t{len(compiler.joins) + 1}"
+        compiler.joins[key] = f'LEFT JOIN "{parent.name}" AS {alias} ON {alias}."Id" = {table}."{reference.name}"'
+        parents.append((alias, parent))
+    return parents

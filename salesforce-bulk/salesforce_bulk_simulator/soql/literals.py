@@ -1,0 +1,58 @@
+"""The literals of a query as values of the database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.ids import as_18
+from salesforce_bulk_simulator.schema.model import Field
+
+from . import syntax
+from .fields import Compiler
+from .tokens import malformed
+
+
+def database_value(compiler: Compiler, target: Field, literal: syntax.Literal) -> Any:
+    """Return what the database compares with; None for null and for the empty text, which Salesforce stores as null."""
+    kind, text = literal.kind, literal.value
+    if kind == "null":
+        return None
+    if target.type == "boolean" and kind == "boolean":
+        return int(text == "true")
+    if target.is_number and kind == "number":
+        return float(text)
+    if target.type == "date" and kind == "date":
+        return _checked(compiler, literal, text)
+    if target.type == "datetime" and kind == "datetime":
+        return _checked(compiler, literal, text)
+    if target.type == "time" and kind == "string":
+        return text
+    if target.type in ("id", "reference") and kind == "string":
+        record_id = as_18(text)
+        if record_id is None and text:
+            problem = f"invalid ID field: {text}"
+            raise malformed(compiler.query.text, at=literal.at, problem=problem, code="INVALID_QUERY_FILTER_OPERATOR")
+        return record_id
+    if (target.is_text or target.type == "anyType") and kind == "string":
+        return text or None
+    raise wrong_literal(compiler, target, literal)
+
+
+def _checked(compiler: Compiler, literal: syntax.Literal, text: str) -> str:
+    try:
+        if literal.kind == "date":
+            return date.fromisoformat(text).isoformat()
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise malformed(compiler.query.text, at=literal.at, problem=f"Invalid {literal.kind}: {text}") from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def wrong_literal(compiler: Compiler, target: Field, literal: syntax.Literal) -> RequestRefused:
+    kinds = {"datetime": "dateTime", "double": "double", "currency": "double", "percent": "double"}
+    kind = "string" if target.is_text else kinds.get(target.type, target.type)
+    quoted = "should be enclosed in quotes" if target.is_text else "should not be enclosed in quotes"
+    problem = f"value of filter criterion for field '{target.name}' must be of type {kind} and {quoted}"
+    return malformed(compiler.query.text, at=literal.at, problem=problem, code="INVALID_FIELD")
