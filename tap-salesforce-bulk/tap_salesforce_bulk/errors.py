@@ -4,6 +4,7 @@
 
     SalesforceError (salesforce_bulk_client.errors)
     ├── UnexpectedValue     a result column holds what its describe type cannot hold
+    ├── SchemaDrift         an object's fields have changed, and `schema_drift` says that this is an error
     └── StreamsFailed       some streams did not end well; the others did
 """
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 class UnexpectedValue(SalesforceError):
     """A result column holds what its describe type cannot hold; the value itself is never told."""
+
+
+class SchemaDrift(SalesforceError):
+    """An object's fields have changed, and the settings say that this is an error."""
 
 
 class StreamsFailed(SalesforceError):

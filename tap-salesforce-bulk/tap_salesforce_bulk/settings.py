@@ -116,6 +116,21 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         default=True,
         description="Read objects that Bulk refuses by REST query",
     ),
+    th.Property(
+        "schema_registry",
+        th.StringType,
+        description="Folder in which the schema of each stream that is read is kept in a versioned file",
+    ),
+    th.Property(
+        "schema_drift",
+        th.StringType,
+        allowed_values=["warn", "error", "ignore"],
+        default="warn",
+        description=(
+            "What happens when fields are gone or of another type since the catalog was made, or have changed in any"
+            " way since the registry last saw them"
+        ),
+    ),
 ).to_dict()["properties"]
 
 CONFIG_JSONSCHEMA: dict[str, Any] = {"type": "object", "properties": {**CONNECTION_PROPERTIES, **TAP_PROPERTIES}}

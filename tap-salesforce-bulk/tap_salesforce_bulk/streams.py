@@ -15,7 +15,10 @@ from singer_sdk.singerlib.catalog import (
     Metadata,
     MetadataMapping,
 )
+from singer_sdk.singerlib.schema import Schema
 
+from tap_salesforce_bulk.drift import SchemaRegistry, as_text, changes
+from tap_salesforce_bulk.errors import SchemaDrift
 from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.schema import KEY, choose_cursor, is_cursor, json_schema, unsupported_reason
 from tap_salesforce_bulk.soql import Query
@@ -58,6 +61,8 @@ class SObjectStream(Stream):
         self._describe = describe
         self.primary_keys = [KEY] if describe.field(KEY) else []
         self.replication_key = choose_cursor(describe)
+        self._drift: dict[str, str] = {}
+        """What has changed since the input catalog was made, by property."""
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
         self.make_jobs_ahead: Callable[[], None] = lambda: None
@@ -90,6 +95,14 @@ class SObjectStream(Stream):
         if entry and entry.metadata.root.forced_replication_method:
             # Discovery writes the method it chose into the entry itself; what is forced comes from the user.
             self.forced_replication_method = entry.metadata.root.forced_replication_method
+        if entry:
+            self._drift = changes(entry.schema.to_dict(), self.schema)
+            properties = entry.schema.properties or {}
+            for name, now in self.schema["properties"].items():
+                if name in properties and name in self._drift:
+                    # What is emitted follows the object as it is now, so the schema does, too.
+                    properties[name] = Schema.from_dict(now)
+            self._input_schema = entry.schema.to_dict()
 
     @property
     def _cursor(self) -> Field | None:
@@ -134,6 +147,30 @@ class SObjectStream(Stream):
             else:
                 self.logger.warning("%s has no field %s that can be read: discover again", self.name, name)
         return fields
+
+    def _tell_drift(self) -> None:
+        """Report how the object has changed, as ``schema_drift`` says; what is only not in the catalog is no alert.
+
+        Raises: SchemaDrift, ConfigError.
+        """
+        level = self.config["schema_drift"]
+        registry = SchemaRegistry(self.config["schema_registry"]) if "schema_registry" in self.config else None
+        new = {name: what for name, what in self._drift.items() if what.startswith("is new")}
+        selected = {name: what for name, what in self._drift.items() if self.mask["properties", name]}
+        alerts = {
+            "the catalog was made": {name: selected[name] for name in selected.keys() - new.keys()},
+            "the registry last saw it": registry.compare(self.name, self.schema) if registry else {},
+        }
+        for since, found in alerts.items():
+            if found and level != "ignore":
+                line = f"{self.name} has changed since {since}: {as_text(found)}"
+                if level == "error":
+                    raise SchemaDrift(f"{line} (schema_drift is error: discover again, or accept it with warn)")
+                self.logger.warning("%s", line)
+        if new and level != "ignore":
+            self.logger.info("%s has fields that the catalog does not know: %s", self.name, as_text(new))
+        if registry:
+            registry.keep(self.name, self.schema)
 
     # Reading
 
@@ -191,6 +228,7 @@ class SObjectStream(Stream):
 
         Raises: ConfigError if the catalog or the state asks for what cannot be.
         """
+        self._tell_drift()
         fields = self._selected_fields()
         # A dry run (--test) stops after so many records; one more tells it that there are more.
         limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1

@@ -88,6 +88,11 @@ class TapSalesforceBulk(Tap):
         start_date(self.config)
         return errors
 
+    def setup_mapper(self) -> None:
+        """Prepare the stream maps, on a catalog that fits the objects as they now are."""
+        self.streams  # noqa: B018  # each stream brings its entry of the catalog up to date
+        super().setup_mapper()
+
     # Discovery
 
     def discover_streams(self) -> list[Stream]:
