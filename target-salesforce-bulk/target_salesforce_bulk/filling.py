@@ -28,14 +28,21 @@ class Filler:
         begin: Callable[[Destination], Unit],
         under_way: Callable[[], Iterable[Unit]],
         submit: Callable[[Unit], None],
+        small_rows: int,
     ) -> None:
-        """``begin`` makes an empty unit; ``under_way`` gives the submitted ones that are not finished, oldest first."""
+        """``begin`` makes an empty unit; ``under_way`` gives the submitted ones that are not finished, oldest first.
+
+        A stream that has no more than ``small_rows`` for Salesforce may do without a job.
+        """
         self._begin = begin
         self._under_way = under_way
         self._submit = submit
+        self._small_rows = small_rows
         self._open: defaultdict[str, list[Unit]] = defaultdict(list)
         """By stream, in the order in which they must be loaded."""
         self._closing: set[str] = set()
+        self._has_more: set[str] = set()
+        """Streams of which a full unit was handed on, since they were closed last."""
 
     def add(self, entry: Entry, *, destination: Destination, key_text: str | None) -> None:
         """Put one record into the unit where it belongs."""
@@ -46,12 +53,18 @@ class Filler:
             if unit.is_empty:
                 entry, key_text = Entry(None, TOO_LARGE, entry.key, entry.record), None
             else:
+                self._has_more.add(destination.stream)
                 self._close_through(unit)
 
     def close_stream(self, stream: str) -> None:
         """Hand on all open units of a stream."""
         if units := self._open[stream]:
+            number_of_rows = sum(unit.number_of_rows for unit in units)
+            is_small = number_of_rows <= self._small_rows and stream not in self._has_more
+            for unit in units:
+                unit.is_small = is_small
             self._close_through(units[-1])
+        self._has_more.discard(stream)
 
     def close_all(self) -> None:
         """Hand on all open units."""

@@ -4,7 +4,8 @@ One SQLite file in ``results_dir``, every change on disk before the step that fo
 
 - ``runs``: how much of each run's outcome files is committed; what lies behind that was written by a crash.
 - ``units``: rows on their way. A unit is *pending* until its job exists, *open* while the job takes data, and
-  *closing* from just before Salesforce is told to begin; it leaves the table together with its outcomes.
+  *closing* from just before Salesforce is told to begin. Rows that go without a job are *sending* from just before
+  they are sent. A unit leaves the table together with its outcomes.
 - ``known``: fingerprints of records whose outcome is known, until the run ends well.
 """
 
@@ -40,6 +41,7 @@ class Stage(Enum):
     PENDING = "pending"
     OPEN = "open"
     CLOSING = "closing"
+    SENDING = "sending"
 
 
 class KnownKind(Enum):
@@ -151,7 +153,11 @@ class Journal:
         """Note that Salesforce is about to be told to begin: from here on rows may be loaded."""
         self._set_stage(unit_id, Stage.CLOSING, job_id)
 
-    def _set_stage(self, unit_id: str, stage: Stage, job_id: str) -> None:
+    def rows_sending(self, unit_id: str) -> None:
+        """Note that rows are about to be sent without a job: from here on they may be loaded."""
+        self._set_stage(unit_id, Stage.SENDING, None)
+
+    def _set_stage(self, unit_id: str, stage: Stage, job_id: str | None) -> None:
         with self._lock, self._db:
             self._db.execute("UPDATE units SET stage = ?, job_id = ? WHERE unit_id = ?", (stage.value, job_id, unit_id))
 

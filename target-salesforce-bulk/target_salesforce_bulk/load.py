@@ -80,8 +80,14 @@ class Load:
             stopping=stopping,
         )
         self._runner = UnitRunner(self._see_through, max_concurrent=settings.max_concurrent_jobs, check=stopping.check)
-        self._filler = Filler(begin=self._begin_unit, under_way=self._runner.under_way, submit=self._runner.submit)
-        self._found_jobs: dict[Unit, str] = {}
+        self._filler = Filler(
+            begin=self._begin_unit,
+            under_way=self._runner.under_way,
+            submit=self._runner.submit,
+            small_rows=settings.small_batch_rows,
+        )
+        self._found: dict[Unit, str | None] = {}
+        """Units that an earlier run has left, and their jobs if they have any."""
         self._number_of_units = 0
         self._streams: set[str] = set()
         self._known = KnownRecords()
@@ -94,9 +100,9 @@ class Load:
         cut_outcome_files(self._journal, results_dir=self._results_dir)
         self._journal.begin_run(self.run_id)
         with self._stopping.interruptible():
-            self._found_jobs = dict(units_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
+            self._found = dict(units_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
         remove_orphans(self._journal, pending_dir=self._pending_dir)
-        for unit in self._found_jobs:
+        for unit in self._found:
             self._runner.submit(unit)
         self._runner.wait_for_all()
         self._known.read(self._journal)
@@ -139,9 +145,8 @@ class Load:
 
     def _see_through(self, unit: Unit) -> None:
         """Load one unit; runs in a thread of its own."""
-        job_id = self._found_jobs.get(unit)
-        if job_id:
-            self._loader.resume(unit, job_id=job_id)
+        if unit in self._found:
+            self._loader.resume(unit, job_id=self._found[unit])
         else:
             self._loader.load(unit)
         failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]

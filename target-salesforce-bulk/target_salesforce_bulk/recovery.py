@@ -22,8 +22,10 @@ def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
         cut_to_committed(results_dir, run_id=run_id, committed=committed)
 
 
-def units_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: Path) -> Iterator[tuple[Unit, str]]:
-    """Yield the units, each with its job's id, that Salesforce may have begun to load.
+def units_to_resume(
+    journal: Journal, *, client: SalesforceClient, pending_dir: Path
+) -> Iterator[tuple[Unit, str | None]]:
+    """Yield the units that Salesforce may have begun to load, each with its job's id, or None if it went without.
 
     Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again.
     """
@@ -33,6 +35,11 @@ def units_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: 
         elif note.stage is Stage.CLOSING and note.job_id:
             logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
             yield Unit(note.unit_id, spool=Spool.find(pending_dir / note.spool)), note.job_id
+        elif note.stage is Stage.SENDING:
+            logger.info("sending rows of stream %s again, which an earlier run may have sent", note.stream)
+            unit = Unit(note.unit_id, spool=Spool.find(pending_dir / note.spool))
+            unit.is_small = True
+            yield unit, None
         else:
             if note.job_id:
                 _abort(client, note.job_id)

@@ -13,6 +13,18 @@ LONGEST_VALUE = 1 << 30
 """The csv module's own limit, 131,072, is below a rich text with its markup."""
 
 
+_FILE_NAMES = {
+    ResultKind.SUCCESSFUL: "successful",
+    ResultKind.FAILED: "failed",
+    ResultKind.UNPROCESSED: "unprocessed",
+}
+
+
+def result_path(directory: Path, *, sobject: str, name: str, kind: ResultKind) -> Path:
+    """Return where a result file is kept; ``name`` is its job's id."""
+    return directory / f"{sobject}_{name}_{_FILE_NAMES[kind]}.csv"
+
+
 class ResultRow(NamedTuple):
     """One row of a result file."""
 

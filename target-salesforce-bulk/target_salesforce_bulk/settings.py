@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from salesforce_bulk_client import CONNECTION_PROPERTIES, Operation, PollPolicy
-from salesforce_bulk_client.limits import MAX_JOB_DATA_BYTES
+from salesforce_bulk_client.limits import MAX_COLLECTION_RECORDS, MAX_JOB_DATA_BYTES
 from singer_sdk import typing as th
 
 from target_salesforce_bulk.stream_settings import NullPolicy
@@ -84,6 +84,13 @@ TARGET_PROPERTIES = th.PropertiesList(
         default=MAX_JOB_DATA_BYTES,
         description="Most bytes of one job's data",
     ),
+    th.Property(
+        "small_batch_rows",
+        th.IntegerType(minimum=0, maximum=MAX_COLLECTION_RECORDS),
+        default=MAX_COLLECTION_RECORDS,
+        description="An update, upsert or delete of no more rows goes in one sObject Collections request instead of a"
+        " job; 0 turns that off",
+    ),
     th.Property("max_concurrent_jobs", th.IntegerType(minimum=1), default=5, description="Ingest jobs in flight"),
     th.Property(
         "poll_min_s",
@@ -140,6 +147,7 @@ class LoadSettings:
     """The settings of a whole run, checked."""
 
     limits: UnitLimits
+    small_batch_rows: int
     max_concurrent_jobs: int
     poll: PollPolicy
     record_retries: int
@@ -152,6 +160,7 @@ class LoadSettings:
         """Return the settings of a config that fits `CONFIG_JSONSCHEMA` and has its defaults."""
         return cls(
             limits=UnitLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
+            small_batch_rows=config["small_batch_rows"],
             max_concurrent_jobs=config["max_concurrent_jobs"],
             poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),
             record_retries=config["record_retries"],

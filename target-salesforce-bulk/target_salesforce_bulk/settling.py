@@ -36,9 +36,9 @@ NOT_PROCESSED = ResultRow(kind=ResultKind.UNPROCESSED, id="", was_created=False,
 
 @dataclass(frozen=True, kw_only=True)
 class JobEnd:
-    """How a job ended."""
+    """How a job ended, or a request that went in its place."""
 
-    info: JobInfo
+    info: JobInfo | None
     files: list[ResultFile]
     may_retry: bool
     """Whether rows that may be sent again still should."""
@@ -46,17 +46,28 @@ class JobEnd:
     @property
     def wants_other_line_ending(self) -> bool:
         """Whether Salesforce refused the job data for line breaks inside its values (only the text says so)."""
-        return (self.info.error_message or "").startswith("ClientInputError : LineEnding")
+        return self.error_message.startswith("ClientInputError : LineEnding")
+
+    @property
+    def job_id(self) -> str | None:
+        """The job's id."""
+        return self.info.id if self.info else None
+
+    @property
+    def error_message(self) -> str:
+        """Why the job failed, or an empty text."""
+        return (self.info and self.info.error_message) or ""
 
     @property
     def is_final_error(self) -> bool:
         """Whether the job failed for a reason that another one would meet as well."""
-        return (self.info.error_message or "").partition(" : ")[0] in FINAL_JOB_ERRORS
+        return self.error_message.partition(" : ")[0] in FINAL_JOB_ERRORS
 
     @property
     def never_began(self) -> bool:
         """Whether it is sure that no row was touched."""
-        return self.info.state is not JobState.JOB_COMPLETE and self.info.number_records_processed == 0
+        info = self.info
+        return info is not None and info.state is not JobState.JOB_COMPLETE and info.number_records_processed == 0
 
 
 class Settler:
@@ -132,7 +143,7 @@ class _Sheet:
     def _write_unaccounted(self, end: JobEnd, entry: Entry) -> None:
         message = "no result file of the job tells of this row; look in the org before sending it again"
         error = RecordError("NO_OUTCOME", message, ())
-        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.info.id), entry)
+        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), entry)
         if self._destination.operation is Operation.INSERT:
             # It may be in the org: not to be inserted again because of a doubt.
             self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
@@ -147,7 +158,7 @@ class _Sheet:
 
     def _verdict(self, row: ResultRow, end: JobEnd) -> Verdict | None:
         """Return what a row of a result file says, or None if the row is to be sent again."""
-        record_id, job_id = row.id or None, end.info.id
+        record_id, job_id = row.id or None, end.job_id
         if row.kind is ResultKind.SUCCESSFUL:
             kind = loaded_kind(self._destination.operation, was_created=row.was_created)
             return Verdict(kind, id=record_id, job_id=job_id)
@@ -158,7 +169,7 @@ class _Sheet:
             return Verdict(OutcomeKind.FAILED, id=record_id, error=error, job_id=job_id)
         if end.may_retry and not end.is_final_error:
             return None
-        message = end.info.error_message or f"the job ended {end.info.state.value}"
+        message = end.error_message or "the job ended before this row's turn"
         return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=job_id)
 
     def _write(self, verdict: Verdict, entry: Entry) -> None:

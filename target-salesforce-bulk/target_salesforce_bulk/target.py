@@ -57,6 +57,7 @@ class TargetSalesforceBulk(Target):
         self._load: Load | None = None
         self._describes: dict[str, SObjectDescribe] = {}
         super().__init__(message_reader=MessageReader(self._stopping, guard=self._abandoning), **kwargs)
+        self.max_parallelism = 1  # sinks only hand rows on: the SDK's threads would do that all at once
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:

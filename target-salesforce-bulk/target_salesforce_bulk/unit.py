@@ -33,6 +33,8 @@ class Unit:
         self.id = unit_id
         self.spool = spool
         self.line_ending = "LF"
+        self.is_small = False
+        """Whether its rows may go in one request instead of a job: they are all that its stream has for now."""
         self.keys: set[int] = set()
         """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
         self.after: set[Unit] = set()
@@ -57,6 +59,11 @@ class Unit:
     def number_of_rows(self) -> int:
         """Rows that are to be sent."""
         return self.spool.number_of_rows
+
+    @property
+    def size_bytes(self) -> int:
+        """How much its closed spool takes on disk, which is more than its rows."""
+        return self.spool.path.stat().st_size
 
     @property
     def is_empty(self) -> bool:
@@ -119,4 +126,10 @@ class Unit:
 
     def _begin_data(self, max_rows: int, max_bytes: int) -> JobData:
         columns = [column.name for column in self.destination.columns]
-        return JobData(columns, max_rows=max_rows, max_bytes=max_bytes, path=self.spool.path.with_suffix(".csv"))
+        return JobData(
+            columns,
+            max_rows=max_rows,
+            max_bytes=max_bytes,
+            line_ending=self.line_ending,
+            path=self.spool.path.with_suffix(".csv"),
+        )

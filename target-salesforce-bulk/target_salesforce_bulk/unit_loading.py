@@ -1,7 +1,8 @@
 """`UnitLoader`: sees one unit through, from a job's creation to its outcomes on disk.
 
-create → upload → close → wait → result files → match → outcomes, and again for the rows that may be sent again. The
-journal is told before each step that cannot be taken back (docs/target-state-machine.md).
+create → upload → close → wait → result files → match → outcomes, and again for the rows that may be sent again; a
+small unit's rows go in one request instead (`small_loads`). The journal is told before each step that cannot be taken
+back (docs/target-state-machine.md).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from salesforce_bulk_client import (
     JobGone,
     JobInfo,
     JobState,
+    NotFound,
     Operation,
     PollPolicy,
+    RequestRefused,
     ResultKind,
     SalesforceClient,
     SalesforceError,
@@ -25,18 +28,13 @@ from salesforce_bulk_client import (
 
 from target_salesforce_bulk.errors import OutcomeUnknowable
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
-from target_salesforce_bulk.result_files import ResultFile
+from target_salesforce_bulk.result_files import ResultFile, result_path
 from target_salesforce_bulk.settling import JobEnd, Settler
+from target_salesforce_bulk.small_loads import request_for, results_of, write_result_files
 from target_salesforce_bulk.stopping import Stopping
 from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
-
-FILE_NAMES = {
-    ResultKind.SUCCESSFUL: "successful",
-    ResultKind.FAILED: "failed",
-    ResultKind.UNPROCESSED: "unprocessed",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,48 +78,79 @@ class UnitLoader:
             self._settler.settle(unit, None)
             return
         self._journal.unit_pending(unit.id, stream=unit.destination.stream, spool=unit.spool.path.name)
-        self._see_through(unit, self._send(unit))
+        self._see_through(unit)
 
-    def resume(self, unit: Unit, *, job_id: str) -> None:
+    def resume(self, unit: Unit, *, job_id: str | None) -> None:
         """See a unit of an earlier run through, whose job may have been closed; an Open one is given up.
 
         Raises: as `load`.
         """
+        if job_id is None:
+            self._see_through(unit, was_sent=True)
+            return
         try:
             job = IngestJob.find(self._client, job_id)
-        except JobGone as error:
-            job = self._send_after(error, unit)
-        if job.info.state is JobState.OPEN and job.id == job_id:
+        except JobGone as gone:
+            self._check_repeatable(unit, gone)
+            self._see_through(unit)
+            return
+        if job.info.state is JobState.OPEN:
             job.abort()
             self._journal.drop_unit(unit.id)
         else:
             self._see_through(unit, job)
 
-    def _see_through(self, unit: Unit, job: IngestJob) -> None:
+    def _see_through(self, unit: Unit, job: IngestJob | None = None, *, was_sent: bool = False) -> None:
+        """Go on until each row has its outcome; without a (closed) ``job``, the rows are yet to be sent.
+
+        ``was_sent``: a request may have been sent for them.
+        """
         attempt = 1
         while True:
-            try:
-                end = self._wait(unit, job, may_retry=attempt <= self._policy.record_retries)
-            except JobGone as error:
-                job = self._send_after(error, unit)
-                continue
-            if end.wants_other_line_ending and unit.line_ending == "LF":
+            may_retry = attempt <= self._policy.record_retries
+            end = self._ask(unit, may_retry=may_retry, was_sent=was_sent) if job is None else None
+            if end is None:
+                job = job or self._send(unit)
+                try:
+                    end = self._wait(unit, job, may_retry=may_retry)
+                except JobGone as gone:
+                    self._check_repeatable(unit, gone)
+                    job = None
+                    continue
+            job, was_sent = None, False
+            if end.wants_other_line_ending and end.never_began and unit.line_ending == "LF":
+                logger.info("the org wants CRLF at the ends of lines, so the job is made again")
                 unit.line_ending = "CRLF"
-                job = self._send(unit)
-                continue
-            if self._settler.settle(unit, end):
+            elif self._settler.settle(unit, end):
                 return
-            self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
-            job = self._send(unit)
-            attempt += 1
+            else:
+                self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
+                attempt += 1
+
+    def _ask(self, unit: Unit, *, may_retry: bool, was_sent: bool) -> JobEnd | None:
+        """Return what became of rows that went in one request, or None if they have to go by a job."""
+        send = request_for(unit, client=self._client)
+        if send is None:
+            return None
+        self._check_stop()
+        self._client.check_quota()
+        self._journal.rows_sending(unit.id)
+        try:
+            results = results_of(send, operation=unit.destination.operation, was_sent=was_sent)
+        except (RequestRefused, NotFound) as error:
+            logger.info("%s; a job will tell which row is meant", error)
+            unit.is_small = False
+            return None
+        files = write_result_files(unit, results, directory=self._policy.results_dir)
+        return JobEnd(info=None, files=files, may_retry=may_retry)
 
     def _wait(self, unit: Unit, job: IngestJob, *, may_retry: bool) -> JobEnd:
         """Return how the job ended, with its result files on disk."""
         info = job.wait_until_final(self._policy.poll, on_look=self._check_wait, stop=self._stopping.is_over)
         columns = [column.name for column in unit.destination.columns]
         files = []
-        for kind, word in FILE_NAMES.items():
-            path = self._policy.results_dir / f"{unit.destination.object}_{job.id}_{word}.csv"
+        for kind in ResultKind:
+            path = result_path(self._policy.results_dir, sobject=unit.destination.object, name=job.id, kind=kind)
             if job.download(kind, path):
                 files.append(ResultFile(path, kind=kind, columns=columns))
         return JobEnd(info=info, files=files, may_retry=may_retry)
@@ -145,12 +174,11 @@ class UnitLoader:
         unit.drop_job_data()
         return job
 
-    def _send_after(self, gone: JobGone, unit: Unit) -> IngestJob:
-        """Return a new job in place of one that is gone, if what that may have done can be done twice."""
+    def _check_repeatable(self, unit: Unit, gone: JobGone) -> None:
+        """Raise OutcomeUnknowable if what a job that is gone may have done cannot be done twice."""
         if unit.destination.operation is Operation.INSERT:
             raise _unknowable(unit, gone) from gone
         logger.warning("%s; its rows are sent again, which changes nothing where they had arrived", gone)
-        return self._send(unit)
 
     def _check_stop(self) -> None:
         if self._stopping.is_asked.is_set():

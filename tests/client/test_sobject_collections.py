@@ -29,9 +29,7 @@ def test_upsert_tells_created_updated_and_refused(org: Org, client: SalesforceCl
         (False, False),
     ]
     assert results[2].errors == (
-        SaveError(
-            code="REQUIRED_FIELD_MISSING", message="Required fields are missing: [Name]", fields=("Name",)
-        ),
+        SaveError(code="REQUIRED_FIELD_MISSING", message="Required fields are missing: [Name]", fields=("Name",)),
     )
     assert sorted(row["Name"] for row in org.rows("Account")) == ["Bob", "New"]
 

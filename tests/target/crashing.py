@@ -21,7 +21,7 @@ from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 STEPS: list[tuple[type, list[str]]] = [
-    (Journal, ["begin_run", "unit_pending", "job_open", "job_closing", "drop_unit", "settle"]),
+    (Journal, ["begin_run", "unit_pending", "job_open", "job_closing", "rows_sending", "drop_unit", "settle"]),
     (IngestJob, ["create", "upload", "close", "wait_until_final", "download", "abort"]),
     (OutcomeLog, ["write", "sync"]),
     (Spool, ["close", "only", "discard"]),

@@ -20,12 +20,17 @@ ROWS = records(
     "Contact", *({"n": n, "LastName": f"Ada {n}" if n != 2 else None, "Email": f"{n}@example.com"} for n in range(5))
 )
 MESSAGES = [PEOPLE, ROWS[:3], state({"n": 3}), ROWS[3:], state({"n": 5})]
-CHOSEN: dict[str, Any] = {"unknown_fields": "drop", "batch_size_rows": 3, "max_concurrent_jobs": 1}
+CHOSEN: dict[str, Any] = {"unknown_fields": "drop", "max_concurrent_jobs": 1}
+JOBS: dict[str, Any] = {"batch_size_rows": 3, "small_batch_rows": 0}
 
 
-@pytest.mark.parametrize("operation", ["insert", "upsert"])
+@pytest.mark.parametrize(
+    ("operation", "how"),
+    [("insert", JOBS), ("upsert", JOBS), ("upsert", {})],
+    ids=["inserts by jobs", "upserts by jobs", "upserts by a request"],
+)
 def test_a_run_killed_at_any_step_is_gone_on_with(
-    target: TargetRunner, org: Org, tmp_path: Path, operation: str
+    target: TargetRunner, org: Org, tmp_path: Path, operation: str, how: dict[str, Any]
 ) -> None:
     """Killed before and after each thing that it does, then fed the same input again: exactly once, one outcome each.
 
@@ -34,7 +39,7 @@ def test_a_run_killed_at_any_step_is_gone_on_with(
     steps = 0
     while True:
         logs = tmp_path / str(steps)
-        chosen = {**CHOSEN, "operation": operation, "external_id_field": "Email", "results_dir": str(logs)}
+        chosen = {**how, **CHOSEN, "operation": operation, "external_id_field": "Email", "results_dir": str(logs)}
         org.delete("Contact", [row["Id"] for row in org.rows("Contact")])
         stdout = tmp_path / "stdout"
         if not run_and_kill(at=steps, config=target.config(**chosen), data=lines(MESSAGES), stdout=stdout):
@@ -53,7 +58,7 @@ def test_a_run_killed_at_any_step_is_gone_on_with(
         assert list((logs / "pending").iterdir()) == [], here
         steps += 1
 
-    assert steps > 30
+    assert steps > (30 if how else 15)
 
 
 def test_a_job_that_takes_too_long_is_found_again(target: TargetRunner, org: Org) -> None:
@@ -99,7 +104,7 @@ def test_an_inserts_job_that_is_gone_is_not_guessed_at(
 
 def test_an_upserts_job_that_is_gone_is_made_again(target: TargetRunner, org: Org, client: SalesforceClient) -> None:
     """Doing it twice does no harm, so nothing needs to be known."""
-    chosen: dict[str, Any] = {"external_id_field": "Email", "unknown_fields": "drop"}
+    chosen: dict[str, Any] = {"external_id_field": "Email", "unknown_fields": "drop", "small_batch_rows": 0}
     org.progression = Progression.seconds(3600)
     target.run(*MESSAGES, **chosen, job_timeout_s=0.05)
     client.delete(f"jobs/ingest/{org.jobs[0]['id']}")
@@ -135,8 +140,9 @@ def test_a_later_value_of_a_known_key_is_sent(target: TargetRunner, org: Org) ->
     def row(name: str | None) -> list[dict[str, Any]]:
         return records("Contact", {"Email": "a@example.com", "LastName": name})
 
+    chosen: dict[str, Any] = {"max_concurrent_jobs": 1, "small_batch_rows": 0}
     org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : this one"), after=2)
-    first = target.run(people, row("one"), row("two"), row("three"), state({"n": 3}), max_concurrent_jobs=1)
+    first = target.run(people, row("one"), row("two"), row("three"), state({"n": 3}), **chosen)
     assert org.rows("Contact")[0]["LastName"] == "two"
     assert first.states == []
 

@@ -178,3 +178,35 @@ def test_a_daily_limit_stops_the_run_resumably(org: Org, target: TargetRunner) -
     assert second.states == [{"n": 5}, {"n": 10}]
     assert names(org) == [f"Ada {n}" for n in range(10)]
     assert second.statuses == ["created"] * 10
+
+
+LINE_ENDING = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF"
+
+
+def test_an_org_that_wants_the_other_line_ending_gets_it(org: Org, target: TargetRunner) -> None:
+    """Line breaks inside values can make an org refuse a job; the same rows go again with CRLF at the ends of rows."""
+    org.faults.add("ingest.close", Fault.job_fails(LINE_ENDING))
+
+    run = target.run(
+        schema("Contact", LastName="string", Description="string"),
+        records("Contact", {"LastName": "Ada", "Description": "one\r\ntwo\nthree"}),
+        operation="insert",
+    )
+
+    assert run.error is None
+    assert [job["lineEnding"] for job in org.jobs] == ["LF", "CRLF"]
+    assert [row["Description"] for row in org.rows("Contact")] == ["one\r\ntwo\nthree"]
+    assert run.statuses == ["created"]
+    assert org.faults.completed
+
+
+def test_a_line_ending_is_tried_once_only(org: Org, target: TargetRunner) -> None:
+    """An org that refuses both has not processed the rows, and says so."""
+    org.faults.add("ingest.close", Fault.job_fails(LINE_ENDING), times=2)
+
+    run = target.run(schema("Contact", LastName="string"), records("Contact", {"LastName": "Ada"}), operation="insert")
+
+    assert isinstance(run.error, RecordsUnprocessed)
+    assert run.outcomes[0]["error_message"] == LINE_ENDING
+    assert [job["lineEnding"] for job in org.jobs] == ["LF", "CRLF"]
+    assert len(org.faults.completed) == 2

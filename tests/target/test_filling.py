@@ -23,7 +23,7 @@ class Loads:
         self.begun = 0
         self.submitted: list[Unit] = []
         self.finished: set[Unit] = set()
-        self.filler = Filler(begin=self._begin, under_way=self.under_way, submit=self.submitted.append)
+        self.filler = Filler(begin=self._begin, under_way=self.under_way, submit=self.submitted.append, small_rows=2)
 
     def _begin(self, destination: Destination) -> Unit:
         self.begun += 1

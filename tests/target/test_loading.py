@@ -208,6 +208,7 @@ def test_the_later_of_two_rows_of_one_key_wins(org: Org, target: TargetRunner) -
             {"External_Id__c": "A", "Name": "second"},
             {"External_Id__c": "a", "Name": "third"},
         ),
+        small_batch_rows=0,
     )
 
     assert run.error is None
@@ -238,7 +239,7 @@ def test_on_record_failure(
 
 def test_files_are_for_the_owner_only(org: Org, target: TargetRunner) -> None:
     """All that holds records has mode 600; nothing is left in the folder of pending units."""
-    run = target.run(ACCOUNT, records("Account", {"External_Id__c": "a", "Name": "Ada"}))
+    run = target.run(ACCOUNT, records("Account", {"External_Id__c": "a", "Name": "Ada"}), small_batch_rows=0)
 
     files = [path for path in run.results_dir.iterdir() if path.is_file() and path.name != ".lock"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

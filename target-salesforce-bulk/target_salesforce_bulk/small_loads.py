@@ -1,0 +1,143 @@
+"""Small loads: up to 200 rows in one sObject Collections request, with the outcomes and files that a job would give.
+
+Only for what can be done twice: when the answer is lost, the same rows are sent once more. An insert is not of that
+kind, and a Collections request, other than a job, cannot be asked later what it did; so inserts always go by jobs.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, SalesforceClient, ServerBusy
+from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
+from salesforce_bulk_client.sobject_collections import SaveResult, delete_records, update_records, upsert_records
+
+from target_salesforce_bulk.plan import Column
+from target_salesforce_bulk.result_files import ResultFile, result_path
+from target_salesforce_bulk.unit import Unit
+
+logger = logging.getLogger(__name__)
+
+MAX_REQUEST_BYTES = 1_000_000
+"""More than that goes by a job: a choice of ours, far below what Salesforce takes."""
+
+NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
+
+Send = Callable[..., list[SaveResult]]
+"""Sends the rows; with ``is_repeatable=True`` again and again, until there is an answer."""
+
+
+def request_for(unit: Unit, *, client: SalesforceClient) -> Send | None:
+    """Return what sends a unit's rows in one request, or None if they have to go by a job."""
+    destination = unit.destination
+    if not unit.is_small or unit.size_bytes > MAX_REQUEST_BYTES or destination.assignment_rule_id:
+        return None
+    rows = [cells for _, cells in unit.spool.rows()]
+    if destination.operation is Operation.DELETE:
+        return partial(delete_records, client, ids=[cells[0] for cells in rows])
+    records = as_records(destination.columns, rows)
+    if records is None:
+        return None
+    if destination.operation is Operation.UPDATE:
+        return partial(update_records, client, destination.object, records=records)
+    key = destination.external_id_field
+    if destination.operation is Operation.UPSERT and key and key != "Id":  # Collections cannot upsert by Id
+        return partial(upsert_records, client, destination.object, records=records, external_id_field=key)
+    return None
+
+
+def as_records(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[dict[str, Any]] | None:
+    """Return the rows of job data as records in JSON, or None if they say what JSON cannot: a parent that is cleared.
+
+    >>> as_records((Column("Name", "string"), Column("Is_Red__c", "boolean")), [["Ada", "#N/A"], ["", "true"]])
+    [{'Name': 'Ada', 'Is_Red__c': None}, {'Is_Red__c': True}]
+    >>> as_records((Column("Lead:Who.Email", "email"),), [["ada@example.com"]])
+    [{'Who': {'attributes': {'type': 'Lead'}, 'Email': 'ada@example.com'}}]
+    """
+    records = []
+    for cells in rows:
+        record: dict[str, Any] = {}
+        for column, cell in zip(columns, cells, strict=True):
+            path, _, parent_field = column.name.rpartition(".")
+            if path and cell == NULL_IN_JOB_DATA:
+                return None
+            if not cell:
+                continue
+            value = _value(cell, column.type)
+            if path:
+                parent_type, _, relation = path.rpartition(":")
+                attributes = {"attributes": {"type": parent_type}} if parent_type else {}
+                record[relation] = {**attributes, parent_field: value}
+            else:
+                record[column.name] = value
+        records.append(record)
+    return records
+
+
+def _value(cell: str, field_type: str) -> Any:
+    if cell == NULL_IN_JOB_DATA:
+        return None
+    if field_type in NUMBERS:
+        return msgspec.Raw(cell.encode())
+    return cell == "true" if field_type == "boolean" else cell
+
+
+def results_of(send: Send, *, operation: Operation, was_sent: bool) -> list[SaveResult]:
+    """Return the result of each row; when the answer is lost, the rows are sent once more.
+
+    ``was_sent`` says that an earlier run may have sent them.
+
+    Raises: SalesforceError.
+    """
+    if not was_sent:
+        try:
+            return send(is_repeatable=False)
+        except (ConnectionFailed, ServerBusy) as error:
+            if not error.may_have_worked:
+                raise
+            logger.warning("%s; the rows are sent once more, which changes nothing where they had arrived", error)
+    results = send(is_repeatable=True)
+    if operation is Operation.DELETE:
+        # What is deleted by now was deleted by the request whose answer was lost.
+        return [_as_deleted(result) for result in results]
+    return results
+
+
+def _as_deleted(result: SaveResult) -> SaveResult:
+    is_gone = any(error.code == "ENTITY_IS_DELETED" for error in result.errors)
+    return SaveResult(id=result.id, is_success=True, was_created=False, errors=()) if is_gone else result
+
+
+def write_result_files(unit: Unit, results: Sequence[SaveResult], *, directory: Path) -> list[ResultFile]:
+    """Write what a job's three result files would be, and return them for reading."""
+    names = [column.name for column in unit.destination.columns]
+    tables: dict[ResultKind, list[list[str]]] = {
+        ResultKind.SUCCESSFUL: [["sf__Id", "sf__Created", *names]],
+        ResultKind.FAILED: [["sf__Id", "sf__Error", *names]],
+        ResultKind.UNPROCESSED: [names],
+    }
+    for (_, cells), result in zip(unit.spool.rows(), results, strict=True):
+        if result.is_success:
+            tables[ResultKind.SUCCESSFUL].append([result.id, str(result.was_created).lower(), *cells])
+        else:
+            tables[ResultKind.FAILED].append([result.id, _sf_error(result), *cells])
+    files = []
+    for kind, table in tables.items():
+        path = result_path(directory, sobject=unit.destination.object, name=unit.spool.path.stem, kind=kind)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table)
+        files.append(ResultFile(path, kind=kind, columns=names))
+    return files
+
+
+def _sf_error(result: SaveResult) -> str:
+    """Return an error as ``sf__Error`` spells it."""
+    first = result.errors[0]
+    return f"{first.code}:{first.message}:{','.join(first.fields)} --"
