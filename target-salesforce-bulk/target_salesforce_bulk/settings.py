@@ -79,6 +79,12 @@ TARGET_PROPERTIES = th.PropertiesList(
     ),
     th.Property("batch_size_rows", th.IntegerType(minimum=1), default=100_000, description="Most rows of one job"),
     th.Property(
+        "batch_wait_limit_seconds",
+        th.NumberType(minimum=0),
+        default=300,
+        description="Most seconds that records wait for others before they are sent, looked at with each record",
+    ),
+    th.Property(
         "job_data_max_bytes",
         th.IntegerType(minimum=1, maximum=MAX_JOB_DATA_BYTES),
         default=MAX_JOB_DATA_BYTES,

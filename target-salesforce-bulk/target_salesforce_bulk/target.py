@@ -21,6 +21,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.target_base import Target
 
+from target_salesforce_bulk.batch_files import records_of
 from target_salesforce_bulk.command import TargetCommand
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.reader import MessageReader
@@ -47,6 +48,7 @@ class TargetSalesforceBulk(Target):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
         TargetCapabilities.VALIDATE_RECORDS,
     ]
@@ -55,8 +57,10 @@ class TargetSalesforceBulk(Target):
         self._stopping = Stopping()
         self._gate = StateGate(_write_line)
         self._load: Load | None = None
+        self._told_versions: set[str] = set()
         self._describes: dict[str, SObjectDescribe] = {}
         super().__init__(message_reader=MessageReader(self._stopping, guard=self._abandoning), **kwargs)
+        self._MAX_RECORD_AGE_IN_MINUTES = self.config["batch_wait_limit_seconds"] / 60
         self.max_parallelism = 1  # sinks only hand rows on: the SDK's threads would do that all at once
 
     @classmethod
@@ -117,6 +121,22 @@ class TargetSalesforceBulk(Target):
         """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""
         self._assert_line_requires(message_dict, requires={"value"})
         self._gate.hold(message_dict["value"])
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        """Take the records of a BATCH like those of RECORDs; the SDK would leave out checks and stream maps."""
+        self._assert_line_requires(message_dict, requires={"stream", "encoding", "manifest"})
+        storage = (self.config.get("batch_config") or {}).get("storage") or {}
+        for path in message_dict["manifest"]:
+            for record in records_of(path, encoding=message_dict["encoding"], storage=storage):
+                self._stopping.check()
+                self._process_record_message({**message_dict, "record": record})
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Say once a stream that rows which are not in the input stay in the org."""
+        stream = message_dict.get("stream", "")
+        if stream not in self._told_versions:
+            self._told_versions.add(stream)
+            self.logger.warning("stream %s: ACTIVATE_VERSION is ignored, nothing is deleted for it", stream)
 
     def process_endofpipe(self) -> None:
         """Load what is left, and end the run.
