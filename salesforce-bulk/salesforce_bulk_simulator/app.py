@@ -18,6 +18,7 @@ from .errors import RequestRefused
 from .faults import Fault
 from .messages import Request, Response, refusal
 from .routes import Match, find_route
+from .sizes import refuse_size
 from .transports import reset_connection
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class App:
         if scope["type"] != "http":
             return
         http = HttpRequest(scope, receive)
+        if too_large := refuse_size(scope):
+            await _send(too_large, None, scope, send)
+            return
         request = Request(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
@@ -53,6 +57,8 @@ class App:
         if response is None or (fault and fault.kind == "reset_after"):
             reset_connection(scope)
         else:
+            if self._org.lower_case_headers:
+                response.headers = {key.lower(): value for key, value in response.headers.items()}
             await _send(response, fault, scope, send)
 
     async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .certificates import Certificate, make_certificate
 from .generate import generate_rows
+from .login import MY_DOMAIN
 from .org import Org
 from .progression import Progression
 from .server import running
+from .switches import Switches
 
 
 def _row_count(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
@@ -25,6 +31,22 @@ def _row_count(_context: click.Context, _parameter: click.Parameter, values: tup
     return counts
 
 
+def _switch_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add one option for every switch of the org."""
+    for switch in reversed(fields(Switches)):
+        name = switch.name.replace("_", "-")
+        is_flag = isinstance(switch.default, bool)
+        option = click.option(
+            f"--{name}/--no-{name}" if is_flag else f"--{name}",
+            default=switch.default,
+            show_default=True,
+            type=click.Choice([204, 412]) if switch.name == "not_ready_status" else None,
+            help=switch.metadata["help"],
+        )
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8765, show_default=True, help="Port to listen on; 0 takes a free one.")
@@ -34,35 +56,79 @@ def _row_count(_context: click.Context, _parameter: click.Parameter, values: tup
 @click.option(
     "--objects", multiple=True, type=click.Path(exists=True, dir_okay=False), help="YAML file that declares objects."
 )
+@click.option(
+    "--describe",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder with describe answers of a real org, one JSON file per object.",
+)
 @click.option("--database", type=click.Path(dir_okay=False), help="SQLite file that keeps the rows. Default: memory.")
 @click.option("--seconds", default=0.0, show_default=True, help="Seconds a job spends in each state.")
+@click.option("--looks", default=0, show_default=True, help="Looks at a job that find it in each state.")
+@click.option("--tls", is_flag=True, help="Serve HTTPS, with a certificate for Salesforce's host names.")
+@click.option(
+    "--tls-directory",
+    default="salesforce-bulk-simulator-tls",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder of the certificate; it is made there if there is none.",
+)
+@_switch_options
 def main(
-    host: str, port: int, rows: dict[str, int], objects: tuple[str, ...], database: str | None, seconds: float
+    host: str,
+    port: int,
+    rows: dict[str, int],
+    objects: tuple[str, ...],
+    describe: str | None,
+    database: str | None,
+    seconds: float,
+    looks: int,
+    tls: bool,  # noqa: FBT001  click passes it by name
+    tls_directory: str,
+    **switches: Any,
 ) -> None:
     """Serve a simulated Salesforce org until interrupted.
 
     Prints its URL and a ready connection config, as one JSON object, when it is up.
     """
+    if seconds and looks:
+        raise click.UsageError("--seconds and --looks are two paces; choose one")
     try:
         org = Org(
             objects=[Path(each) for each in objects],
+            describes=describe,
             database=database,
-            progression=Progression.seconds(seconds) if seconds else Progression.immediate(),
+            progression=Progression(seconds_per_state=seconds, looks_per_state=looks),
+            **switches,
         )
         for name, count in rows.items():
             generate_rows(org, name, count)
+        certificate = make_certificate(tls_directory) if tls else None
     except (ValueError, KeyError, OSError) as error:
         raise click.ClickException(str(error)) from error
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with running(org, host=host, port=port) as url:
+        with running(org, host=host, port=port, certificate=certificate) as url:
             click.echo(f"Salesforce simulator on {url}")
             click.echo(json.dumps(connection_config(org, url)))
+            if certificate:
+                click.echo(how_to_trust(certificate, url), err=True)
             stop.wait()
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error}") from error
+
+
+def how_to_trust(certificate: Certificate, url: str) -> str:
+    """Return what to do so that clients with hard-coded host names reach the simulator and trust it."""
+    authority = certificate.authority.resolve()
+    return f"""\
+Trust it in one shell, for Python, curl and OpenSSL, and node:
+  export REQUESTS_CA_BUNDLE={authority} SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}
+Lead clients with hard-coded hosts here by a line in /etc/hosts (and serve on port 443):
+  127.0.0.1 login.salesforce.com test.salesforce.com {MY_DOMAIN}
+Stop trusting it by deleting {authority.parent}; its signing key was never kept.
+Serving {url}"""
 
 
 def connection_config(org: Org, url: str) -> dict[str, str]:

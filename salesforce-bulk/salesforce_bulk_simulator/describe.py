@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .conditional import conditional
 from .errors import not_found
 from .messages import Request, Response, json_response
 from .schema.model import SObject
@@ -103,9 +104,9 @@ def version_root(_org: Org, request: Request) -> Response:
 def describe_global(org: Org, request: Request) -> Response:
     """Answer ``GET /sobjects``."""
     objects = sorted(org.objects.values(), key=lambda each: each.name)
-    return json_response(
-        {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": [_summary(each, request) for each in objects]}
-    )
+    summaries = [_summary(each, request) for each in objects]
+    answer = json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": summaries})
+    return conditional(request, answer, changed=org.made_at)
 
 
 def _summary(sobject: SObject, request: Request) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def describe(org: Org, request: Request) -> Response:
         "uiEditTemplate": f"{request.base_url}/{{ID}}/e",
         "uiNewRecord": f"{request.base_url}/{sobject.key_prefix}/e",
     }
-    return json_response(sobject.describe | {"urls": urls})
+    return conditional(request, json_response(sobject.describe | {"urls": urls}), changed=org.made_at)
 
 
 def sobject_root(org: Org, request: Request) -> Response:

@@ -182,6 +182,11 @@ class FaultQueue:
         with self._lock:
             self._entries += [_Entry(operation, fault, after if number == 0 else 0) for number in range(times)]
 
+    def clear(self) -> None:
+        """Forget the faults that wait."""
+        with self._lock:
+            self._entries.clear()
+
     def take(self, operation: str) -> Fault | None:
         """Return the next fault for a request of this operation, and remove it from the queue."""
         with self._lock:

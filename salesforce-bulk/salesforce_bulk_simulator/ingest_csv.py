@@ -19,8 +19,12 @@ class JobDataRefused(Exception):
     """Job data that fails the whole job; the text is the job's ``errorMessage``."""
 
 
-def read_job_data(data: bytes, *, delimiter: str, line_ending: str) -> tuple[list[str], Iterator[list[str]]]:
+def read_job_data(
+    data: bytes, *, delimiter: str, line_ending: str, in_quotes: bool = False
+) -> tuple[list[str], Iterator[list[str]]]:
     """Return the header and the rows of a job's CSV; both empty when it is.
+
+    ``in_quotes`` has line ends inside quoted values checked, too.
 
     Raises:
         JobDataRefused: it is no UTF-8, has a byte order mark, wrong line ends, or a quote out of place.
@@ -32,7 +36,7 @@ def read_job_data(data: bytes, *, delimiter: str, line_ending: str) -> tuple[lis
     if not text.strip("\r\n"):
         return [], iter(())
     _check_quotes(text, DELIMITERS[delimiter])
-    _check_line_ending(text, line_ending)
+    _check_line_ending(text, line_ending, in_quotes=in_quotes)
     rows = csv.reader(
         io.StringIO(text, newline=""), delimiter=DELIMITERS[delimiter], quotechar='"', doublequote=True, strict=True
     )
@@ -50,10 +54,10 @@ def _check_quotes(text: str, mark: str) -> None:
         raise JobDataRefused(_UNESCAPED_QUOTE)
 
 
-def _check_line_ending(text: str, line_ending: str) -> None:
-    """Refuse data whose rows do not end as the job says. Line breaks inside quoted values are data."""
+def _check_line_ending(text: str, line_ending: str, *, in_quotes: bool) -> None:
+    """Refuse data whose rows do not end as the job says. Line breaks inside quoted values are data, as a rule."""
     wanted = LINE_ENDINGS[line_ending]
-    outside = re.sub(r'"(?:[^"]|"")*"', "", text) if '"' in text else text
+    outside = re.sub(r'"(?:[^"]|"")*"', "", text) if '"' in text and not in_quotes else text
     stray = "\r" if wanted == "\n" else r"(?<!\r)\n"
     if re.search(stray, outside):
         raise JobDataRefused(_WRONG_LINE_ENDING.format(line_ending))

@@ -82,8 +82,7 @@ class IngestJob(Job):
     def _read(self) -> None:
         self._is_read = True
         try:
-            self.header, rows = read_job_data(self.data or b"", delimiter=self.delimiter, line_ending=self.line_ending)
-            self._rows = list(rows)
+            self.header, self._rows = self._parsed()
             self.columns = resolve_columns(self.org, self.target, self.header)
         except JobDataRefused as error:
             self.fail(str(error))
@@ -92,6 +91,15 @@ class IngestJob(Job):
         else:
             self._check_header()
         self.data = None
+
+    def _parsed(self) -> tuple[list[str], list[list[str]]]:
+        header, rows = read_job_data(
+            self.data or b"",
+            delimiter=self.delimiter,
+            line_ending=self.line_ending,
+            in_quotes=self.org.line_ends_in_quotes,
+        )
+        return header, list(rows)
 
     def _check_header(self) -> None:
         names = [name.lower() for name in self.header]
@@ -166,8 +174,7 @@ class IngestJob(Job):
         rows = self._rows[self._attempted :]
         if not self._is_read and self.data:  # aborted before its work began
             try:
-                self.header, read = read_job_data(self.data, delimiter=self.delimiter, line_ending=self.line_ending)
-                rows = list(read)
+                self.header, rows = self._parsed()
             except JobDataRefused:
                 return b""
         return self._file([], rows, order=list(range(len(self.header))))

@@ -24,7 +24,7 @@ PASSWORD = "sim-pass"
 SECURITY_TOKEN = "sim-token"
 
 _LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
-_MY_DOMAIN = "sim.my.salesforce.com"
+MY_DOMAIN = "sim.my.salesforce.com"
 """Where the org lives for those who log in at one of the login hosts."""
 _JWT_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
@@ -130,7 +130,7 @@ def instance_url(request: Request) -> str:
     """Return the address of the org: the one of the request, or My Domain when that is a login host."""
     for host in _LOGIN_HOSTS:
         if f"//{host}" in request.base_url.lower():
-            return request.base_url.lower().replace(host, _MY_DOMAIN)
+            return request.base_url.lower().replace(host, MY_DOMAIN)
     return request.base_url
 
 

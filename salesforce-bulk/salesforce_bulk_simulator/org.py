@@ -16,54 +16,45 @@ from .limits import Limit, default_limits
 from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
 from .progression import Progression
 from .query_jobs import QueryJob
-from .records import RecordRules
+from .records import RecordRules, cascades
 from .rest_query import Cursor
 from .schema.declarations import build_objects, read_declarations, standard_declarations
 from .schema.model import SObject
+from .schema.recorded import add_recorded_objects
 from .sessions import Sessions
 from .store import Store
+from .switches import Switches
 from .values import Value, from_json, to_python
 
 
-class Org:
+class Org(Switches):
     """A Salesforce org, to be served by ``running`` or used directly."""
 
     def __init__(
         self,
         *,
         objects: Iterable[Mapping[str, Any] | str | Path] = (),
+        describes: Path | str | None = None,
         database: Path | str | None = None,
         progression: Progression | None = None,
         clock: Clock | None = None,
-        shuffle: bool = True,
-        reorder_columns: bool = True,
-        gzip_results: bool = True,
-        rotate_refresh_tokens: bool = False,
-        allows_hard_delete: bool = True,
-        not_ready_status: int = 204,
-        default_max_records: int = 50_000,
-        jobs_per_list_page: int = 1000,
-        token_life_s: float = 7200,
-        seed: int = 1,
+        **switches: Any,
     ) -> None:
         """Make an org with the standard objects.
 
-        ``objects`` are further declarations: mappings, or paths of YAML files. ``database`` is the file that keeps the
+        ``objects`` are further declarations: mappings, or paths of YAML files. ``describes`` is a folder with describe
+        answers of a real org, as JSON; their objects replace the simulator's. ``database`` is the file that keeps the
         rows; without one they live in memory. ``progression`` is how fast jobs move (``Progression.immediate()``).
-        ``shuffle`` gives results in no order; ``reorder_columns`` gives failed results with columns in alphabetical
-        order. ``not_ready_status`` (204 or 412) answers a call for results of an unfinished query.
+        ``switches`` are those of ``Switches``; each can also be set as an attribute later.
+
+        Raises:
+            TypeError: there is no such switch.
+            ValueError: a declaration, or a describe answer, is not understood.
         """
+        super().__init__(**switches)
         self.lock = RLock()
         self.clock = clock or Clock()
         self.progression = progression or Progression.immediate()
-        self.shuffle = shuffle
-        self.reorder_columns = reorder_columns
-        self.gzip_results = gzip_results
-        self.allows_hard_delete = allows_hard_delete
-        self.not_ready_status = not_ready_status
-        self.default_max_records = default_max_records
-        self.jobs_per_list_page = jobs_per_list_page
-        self.seed = seed
         self.client_id = CLIENT_ID
         self.client_secret = CLIENT_SECRET
         self.username = USERNAME
@@ -72,12 +63,14 @@ class Org:
         self.trusted_keys: list[bytes] = []
         """Public keys in PEM of which one must have signed a JWT assertion."""
         self.own_addresses: set[str] = set()
+        self.made_at = self.clock.now()
+        """When the objects were last changed, for conditional requests."""
         self.org_id = make_id("00D", number=1)
         self.user_id = make_id("005", number=1)
         self.sessions = Sessions(
-            clock=self.clock, org_id=self.org_id, refresh_token=REFRESH_TOKEN, token_life_s=token_life_s
+            clock=self.clock, org_id=self.org_id, refresh_token=REFRESH_TOKEN, token_life_s=self.token_life_s
         )
-        self.sessions.rotates = rotate_refresh_tokens
+        self.sessions.rotates = self.rotate_refresh_tokens
         self.faults = FaultQueue()
         self.limits = default_limits()
         self.ingest_rows = Limit(150_000_000)
@@ -85,17 +78,22 @@ class Org:
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request that arrived, in order."""
         self.store = Store(path=Path(database) if database else None)
-        declarations = list(standard_declarations())
+        declarations = list(standard_declarations(person_accounts=self.person_accounts))
         for source in objects:
             declarations += read_declarations(dict(source) if isinstance(source, Mapping) else source)
         self.objects: dict[str, SObject] = build_objects(declarations)
         """The org's objects by name in lower case."""
+        if describes is not None:
+            add_recorded_objects(self.objects, Path(describes))
         self.cursors: dict[str, Cursor] = {}
         self.job_registry = JobRegistry()
         self._number_of_locators = 0
         with self.store.transaction():
             for sobject in self.objects.values():
                 self.store.add_table(sobject)
+            for sobject in self.objects.values():
+                for child, field in cascades(self.objects, sobject):
+                    self.store.add_index(child, field)
             if self.store.row(self.sobject("User"), self.user_id) is None:
                 self._add_first_user()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_STEPS_PER_STATE = 20
+"""How finely a state's seconds are divided, so that there is no work due at every moment."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progression:
@@ -42,7 +45,7 @@ class Progression:
         if self.looks_per_state:
             passed = (looks - 1) / self.looks_per_state
         elif self.seconds_per_state:
-            passed = elapsed_s / self.seconds_per_state
+            passed = int(elapsed_s / self.seconds_per_state * _STEPS_PER_STATE) / _STEPS_PER_STATE
         else:
             return 1.0
         return None if passed < 1 else min(passed - 1, 1.0)

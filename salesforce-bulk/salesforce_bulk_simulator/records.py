@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .clock import stamp_of
 from .errors import RecordRefused
 from .ids import as_18
 from .schema.model import Field, SObject
@@ -30,7 +32,8 @@ class RecordRules:
         self._fields = {each.name: each for each in sobject.fields.values()}
         self._required = [each for each in sobject.fields.values() if each.is_required]
         self._unique = [each for each in sobject.fields.values() if each.unique]
-        self._person_name = bool((name := sobject.field("Name")) and name.extra_type_info == "personname")
+        name = sobject.field("Name")
+        self._name_kind = name.extra_type_info if name else None
 
     # --- the four operations ------------------------------------------------------------------------------------
 
@@ -38,7 +41,12 @@ class RecordRules:
         """Create a record and return its id. ``is_admin`` may also fill read-only fields."""
         if not is_admin:
             self._refuse_unwritable(values, [each for each in values if not self._fields[each].createable])
-        missing = [each.name for each in self._required if values.get(each.name) is None]
+        is_person = self._is_person(values)
+        missing = [
+            each.name
+            for each in self._required
+            if values.get(each.name) is None and not (is_person and each.name == "Name")
+        ]
         if missing:
             message = f"Required fields are missing: [{', '.join(missing)}]"
             raise RecordRefused("REQUIRED_FIELD_MISSING", message, *missing)
@@ -47,7 +55,7 @@ class RecordRules:
         record_id = str(values.get("Id") or self._store.new_ids(self._sobject, 1)[0])
         row = self._defaults | {name: value for name, value in values.items() if value is not None}
         row["Id"] = record_id
-        stamp = self._org.clock.stamp()
+        stamp = self._stamp()
         for name in self._stamped:
             row[name] = values.get(name) or stamp
         self._fill_names(row, record_id)
@@ -69,7 +77,7 @@ class RecordRules:
         self._check_unique(values, record_id=str(row["Id"]))
         changes = dict(values)
         self._touch(changes)
-        if self._person_name and changes.keys() & {"FirstName", "LastName"}:
+        if self._is_person(row | changes) and changes.keys() & {"FirstName", "LastName"}:
             changes["Name"] = _person_name(row | changes)
         self._store.update(self._sobject, str(row["Id"]), changes)
         return str(row["Id"])
@@ -102,6 +110,11 @@ class RecordRules:
             row = gone
         else:
             row = self._live_row(record_id)
+        for child, reference in cascades(self._org.objects, self._sobject):
+            if child_ids := self._store.ids_with(child, reference, str(row["Id"]), limit=-1):
+                rules = RecordRules(self._org, child)
+                for child_id in child_ids:
+                    rules.delete(child_id, is_hard=is_hard)
         if is_hard or not self._sobject.has_recycle_bin:
             self._store.remove(self._sobject, str(row["Id"]))
         else:
@@ -163,6 +176,12 @@ class RecordRules:
                     message = f"duplicate value found: {field.name} duplicates value on record with id: {other}"
                     raise RecordRefused("DUPLICATE_VALUE", message)
 
+    def _is_person(self, values: Values) -> bool:
+        """Whether the record's Name is made of its parts."""
+        if self._name_kind == "switchablepersonname":
+            return values.get("LastName") is not None
+        return self._name_kind == "personname"
+
     # --- what Salesforce fills in -------------------------------------------------------------------------------
 
     @cached_property
@@ -181,8 +200,12 @@ class RecordRules:
                 defaults[field.name] = field.default_value
         return defaults | {name: self._org.user_id for name in _USERS_ON_CREATE if name in self._fields}
 
+    def _stamp(self) -> str:
+        """Return the stamp of a change that can be seen from now on."""
+        return stamp_of(self._org.clock.now() - timedelta(seconds=self._org.stamp_delay_s))
+
     def _touch(self, changes: Values) -> None:
-        stamp = self._org.clock.stamp()
+        stamp = self._stamp()
         for name in ("LastModifiedDate", "SystemModstamp"):
             if name in self._fields:
                 changes.setdefault(name, stamp)
@@ -190,8 +213,10 @@ class RecordRules:
             changes["LastModifiedById"] = self._org.user_id
 
     def _fill_names(self, row: Values, record_id: str) -> None:
-        if self._person_name:
+        if self._is_person(row):
             row["Name"] = _person_name(row)
+            if self._name_kind == "switchablepersonname":
+                row["IsPersonAccount"] = 1
         for field in self._auto_numbers:
             row.setdefault(field.name, f"{self._store.next_number(self._sobject, field):08d}")
         if self._name_defaults_to_id:
@@ -205,6 +230,16 @@ class RecordRules:
     def _name_defaults_to_id(self) -> bool:
         name = self._sobject.field("Name")
         return name is not None and name.defaulted_on_create
+
+
+def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObject, Field]]:
+    """Return the objects whose records are deleted with this one's, and the field of each that refers to it."""
+    return [
+        (child, child.fields[each["field"].lower()])
+        for each in sobject.describe["childRelationships"]
+        if each["cascadeDelete"] and (child := objects.get(each["childSObject"].lower()))
+        if each["field"].lower() in child.fields
+    ]
 
 
 def _person_name(row: Values) -> str:

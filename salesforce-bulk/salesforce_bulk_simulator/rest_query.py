@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import RequestRefused
 from .messages import Request, Response, json_response
 from .schema.model import SObject
+from .soql import syntax
 from .soql.parser import parse
-from .soql.statement import Column, compile_query
+from .soql.statement import Column, compile_query, find_object
 from .values import Value, to_json
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BATCH = 2000
 """Records of one answer, at most; 200 at least (REST API guide, "Query Options Header")."""
+
+MAX_FIELDS_ROWS = 200
+"""The greatest LIMIT of a query with FIELDS(ALL) or FIELDS(CUSTOM) (SOQL guide, "FIELDS()")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,12 @@ def _answer(org: Org, request: Request, *, include_deleted: bool) -> Response:
     if not soql:
         raise RequestRefused(400, "MALFORMED_QUERY", "A query string has to be specified")
     parsed = parse(soql)
-    if parsed.has_typeof or parsed.group_by or parsed.fields_group or (parsed.has_aggregates and not parsed.is_count):
-        raise RequestRefused(
-            400, "MALFORMED_QUERY", "the simulator does not know GROUP BY, TYPEOF, FIELDS or subqueries"
-        )
+    is_subquery = any(isinstance(item, syntax.Subquery) for item in parsed.select)
+    if parsed.has_typeof or is_subquery or (parsed.has_aggregates and not parsed.is_count):
+        message = "the simulator does not know GROUP BY, TYPEOF, subqueries, and no aggregate function but COUNT()"
+        raise RequestRefused(400, "MALFORMED_QUERY", message)
+    if parsed.fields_group:
+        parsed = _with_fields(parsed, find_object(parsed, org.objects))
     today = org.clock.now().date()
     statement = compile_query(parsed, objects=org.objects, today=today, include_deleted=include_deleted)
     with org.lock:
@@ -65,6 +71,19 @@ def _answer(org: Org, request: Request, *, include_deleted: bool) -> Response:
         rows = org.store.select(sql, statement.parameters).fetchall()
     cursor = Cursor(statement.sobject, statement.columns, rows)
     return _batch(org, request, cursor, start=0, locator=None)
+
+
+def _with_fields(query: syntax.Query, sobject: SObject) -> syntax.Query:
+    """Return a query with the fields that its ``FIELDS()`` stands for."""
+    if (
+        query.fields_group != "STANDARD"
+        and not 0 <= (query.limit if query.limit is not None else -1) <= MAX_FIELDS_ROWS
+    ):
+        message = f"The SOQL FIELDS function must have a LIMIT of at most {MAX_FIELDS_ROWS}"
+        raise RequestRefused(400, "MALFORMED_QUERY", message)
+    wanted = {"ALL": (True, False), "STANDARD": (False,), "CUSTOM": (True,)}[str(query.fields_group)]
+    names = [each.name for each in sobject.fields.values() if each.describe["custom"] in wanted]
+    return replace(query, select=(*query.select, *(syntax.FieldPath((name,), 0) for name in names)), fields_group=None)
 
 
 def more(org: Org, request: Request) -> Response:
@@ -97,13 +116,14 @@ def _batch_size(request: Request) -> int:
 
 
 def _record(row: tuple[Value, ...], cursor: Cursor, request: Request) -> dict[str, Any]:
-    record: dict[str, Any] = {"attributes": attributes(cursor.sobject, str(row[0]), request)}
+    address = attributes(cursor.sobject, str(row[0]), request)
+    record: dict[str, Any] = {"attributes": address}
     for column, value in zip(cursor.columns, row[1:], strict=True):
         place = record
         *parents, name = column.name.split(".")
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[name] = to_json(column.field, value)
+        place[name] = to_json(column.field, value, url=address["url"])
     return record
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from . import (
+    changes,
+    composite_batch,
     controls,
     describe,
     ingest_requests,
@@ -22,7 +24,7 @@ from . import (
     soap_login,
 )
 from .errors import RequestRefused, not_found
-from .messages import Request, Response
+from .messages import Request, Response, refusal
 
 if TYPE_CHECKING:
     from .org import Org
@@ -50,6 +52,19 @@ def _route(
     pattern = re.sub(r"\{version\}", r"(?P<version>\\d{1,3}\\.\\d)", path)
     pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
     return Route(method, re.compile(pattern + "/?", re.IGNORECASE), operation, handler, is_open, since)
+
+
+def _batch(org: Org, request: Request) -> Response:
+    """Answer ``POST /composite/batch``, each of its requests by its own route."""
+
+    def answer(inner: Request) -> Response:
+        try:
+            match = find_route(inner.method, inner.path, inner.body)
+            return match.route.handler(org, replace(inner, parts=match.parts, operation=match.operation))
+        except RequestRefused as refused:
+            return refusal(refused)
+
+    return composite_batch.batch(request, answer=answer)
 
 
 ROUTES = [
@@ -87,14 +102,20 @@ ROUTES = [
     _route("PATCH", "~/composite/sobjects", "collections", record_collections.update, since=42),
     _route("DELETE", "~/composite/sobjects", "collections", record_collections.delete, since=42),
     _route("PATCH", "~/composite/sobjects/{sobject}/{field}", "collections", record_collections.upsert, since=46),
+    _route("POST", "~/composite/batch", "batch", _batch, since=34),
     _route("GET", "~/sobjects/{sobject}", "describe", describe.sobject_root),
     _route("POST", "~/sobjects/{sobject}", "row", rows.create),
     _route("GET", "~/sobjects/{sobject}/describe", "describe", describe.describe),
+    _route("GET", "~/sobjects/{sobject}/deleted", "deleted", changes.deleted),
+    _route("GET", "~/sobjects/{sobject}/updated", "updated", changes.updated),
     _route("GET", "~/sobjects/{sobject}/{id}", "row", rows.read),
     _route("PATCH", "~/sobjects/{sobject}/{id}", "row", rows.update),
     _route("DELETE", "~/sobjects/{sobject}/{id}", "row", rows.delete),
+    _route("GET", "~/sobjects/{sobject}/{id}/{field}", "row", rows.blob),
     _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", rows.upsert),
     _route("GET", "/_simulator", "controls", controls.state, is_open=True),
+    _route("POST", "/_simulator/faults", "controls", controls.add_fault, is_open=True),
+    _route("DELETE", "/_simulator/faults", "controls", controls.clear_faults, is_open=True),
 ]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .conditional import conditional, refuse_changed
 from .describe import find_sobject
 from .errors import RecordRefused, RequestRefused, not_found
 from .ids import as_18
 from .ingest_jobs import key_field, parse_key
 from .messages import Request, Response, json_response
 from .record_collections import success, values_of
-from .records import RecordRules
+from .records import RecordRules, Values
 from .rest_query import attributes
+from .schema.model import SObject
 from .values import to_json
 
 if TYPE_CHECKING:
@@ -38,30 +41,54 @@ def create(org: Org, request: Request) -> Response:
 def read(org: Org, request: Request) -> Response:
     """Answer ``GET /sobjects/{Object}/{Id}``, all fields or those in ``fields``."""
     sobject = find_sobject(org, request)
-    record_id = as_18(request.parts["id"])
-    with org.lock:
-        row = org.store.row(sobject, record_id) if record_id else None
-    if row is None or row.get("IsDeleted"):
-        raise not_found(
-            "Provided external ID field does not exist or is not accessible"
-            if not record_id
-            else "The requested resource does not exist"
-        )
+    row = _live_row(org, sobject, request)
     names = request.query.get("fields")
-    wanted = [each.name for each in sobject.stored_fields] if names is None else names.split(",")
-    answer: dict[str, Any] = {"attributes": attributes(sobject, str(row["Id"]), request)}
-    for name in wanted:
+    url = attributes(sobject, str(row["Id"]), request)
+    answer: dict[str, Any] = {"attributes": url}
+    for name in [each.name for each in sobject.fields.values()] if names is None else names.split(","):
         field = sobject.field(name.strip())
-        if field is None or field.is_compound:
+        if field is None:
             raise RequestRefused(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
-        answer[field.name] = to_json(field, row[field.name])
-    return json_response(answer)
+        if field.is_compound:
+            parts = {key: row[part.name] for key, part in sobject.components(field).items()}
+            answer[field.name] = parts if any(value is not None for value in parts.values()) else None
+        else:
+            answer[field.name] = to_json(field, row[field.name], url=url["url"])
+    return conditional(request, json_response(answer), changed=_changed(row), has_tag=sobject.name == "Account")
+
+
+def _live_row(org: Org, sobject: SObject, request: Request) -> Values:
+    record_id = as_18(request.parts["id"])
+    if record_id is None:
+        raise not_found("Provided external ID field does not exist or is not accessible")
+    with org.lock:
+        row = org.store.row(sobject, record_id)
+    if row is None or row.get("IsDeleted"):
+        raise not_found()
+    return row
+
+
+def _changed(row: Values) -> datetime:
+    stamp = row.get("SystemModstamp") or row.get("LastModifiedDate") or row.get("CreatedDate")
+    return datetime.fromisoformat(str(stamp)) if stamp else datetime.now(UTC)
+
+
+def blob(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects/{Object}/{Id}/{Field}``: the bytes of a base64 field."""
+    sobject = find_sobject(org, request)
+    field = sobject.field(request.parts["field"])
+    if field is None or field.type != "base64":
+        raise not_found()
+    value = _live_row(org, sobject, request)[field.name]
+    return Response(200, value if isinstance(value, bytes) else b"", {"Content-Type": "application/octet-stream"})
 
 
 def update(org: Org, request: Request) -> Response:
     """Answer ``PATCH /sobjects/{Object}/{Id}``."""
     sobject = find_sobject(org, request)
     body = request.json_object()
+    if "if-unmodified-since" in request.headers:
+        refuse_changed(request, changed=_changed(_live_row(org, sobject, request)))
     with org.lock, org.store.transaction():
         try:
             RecordRules(org, sobject).update(request.parts["id"], values_of(org, sobject, body))

@@ -65,8 +65,12 @@ class Store:
                 self.connection.execute(f'ALTER TABLE "{sobject.name}" ADD COLUMN {column}')
         for each in sobject.stored_fields:
             if each.name != "Id" and (each.unique or each.id_lookup):
-                index = f"{sobject.name}_{each.name}"
-                self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{sobject.name}" ("{each.name}")')
+                self.add_index(sobject, each)
+
+    def add_index(self, sobject: SObject, field: Field) -> None:
+        """Make looking rows up by a field fast."""
+        index = f"{sobject.name}_{field.name}"
+        self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{sobject.name}" ("{field.name}")')
 
     def new_ids(self, sobject: SObject, count: int) -> list[str]:
         """Return ids for so many new records; none is ever given twice."""

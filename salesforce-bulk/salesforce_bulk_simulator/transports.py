@@ -10,6 +10,9 @@ from typing import cast
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .messages import Response
+from .sizes import MAX_HEAD_BYTES, too_large
+
 _transports: dict[tuple[str, int], asyncio.Transport] = {}
 
 
@@ -19,6 +22,14 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         _transports[_peer(transport)] = transport
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or whose head does not end, as the servlet container does."""
+        is_large = len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES
+        response = too_large(431) if is_large else Response(400, f"<h1>Bad Message 400</h1><pre>{msg}</pre>".encode())
+        head = f"HTTP/1.1 {response.status} Bad Message\r\nContent-Length: {len(response.body)}\r\n"
+        self.transport.write(head.encode() + b"Content-Type: text/html\r\nConnection: close\r\n\r\n" + response.body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         _transports.pop(_peer(self.transport), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import re
 from collections.abc import Callable
@@ -193,10 +194,17 @@ def from_json(field: Field, value: Any) -> Value:
     raise TypeError("START_OBJECT" if isinstance(value, dict) else "START_ARRAY")
 
 
-def to_json(field: Field, value: Value) -> Any:
-    """Return a database value as REST answers it: datetimes end in ``+0000`` there."""
+def to_json(field: Field, value: Value, *, url: str) -> Any:
+    """Return a database value as REST answers it: datetimes end in ``+0000`` there.
+
+    ``url`` is the record's; the bytes of a base64 field are told by an address below it.
+    """
     if value is None:
         return None
+    if field.type == "base64":
+        return f"{url}/{field.name}"
+    if field.is_compound:
+        return json.loads(str(value))
     if field.type == "boolean":
         return bool(value)
     if field.type == "datetime":

@@ -16,7 +16,7 @@ A file holds one object, or several under ``objects``::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -95,15 +95,44 @@ _NULL_KEYS = [
     "lookupLayoutable",
     "networkScopeFieldName",
 ]
+_CASCADES = {
+    ("AccountShare", "AccountId"),
+    ("Attachment", "ParentId"),
+    ("Contact", "AccountId"),
+    ("Event", "WhatId"),
+    ("Opportunity", "AccountId"),
+    ("Task", "WhatId"),
+}
+"""Standard children that are deleted with their parent; in live describes the field's own flag does not tell."""
+_PERSON_FIELDS: dict[str, Any] = {
+    "Name": {
+        "type": "string(255) required name",
+        "extraTypeInfo": "switchablepersonname",
+        "compoundFieldName": "Name",
+    },
+    "LastName": {"type": "string(80)", "compoundFieldName": "Name", "extraTypeInfo": "personname"},
+    "FirstName": {"type": "string(40)", "compoundFieldName": "Name", "extraTypeInfo": "personname"},
+    "Salutation": {"type": "picklist(Mr.,Ms.,Mrs.,Dr.,Prof.)", "compoundFieldName": "Name"},
+    "PersonEmail": "email(80) idLookup",
+    "PersonMobilePhone": "phone(40)",
+    "PersonBirthdate": "date",
+    "PersonContactId": "reference(Contact) readonly",
+    "IsPersonAccount": "boolean readonly",
+}
+"""What accounts have besides where they can be persons."""
 _KNOWN_KEYS = {"name", "prefix", "label", "label_plural", "system", "flags", "bulk", "filter_needed", "fields"}
 
 
 @cache
-def standard_declarations() -> tuple[dict[str, Any], ...]:
+def standard_declarations(*, person_accounts: bool = False) -> tuple[dict[str, Any], ...]:
     """Return the declarations of the standard objects that come with the simulator."""
     folder = files(__package__.rpartition(".")[0]) / "objects"
     texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)]
-    return tuple(declaration for text in texts for declaration in _in_document(yaml.safe_load(text)))
+    declarations = [declaration for text in texts for declaration in _in_document(yaml.safe_load(text))]
+    if person_accounts:
+        account = next(each for each in declarations if each["name"] == "Account")
+        account["fields"] |= _PERSON_FIELDS
+    return tuple(declarations)
 
 
 def read_declarations(source: dict[str, Any] | str | Path) -> list[dict[str, Any]]:
@@ -130,14 +159,15 @@ def build_objects(declarations: Iterable[dict[str, Any]]) -> dict[str, SObject]:
             raise ValueError(f"{declaration['name']}: the key prefix {prefix} belongs to {prefixes[prefix]}")
     objects = {}
     for name, declaration in by_name.items():
-        prefix = str(declaration.get("prefix") or _free_prefix(prefixes))
+        prefix = str(declaration.get("prefix") or free_prefix(prefixes))
         prefixes[prefix] = name
         objects[name] = _build(declaration, key_prefix=prefix)
     _fill_child_relationships(objects)
     return objects
 
 
-def _free_prefix(prefixes: dict[str, str]) -> str:
+def free_prefix(prefixes: Container[str]) -> str:
+    """Return a key prefix for a custom object that is not taken."""
     return next(prefix for number in range(36**2) if (prefix := f"a{_base36(number)}") not in prefixes)
 
 
@@ -213,7 +243,7 @@ def _fill_child_relationships(objects: dict[str, SObject]) -> None:
                 if parent.lower() in objects and field.describe["createable"]:
                     objects[parent.lower()].describe["childRelationships"].append(
                         {
-                            "cascadeDelete": field.describe["cascadeDelete"],
+                            "cascadeDelete": field.describe["cascadeDelete"] or (child.name, field.name) in _CASCADES,
                             "childSObject": child.name,
                             "deprecatedAndHidden": False,
                             "field": field.name,

@@ -123,6 +123,16 @@ class SObject:
         """Return the reference field that goes by that relationship name, in any case."""
         return self.by_relationship.get(name.lower())
 
+    def components(self, compound: Field) -> dict[str, Field]:
+        """Return the parts of an address or a location, by their keys in JSON: ``city``, ``postalCode``."""
+        parts = {}
+        for each in self.fields.values():
+            if each.compound_field_name == compound.name and each is not compound:
+                name = each.name.removesuffix("__s").rpartition("__")[2] if compound.type == "location" else each.name
+                name = name.removeprefix(compound.name.removesuffix("Address"))
+                parts[name[:1].lower() + name[1:]] = each
+        return parts
+
     @property
     def stored_fields(self) -> list[Field]:
         """The fields with a value of their own: all but the compound ones."""

@@ -50,14 +50,24 @@ def resolve(compiler: Compiler, item: syntax.FieldPath) -> tuple[str, Field, lis
             raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
         names.append(str(references[0][1].relationship_name))
         places = [place for table, found in references for place in _parents(compiler, table, found)]
-    matches = [(table, found) for table, each in places if (found := each.field(path[-1]))]
+    matches = [(table, each, found) for table, each in places if (found := each.field(path[-1]))]
     if not matches:
         entity = places[0][1].name if places else path[-2]
         problem = _NO_SUCH_COLUMN.format(name=path[-1], entity=entity)
         raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
-    columns = [f'{table}."{found.name}"' for table, found in matches if not found.is_compound]
-    sql = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})" if columns else "NULL"
-    return sql, matches[0][1], [*names, matches[0][1].name]
+    columns = [_column(table, each, found) for table, each, found in matches]
+    sql = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
+    found = matches[0][2]
+    return sql, found, [*names, found.name]
+
+
+def _column(table: str, sobject: SObject, found: Field) -> str:
+    """Return the SQL of a field; a compound one is JSON made of its parts, null when they all are."""
+    if not found.is_compound:
+        return f'{table}."{found.name}"'
+    parts = {key: f'{table}."{part.name}"' for key, part in sobject.components(found).items()}
+    pairs = ", ".join(f"'{key}', {sql}" for key, sql in parts.items())
+    return f"CASE WHEN coalesce({', '.join(parts.values())}) IS NOT NULL THEN json_object({pairs}) END"
 
 
 def _parents(compiler: Compiler, table: str, reference: Field) -> list[tuple[str, SObject]]:
