@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from salesforce_bulk_client import ConfigError, ConnectionFailed, LoginError, QuotaError, SalesforceError, ServerBusy
-from singer_sdk import Stream
+from salesforce_bulk_client import ConnectionFailed, LoginError, QuotaError, SalesforceError, ServerBusy
+from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers.conform import TypeConformanceLevel
-from singer_sdk.singerlib.catalog import (
-    REPLICATION_FULL_TABLE,
-    REPLICATION_INCREMENTAL,
-    Metadata,
-    MetadataMapping,
-)
-from singer_sdk.singerlib.schema import Schema
+from singer_sdk.mapper import RemoveRecordTransform
 
-from tap_salesforce_bulk.drift import SchemaRegistry, as_text, changes
-from tap_salesforce_bulk.errors import SchemaDrift
+from tap_salesforce_bulk.batches import BatchFiles
+from tap_salesforce_bulk.catalog import DescribedStream
+from tap_salesforce_bulk.lines import LineWriter, RecordLines, changes_nothing
 from tap_salesforce_bulk.reading import Reading
-from tap_salesforce_bulk.schema import KEY, choose_cursor, is_cursor, json_schema, unsupported_reason
 from tap_salesforce_bulk.soql import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from datetime import datetime
 
-    from salesforce_bulk_client import Field, SObjectDescribe
+    from salesforce_bulk_client import SObjectDescribe
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
-    from singer_sdk.singerlib import Catalog
 
     from tap_salesforce_bulk.records import Chunk
     from tap_salesforce_bulk.tap import TapSalesforceBulk
@@ -38,141 +32,25 @@ GOES_ON_LATER = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
 """Errors after which a later run goes on with the jobs that the state names."""
 
 
-@dataclass(slots=True)
-class UnsupportedField(Metadata):
-    """Catalog metadata of a field that is left out, with the reason."""
-
-    unsupported_description: str | None = None
-
-
-class SObjectStream(Stream):
+class SObjectStream(DescribedStream):
     """One object: read by query jobs, resumed to the page.
 
-    Records are yielded through the SDK's `get_records`; state is written from there, between pages. Of the SDK's
-    private hooks only `_increment_stream_state` is overridden: it keeps an unsorted stream's bookmark where it
-    resumes nothing, and compares cursors in whatever form they have.
+    State is written between pages. Which private hooks of the SDK's are overridden for that, and for speed, and why,
+    is in docs/decisions/0003-tap-state-and-sdk-hooks.md.
     """
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # records hold exactly the selected fields, as their types
 
     def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
-        super().__init__(tap=tap, name=name, schema=json_schema(describe))
+        super().__init__(tap=tap, name=name, describe=describe)
         self._client = tap.client
-        self._describe = describe
-        self.primary_keys = [KEY] if describe.field(KEY) else []
-        self.replication_key = choose_cursor(describe)
-        self._drift: dict[str, str] = {}
-        """What has changed since the input catalog was made, by property."""
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
+        self._is_unreadable = False
         self.make_jobs_ahead: Callable[[], None] = lambda: None
         """Called when the server may have room for more jobs."""
 
-    # The catalog
-
-    @property
-    def metadata(self) -> MetadataMapping:
-        """The SDK's metadata; for discovery also the fields that are left out, with the reason."""
-        is_first_time = self._metadata is None
-        metadata = super().metadata
-        if is_first_time and self._tap_input_catalog is None:
-            for name in self.schema["properties"]:
-                metadata["properties", name].selected_by_default = self.config["select_fields_by_default"]
-            for field in self._describe.fields:
-                if reason := unsupported_reason(field):
-                    metadata["properties", field.name] = UnsupportedField(
-                        inclusion=Metadata.InclusionType.UNSUPPORTED, unsupported_description=reason
-                    )
-        return metadata
-
-    def apply_catalog(self, catalog: Catalog) -> None:
-        """Take the catalog's choices; what it leaves open stays as discovered."""
-        discovered_keys, discovered_cursor = self.primary_keys, self.replication_key
-        super().apply_catalog(catalog)
-        self.primary_keys = self.primary_keys or discovered_keys
-        self.replication_key = self.replication_key or discovered_cursor
-        entry = catalog.get_stream(self.name)
-        if entry and entry.metadata.root.forced_replication_method:
-            # Discovery writes the method it chose into the entry itself; what is forced comes from the user.
-            self.forced_replication_method = entry.metadata.root.forced_replication_method
-        if entry:
-            self._drift = changes(entry.schema.to_dict(), self.schema)
-            properties = entry.schema.properties or {}
-            for name, now in self.schema["properties"].items():
-                if name in properties and name in self._drift:
-                    # What is emitted follows the object as it is now, so the schema does, too.
-                    properties[name] = Schema.from_dict(now)
-            self._input_schema = entry.schema.to_dict()
-
-    @property
-    def _cursor(self) -> Field | None:
-        """The field by which this run reads incrementally, or None when it reads everything.
-
-        Raises: ConfigError if the catalog asks for what cannot be.
-        """
-        if self.replication_method == REPLICATION_FULL_TABLE:
-            return None
-        if self.replication_method != REPLICATION_INCREMENTAL:
-            raise ConfigError(
-                f"the catalog asks for replication method {self.replication_method}, but there is only"
-                f" {REPLICATION_INCREMENTAL} and {REPLICATION_FULL_TABLE}"
-            )
-        field = self._describe.field(self.replication_key or "")
-        if field is None or not is_cursor(field):
-            raise ConfigError(
-                f"the catalog asks to read incrementally by {self.replication_key or 'no replication key'}, but that"
-                " has to be a date or date-time field that may be filtered by"
-            )
-        return field
-
-    def _selected_fields(self) -> list[Field]:
-        """Return the fields to read: those selected, and always the key and the cursor.
-
-        Raises: ConfigError if the catalog or the object lacks a key or the cursor.
-        """
-        cursor = self._cursor
-        always = {*self.primary_keys, *([cursor.name] if cursor else [])}
-        properties = self.effective_schema.get("properties", {})
-        if missing := sorted(always - properties.keys()):
-            raise ConfigError(f"the catalog's schema has no {' and no '.join(missing)}: discover again")
-        fields = []
-        for name in properties:
-            if name not in always and not self.mask["properties", name]:
-                continue
-            field = self._describe.field(name)
-            if field and field.name == name and unsupported_reason(field) is None:
-                fields.append(field)
-            elif name in always:
-                raise ConfigError(f"the catalog's key {name} is no field that can be read: discover again")
-            else:
-                self.logger.warning("%s has no field %s that can be read: discover again", self.name, name)
-        return fields
-
-    def _tell_drift(self) -> None:
-        """Report how the object has changed, as ``schema_drift`` says; what is only not in the catalog is no alert.
-
-        Raises: SchemaDrift, ConfigError.
-        """
-        level = self.config["schema_drift"]
-        registry = SchemaRegistry(self.config["schema_registry"]) if "schema_registry" in self.config else None
-        new = {name: what for name, what in self._drift.items() if what.startswith("is new")}
-        selected = {name: what for name, what in self._drift.items() if self.mask["properties", name]}
-        alerts = {
-            "the catalog was made": {name: selected[name] for name in selected.keys() - new.keys()},
-            "the registry last saw it": registry.compare(self.name, self.schema) if registry else {},
-        }
-        for since, found in alerts.items():
-            if found and level != "ignore":
-                line = f"{self.name} has changed since {since}: {as_text(found)}"
-                if level == "error":
-                    raise SchemaDrift(f"{line} (schema_drift is error: discover again, or accept it with warn)")
-                self.logger.warning("%s", line)
-        if new and level != "ignore":
-            self.logger.info("%s has fields that the catalog does not know: %s", self.name, as_text(new))
-        if registry:
-            registry.keep(self.name, self.schema)
-
-    # Reading
+    # What the SDK asks for
 
     def compare_start_date(self, value: str, start_date_value: str) -> str:  # noqa: ARG002
         """Return the bookmark: ``start_date`` is for streams that have none."""
@@ -183,7 +61,7 @@ class SObjectStream(Stream):
         return None
 
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Do nothing: state moves by pages and jobs, see `_read`."""
+        """Do nothing: state moves by pages and windows, see `Reading`."""
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
         """Yield all records; an error of Salesforce's ends the stream, and is kept as its `failure`."""
@@ -191,11 +69,58 @@ class SObjectStream(Stream):
             for chunk in chunks:
                 yield from chunk.records()
 
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, None, None]:
+        """Write all records: by whole chunks, where the SDK's road would only pass each one on."""
+        writer = self._tap.message_writer
+        is_dry_run = self.ABORT_AT_RECORD_COUNT is not None
+        if is_dry_run or not changes_nothing(self.stream_maps) or not isinstance(writer, LineWriter):
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        lines = None
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for chunks in self._pages():
+                for chunk in chunks:
+                    lines = lines or RecordLines(self.stream_maps[0].stream_alias, names=chunk.names)
+                    writer.write_lines(lines.of(chunk))
+                    counter.increment(chunk.number_of_rows)
+        self._end_sync()
+
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:  # noqa: ARG002
+        """Write all records to files, a BATCH for each, and a STATE after those of each page."""
+        files = {
+            stream_map: BatchFiles(
+                batch_config, tap=self.tap_name, stream=stream_map.stream_alias, schema=stream_map.transformed_schema
+            )
+            for stream_map in self.stream_maps
+            if not isinstance(stream_map, RemoveRecordTransform)
+        }
+        with self.get_record_counter() as counter, self.get_batch_counter() as batch_counter, self.get_sync_timer():
+            for chunks in self._pages():
+                records = chain.from_iterable(chunk.records() for chunk in chunks)
+                while some := list(islice(records, batch_config.batch_size)):
+                    counter.increment(len(some))
+                    for stream_map, its_files in files.items():
+                        mapped = [new for old in some if (new := stream_map.transform(old)) is not None]
+                        if mapped:
+                            manifest = [its_files.write(mapped)]
+                            batch_counter.increment()
+                            self._tap.write_message(
+                                SDKBatchMessage(stream_map.stream_alias, batch_config.encoding, manifest)
+                            )
+        self._end_sync()
+
+    def _end_sync(self) -> None:
+        self._finalize_state(self.stream_state)
+        self._write_state_message()
+
     def _pages(self) -> Iterator[Iterator[Chunk]]:
         try:
             yield from self.reading.pages()
         except SalesforceError as error:
             self.failure = error
+            self._is_unreadable = True
             if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
                 self.reading.give_up()
 
@@ -212,13 +137,14 @@ class SObjectStream(Stream):
 
         Raises: QuotaError.
         """
-        if self.failure is not None:
+        if self._is_unreadable:
             return False
         try:
             extraction = self.reading.extraction
-        except (QuotaError, LoginError):
+        except QuotaError:
             raise
         except SalesforceError:
+            self._is_unreadable = True
             return False
         return extraction.make_next_job() if extraction else False
 
@@ -228,15 +154,15 @@ class SObjectStream(Stream):
 
         Raises: ConfigError if the catalog or the state asks for what cannot be.
         """
-        self._tell_drift()
-        fields = self._selected_fields()
+        self.tell_drift()
+        fields = self.selected_fields()
         # A dry run (--test) stops after so many records; one more tells it that there are more.
         limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1
         query = Query(
             sobject=self._describe.name,
             columns=tuple(field.name for field in fields),
             include_deleted=self.config["include_deleted"],
-            cursor=self._cursor,
+            cursor=self.cursor,
             condition=self.config["soql_filters"].get(self.name),
             limit=limit,
         )

@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from salesforce_bulk_client import (
@@ -22,13 +23,13 @@ from salesforce_bulk_client import (
     describe_global,
 )
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.errors import StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
+from tap_salesforce_bulk.lines import LineWriter
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
 from tap_salesforce_bulk.streams import SObjectStream
 
@@ -52,7 +53,7 @@ class TapSalesforceBulk(Tap):
     package_name = "singer-salesforce-bulk"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
     dynamic_catalog = True
-    message_writer_class = MsgSpecWriter  # keeps a Decimal a number
+    message_writer_class = LineWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
@@ -60,6 +61,7 @@ class TapSalesforceBulk(Tap):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
@@ -83,8 +85,9 @@ class TapSalesforceBulk(Tap):
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
             raise ConfigError("; ".join(_without_secret(message) for message in error.errors)) from None
-        if "batch_config" in self._config:
-            raise ConfigError("batch_config is set, but this tap writes no BATCH messages: remove it")
+        encoding = self.config.get("batch_config", {}).get("encoding", {})
+        if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
+            raise ConfigError('batch_config asks for parquet: install "singer-salesforce-bulk[parquet]"')
         start_date(self.config)
         return errors
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import SalesforceError
 from salesforce_bulk_simulator import Org
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib.encoding.simple import Message
+from tap_salesforce_bulk.lines import LineWriter
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
 
@@ -21,7 +21,7 @@ class Crash(BaseException):
     """The process dies; no handler of the tap's may catch it."""
 
 
-class Pipe(MsgSpecWriter):
+class Pipe(LineWriter):
     """Keeps the lines instead of writing them; breaks after so many records."""
 
     def __init__(self, *, crash_after_records: int | None = None) -> None:
@@ -30,7 +30,14 @@ class Pipe(MsgSpecWriter):
         self._records_left = crash_after_records
 
     def write_message(self, message: Message) -> None:
-        decoded = json.loads(bytes(self.format_message(message)))
+        self._write(bytes(self.format_message(message)))
+
+    def write_lines(self, lines: bytes) -> None:
+        for line in lines.splitlines():
+            self._write(line)
+
+    def _write(self, line: bytes) -> None:
+        decoded = json.loads(line)
         if decoded["type"] == "RECORD" and self._records_left is not None:
             if not self._records_left:
                 raise Crash
@@ -143,9 +150,15 @@ class TapRunner:
 
 
 @pytest.fixture
-def tap(settings: dict[str, Any]) -> TapRunner:
-    """The tap, logging in to ``org``."""
-    return TapRunner(settings=settings)
+def tap(settings: dict[str, Any], request: pytest.FixtureRequest) -> TapRunner:
+    """The tap, logging in to ``org``; a parameter of this fixture is more settings."""
+    return TapRunner(settings={**settings, **getattr(request, "param", {})})
+
+
+THE_SDKS_ROAD = {"flattening_enabled": True, "flattening_max_depth": 1}
+"""With these settings, which change no record of Salesforce's, records go through the SDK one by one."""
+
+BOTH_ROADS = pytest.mark.parametrize("tap", [{}, THE_SDKS_ROAD], ids=["chunks", "sdk"], indirect=True)
 
 
 @pytest.fixture

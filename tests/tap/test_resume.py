@@ -8,7 +8,9 @@ import pytest
 from salesforce_bulk_client import SalesforceClient
 from salesforce_bulk_simulator import Org
 
-from .conftest import Run, TapRunner
+from .conftest import BOTH_ROADS, Run, TapRunner
+
+pytestmark = BOTH_ROADS
 
 
 @pytest.fixture

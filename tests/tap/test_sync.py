@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import TapRunner
+from .conftest import BOTH_ROADS, TapRunner
+
+pytestmark = BOTH_ROADS
 
 Queries = Callable[[], list[str]]
 

@@ -1,0 +1,82 @@
+"""BATCH files, made straight from pages: JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+import gzip
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from tap_salesforce_bulk.lines import ENCODER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from singer_sdk.helpers._batch import BatchConfig
+
+    Record = Mapping[str, Any]
+    Write = Callable[[Any, Sequence[Record], Mapping[str, Any], str | None], None]
+
+GZIP_LEVEL = 1
+"""The files are read once, soon: a third larger than at the SDK's level 9, and written five times as fast."""
+
+
+class BatchFiles:
+    """Writes the files of one stream as one of its stream maps gives it."""
+
+    def __init__(self, config: BatchConfig, *, tap: str, stream: str, schema: Mapping[str, Any]) -> None:
+        """``schema`` is that of the records."""
+        self._storage = config.storage
+        self._encoding = config.encoding
+        self._name = f"{config.storage.prefix or ''}{tap}--{stream}-{uuid4()}"
+        self._properties = schema["properties"]
+        self._number = 0
+
+    def write(self, records: Sequence[Record]) -> str:
+        """Write records to a file, and return its address."""
+        self._number += 1
+        suffix, write = _FORMATS[self._encoding.format]
+        gz = ".gz" if suffix == "jsonl" and self._encoding.compression == "gzip" else ""
+        name = f"{self._name}-{self._number}.{suffix}{gz}"
+        with self._storage.open(name, "wb") as file:
+            write(file, records, self._properties, self._encoding.compression)
+        return self._storage.get_url(name)
+
+
+def _write_json_lines(
+    file: Any, records: Sequence[Record], _properties: Mapping[str, Any], compression: str | None
+) -> None:
+    lines = ENCODER.encode_lines(records)
+    file.write(gzip.compress(lines, GZIP_LEVEL) if compression == "gzip" else lines)
+
+
+def _write_parquet(
+    file: Any, records: Sequence[Record], properties: Mapping[str, Any], compression: str | None
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    columns = {name: _column([record.get(name) for record in records], properties[name]) for name in properties}
+    pq.write_table(pa.table(columns), file, compression=compression or "zstd")
+
+
+def _column(values: list[Any], property_: Mapping[str, Any]) -> pa.Array:
+    """Return a column of the type that the schema says, also where all values are null.
+
+    A column with a number that no double holds exactly is one of decimals, in this file.
+    """
+    import pyarrow as pa
+
+    types = property_.get("type", "string")
+    kind = next((each for each in ([types] if isinstance(types, str) else types) if each != "null"), "string")
+    if kind == "number" and any(isinstance(value, Decimal) for value in values):
+        return pa.array([None if value is None else Decimal(str(value)) for value in values])
+    arrow = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+    return pa.array(values, type=arrow.get(kind))
+
+
+_FORMATS: dict[str, tuple[str, Write]] = {
+    "jsonl": ("jsonl", _write_json_lines),
+    "parquet": ("parquet", _write_parquet),
+}
