@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time
 from decimal import Decimal
 from typing import IO, Any
@@ -39,7 +39,7 @@ def records_of(path: str, *, encoding: Mapping[str, Any], storage: Mapping[str, 
             raise InputBroken(f"the batch file {path} is broken: {error}") from error
 
 
-def _json_lines(file: IO[bytes]) -> Iterator[Record]:
+def _json_lines(file: Iterable[bytes]) -> Iterator[Record]:
     for number, line in enumerate(file, 1):
         if line.isspace():
             continue

@@ -34,6 +34,7 @@ from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.settling import Settler
 from target_salesforce_bulk.spool import Entry, record_json
 from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
 from target_salesforce_bulk.stopping import GRACE_S, Stopping
 from target_salesforce_bulk.summary import Tally
 from target_salesforce_bulk.unit import Unit
@@ -88,6 +89,7 @@ class Load:
         )
         self._found: dict[Unit, str | None] = {}
         """Units that an earlier run has left, and their jobs if they have any."""
+        self._tracker: StatusTracker | None = None
         self._number_of_units = 0
         self._streams: set[str] = set()
         self._known = KnownRecords()
@@ -97,6 +99,10 @@ class Load:
 
         Raises: OutcomeUnknowable; SalesforceError.
         """
+        if self._settings.status_tracking:
+            tracker = StatusTracker(self.client, settings=self._settings.status_tracking, run_id=self.run_id)
+            tracker.begin()
+            self._tracker = tracker
         cut_outcome_files(self._journal, results_dir=self._results_dir)
         self._journal.begin_run(self.run_id)
         with self._stopping.interruptible():
@@ -149,6 +155,8 @@ class Load:
             self._loader.resume(unit, job_id=self._found[unit])
         else:
             self._loader.load(unit)
+        if self._tracker:
+            self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
         failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]
         if failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
             raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._failures()}")
@@ -169,7 +177,7 @@ class Load:
             error = RecordsUnprocessed(f"{self._failures()}; the same input again loads those that are missing")
         elif failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
             error = RecordsFailed(f"{self._failures()}; everything else is loaded")
-        self._end(is_finished=not unprocessed, message=str(error) if error else None)
+        self._end(is_finished=not unprocessed, error=error)
         return error
 
     def abandon(self, error: BaseException) -> None:
@@ -186,7 +194,7 @@ class Load:
         self._filler.let_go()
         for unit in self._runner.under_way():
             unit.let_go()
-        self._end(is_finished=False, message=str(error) or type(error).__name__)
+        self._end(is_finished=False, error=error)
 
     def _failures(self) -> str:
         counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
@@ -201,12 +209,16 @@ class Load:
             parts.append(f"see {self._log.failed_path}")
         return ", ".join(parts)
 
-    def _end(self, *, is_finished: bool, message: str | None) -> None:
+    def _end(self, *, is_finished: bool, error: BaseException | None) -> None:
+        message = (str(error) or type(error).__name__) if error else None
         self._log.close()
         remove_orphans(self._journal, pending_dir=self._pending_dir)
         self._write_summary(is_finished=is_finished, message=message)
         for line in self._tally.lines():
             logger.info("%s", line)
+        if self._tracker:
+            counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
+            self._tracker.end(is_good=error is None, message=message or "", **counts)
         self._known.close()
         self.client.close()
         self._journal.end_run(streams=self._streams, is_finished=is_finished)  # last: until here a crash is a crash

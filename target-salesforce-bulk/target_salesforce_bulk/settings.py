@@ -12,6 +12,7 @@ from salesforce_bulk_client import CONNECTION_PROPERTIES, Operation, PollPolicy
 from salesforce_bulk_client.limits import MAX_COLLECTION_RECORDS, MAX_JOB_DATA_BYTES
 from singer_sdk import typing as th
 
+from target_salesforce_bulk.status_tracking import PROPERTIES as STATUS_PROPERTIES
 from target_salesforce_bulk.stream_settings import NullPolicy
 from target_salesforce_bulk.unit import UnitLimits
 
@@ -140,6 +141,30 @@ TARGET_PROPERTIES = th.PropertiesList(
         default=True,
         description="Keep a journal, by which a run after a crash loads nothing twice",
     ),
+    th.Property(
+        "status_tracking",
+        th.ObjectType(
+            th.Property("object", th.StringType, required=True, description="Object of the record"),
+            th.Property(
+                "external_id_field", th.StringType, required=True, description="External id that names the record"
+            ),
+            th.Property("external_ref", th.StringType, description="Value of that; the run's id if absent"),
+            th.Property(
+                "fields",
+                th.ObjectType(*(th.Property(name, th.StringType) for name in STATUS_PROPERTIES)),
+                required=True,
+                description="Which fields take `status`, `records_loaded`, `records_failed`, `message`",
+            ),
+        ),
+        description="A record of the org that tells how the run goes: `object`, `external_id_field`, `external_ref`,"
+        " `fields`",
+    ),
+    th.Property(
+        "dry_run",
+        th.BooleanType,
+        default=False,
+        description="Check everything, tell what would be sent and what it would cost, and send nothing",
+    ),
 )
 
 CONFIG_JSONSCHEMA: dict[str, Any] = {
@@ -160,6 +185,7 @@ class LoadSettings:
     on_record_failure: OnRecordFailure
     results_dir: Path
     has_journal: bool
+    status_tracking: Mapping[str, Any] | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LoadSettings:
@@ -173,4 +199,5 @@ class LoadSettings:
             on_record_failure=OnRecordFailure(config["on_record_failure"]),
             results_dir=Path(config["results_dir"]).expanduser(),
             has_journal=config["journal"],
+            status_tracking=config.get("status_tracking"),
         )

@@ -60,6 +60,16 @@ class Tally:
             return sum(counts[kind] for counts in self._streams.values())
 
     @property
+    def loaded(self) -> int:
+        """Records that the org has now."""
+        return sum(self.count(kind) for kind in OutcomeKind if kind.is_loaded)
+
+    @property
+    def not_loaded(self) -> int:
+        """Records that it has not, or that nothing is known of."""
+        return sum(self.count(kind) for kind in OutcomeKind if not kind.is_loaded)
+
+    @property
     def known_failed(self) -> int:
         """Records that an earlier, unfinished run has found refused."""
         return self._known["failed"]

@@ -23,6 +23,7 @@ from singer_sdk.target_base import Target
 
 from target_salesforce_bulk.batch_files import records_of
 from target_salesforce_bulk.command import TargetCommand
+from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
@@ -56,7 +57,7 @@ class TargetSalesforceBulk(Target):
     def __init__(self, **kwargs: Any) -> None:
         self._stopping = Stopping()
         self._gate = StateGate(_write_line)
-        self._load: Load | None = None
+        self._load: Load | DryRun | None = None
         self._told_versions: set[str] = set()
         self._describes: dict[str, SObjectDescribe] = {}
         super().__init__(message_reader=MessageReader(self._stopping, guard=self._abandoning), **kwargs)
@@ -86,13 +87,16 @@ class TargetSalesforceBulk(Target):
     # What sinks need
 
     @property
-    def load(self) -> Load:
+    def load(self) -> Load | DryRun:
         """The run; begun with the first stream, so that an empty input needs no login."""
         if self._load is None:
             with self._stopping.interruptible():
                 client = SalesforceClient(ConnectionConfig.from_settings(self.config))
                 settings = LoadSettings.from_config(self.config)
-                self._load = Load(client, settings=settings, gate=self._gate, stopping=self._stopping)
+                if self.config["dry_run"]:
+                    self._load = DryRun(client, settings=settings)
+                else:
+                    self._load = Load(client, settings=settings, gate=self._gate, stopping=self._stopping)
                 self._load.start()
         return self._load
 
@@ -120,7 +124,8 @@ class TargetSalesforceBulk(Target):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""
         self._assert_line_requires(message_dict, requires={"value"})
-        self._gate.hold(message_dict["value"])
+        if not self.config["dry_run"]:
+            self._gate.hold(message_dict["value"])
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         """Take the records of a BATCH like those of RECORDs; the SDK would leave out checks and stream maps."""

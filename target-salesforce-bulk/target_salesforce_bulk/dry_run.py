@@ -1,0 +1,171 @@
+"""`DryRun`: stands in for `Load`, makes the same units of the same rows, and tells of them instead of sending them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from salesforce_bulk_client import RequestRefused, SalesforceClient
+
+from target_salesforce_bulk.errors import RecordsFailed, TargetError
+from target_salesforce_bulk.filling import Filler
+from target_salesforce_bulk.plan import Destination, Plan, Refusal
+from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
+from target_salesforce_bulk.small_loads import request_for
+from target_salesforce_bulk.spool import Entry
+from target_salesforce_bulk.unit import Unit
+
+logger = logging.getLogger(__name__)
+
+REQUESTS_OF_A_JOB = 7
+"""Create, upload, close, one look at it, three result files; each further look costs one more."""
+
+ROWS_OF_A_BATCH = 10_000
+"""Salesforce counts a batch for so many rows of a job (Limits, "Bulk API 2.0")."""
+
+_NOTHING = msgspec.Raw(b"{}")
+
+
+@dataclass
+class _StreamPlan:
+    """What would be sent of one stream."""
+
+    destination: Destination
+    rows: int = 0
+    size_bytes: int = 0
+    jobs: int = 0
+    small_requests: int = 0
+    batches: int = 0
+    problems: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many records have one, by error code and field, or message where that says it all."""
+    examples: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class DryRun:
+    """Has the methods of `Load` that sinks and the target use."""
+
+    def __init__(self, client: SalesforceClient, *, settings: LoadSettings) -> None:
+        """Log in, to be able to describe objects."""
+        self.client = client
+        self._settings = settings
+        self._folder = tempfile.TemporaryDirectory(prefix="target-salesforce-bulk-")
+        self._filler = Filler(
+            begin=self._begin_unit, under_way=lambda: (), submit=self._count, small_rows=settings.small_batch_rows
+        )
+        self._streams: dict[str, _StreamPlan] = {}
+        self._number_of_units = 0
+        self._number_of_records = 0
+
+    def start(self) -> None:
+        """Nothing: what earlier runs have left is not touched."""
+
+    def begin_stream(self, stream: str) -> None:
+        """Note a new schema of a stream: rows of the old one go first."""
+        self._filler.close_stream(stream)
+
+    def close_stream(self, stream: str) -> None:
+        """Nothing: how long records would wait is not known."""
+
+    def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
+        """Take one record."""
+        destination = plan.destination
+        stream = self._streams.setdefault(destination.stream, _StreamPlan(destination))
+        self._number_of_records += 1
+        result = refusal or plan.row(record)
+        if isinstance(result, Refusal):
+            _note(stream, result)
+            return
+        entry = Entry(result, None, _NOTHING, _NOTHING)
+        self._filler.add(entry, destination=destination, key_text=destination.key_text(result))
+
+    def _begin_unit(self, destination: Destination) -> Unit:
+        self._number_of_units += 1
+        return Unit.begin(
+            str(self._number_of_units),
+            destination=destination,
+            directory=Path(self._folder.name),
+            limits=self._settings.limits,
+        )
+
+    def _count(self, unit: Unit) -> None:
+        stream = self._streams[unit.destination.stream]
+        for entry in unit.spool.entries() if unit.spool.number_of_refusals else ():
+            if entry.refusal:
+                _note(stream, entry.refusal)
+        if unit.number_of_rows:
+            stream.rows += unit.number_of_rows
+            stream.size_bytes += unit.job_data().size_bytes
+            if request_for(unit, client=self.client):
+                stream.small_requests += 1
+            else:
+                stream.jobs += 1
+                stream.batches += math.ceil(unit.number_of_rows / ROWS_OF_A_BATCH)
+        unit.discard()
+
+    def finish(self) -> TargetError | None:
+        """Tell the plan, and return what would be wrong with the records."""
+        self._filler.close_all()
+        for line in self._lines():
+            logger.info("%s", line)
+        self.abandon(None)
+        refused = sum(sum(stream.problems.values()) for stream in self._streams.values())
+        if refused and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
+            return RecordsFailed(
+                f"dry run: {refused} of {self._number_of_records} records would be refused before they are sent"
+            )
+        return None
+
+    def abandon(self, error: BaseException | None) -> None:  # noqa: ARG002
+        """Leave nothing behind."""
+        self._filler.let_go()
+        self._folder.cleanup()
+        self.client.close()
+
+    def _lines(self) -> list[str]:
+        lines = ["dry run: nothing is sent, and no STATE passes"]
+        for name, stream in self._streams.items():
+            destination = stream.destination
+            by_key = f" by {destination.external_id_field}" if destination.external_id_field else ""
+            lines.append(
+                f"{name}: {destination.operation.value} {destination.object}{by_key}: {stream.rows} rows,"
+                f" {stream.size_bytes} bytes of job data, {stream.jobs} jobs, {stream.small_requests} small requests"
+            )
+            for problem, number in stream.problems.most_common():
+                code, place = problem
+                example = stream.examples[problem]
+                told = place if place == example else f"{place}, for example: {example}"
+                lines.append(f"{name}: {number} records refused, {code}: {told}")
+        jobs = sum(stream.jobs for stream in self._streams.values())
+        requests = jobs * REQUESTS_OF_A_JOB + sum(stream.small_requests for stream in self._streams.values())
+        batches = sum(stream.batches for stream in self._streams.values())
+        lines.append(
+            f"in all: {jobs} jobs, {batches} batches, {requests} API requests"
+            f" and one for each further look at a job{self._quota()}"
+        )
+        return lines
+
+    def _quota(self) -> str:
+        """Return what the org has left, as far as the user may see it."""
+        try:
+            limits = self.client.limits()
+        except RequestRefused:
+            usage = self.client.api_usage
+            return f"; the org has {usage.max - usage.used} of {usage.max} API requests left" if usage else ""
+        told = [
+            f"{limits[name].remaining} of {limits[name].max} {words}"
+            for name, words in (("DailyApiRequests", "API requests"), ("DailyBulkApiBatches", "batches"))
+            if name in limits
+        ]
+        return f"; the org has {' and '.join(told)} left" if told else ""
+
+
+def _note(stream: _StreamPlan, refusal: Refusal) -> None:
+    problem = (refusal.code, ", ".join(refusal.fields) or refusal.message)
+    stream.problems[problem] += 1
+    stream.examples.setdefault(problem, refusal.message)
