@@ -93,6 +93,8 @@ class Load:
         self._number_of_units = 0
         self._streams: set[str] = set()
         self._known = KnownRecords()
+        self._resumed_failed = 0
+        """Refused records of jobs that an earlier run had left: they are counted before they come again."""
 
     def start(self) -> None:
         """Bring to an end what earlier runs have left, so that it is known which records are loaded.
@@ -111,6 +113,7 @@ class Load:
         for unit in self._found:
             self._runner.submit(unit)
         self._runner.wait_for_all()
+        self._resumed_failed = self._tally.count(OutcomeKind.FAILED)
         self._known.read(self._journal)
 
     def begin_stream(self, stream: str) -> None:
@@ -170,7 +173,7 @@ class Load:
         """
         self._filler.close_all()
         self._runner.wait_for_all()
-        failed = self._tally.count(OutcomeKind.FAILED) + self._tally.known_failed
+        failed = self._tally.count(OutcomeKind.FAILED) + self._had_failed
         unprocessed = self._tally.count(OutcomeKind.UNPROCESSED)
         error: TargetError | None = None
         if unprocessed:
@@ -196,6 +199,11 @@ class Load:
             unit.let_go()
         self._end(is_finished=False, error=error)
 
+    @property
+    def _had_failed(self) -> int:
+        """Records that came again and have their outcome in an earlier run's files, not in this one's."""
+        return max(0, self._tally.known_failed - self._resumed_failed)
+
     def _failures(self) -> str:
         counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
         parts = [
@@ -203,8 +211,8 @@ class Load:
             for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED)
             if counts[kind]
         ]
-        if self._tally.known_failed:
-            parts.append(f"{self._tally.known_failed} had failed in the run that this one goes on with")
+        if self._had_failed:
+            parts.append(f"{self._had_failed} had failed in the run that this one goes on with")
         if self._log.failed_path.exists():
             parts.append(f"see {self._log.failed_path}")
         return ", ".join(parts)

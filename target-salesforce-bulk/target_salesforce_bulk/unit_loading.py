@@ -159,6 +159,7 @@ class UnitLoader:
         """Return a closed job with the unit's rows."""
         self._check_stop()
         self._client.check_quota()
+        self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
         data = unit.job_data()
         job = IngestJob.create(self._client, unit.destination.ingest_spec(line_ending=unit.line_ending))
         self._journal.job_open(unit.id, job_id=job.id)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
 Message = dict[str, Any]
 
 
@@ -119,3 +122,22 @@ class TargetRunner:
 def target(settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> TargetRunner:
     """The target, logging in to ``org``."""
     return TargetRunner(settings=settings, results_dir=tmp_path / "logs", capsys=capsys)
+
+
+@pytest.fixture
+def command(target: TargetRunner, tmp_path: Path) -> Command:
+    """Runs the command with an input and settings."""
+
+    def run(*messages: Any, **settings: Any) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps(target.config(**settings)))
+        data = b"".join(part if isinstance(part, bytes) else lines([part]) for part in messages)
+        done = subprocess.run(
+            [Path(sys.executable).with_name("target-salesforce-bulk"), "--config", config],
+            input=data,
+            capture_output=True,
+            check=False,
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

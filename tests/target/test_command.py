@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +12,10 @@ import pytest
 from filelock import FileLock
 from salesforce_bulk_simulator import Org
 
-from tests.target.conftest import TargetRunner, lines, records, schema, state
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.target.conftest import Command, TargetRunner, records, schema, state
 
 ACCOUNT = schema("Account", key=["External_Id__c"], External_Id__c="string", Name=["string", "null"])
 ADA = records("Account", {"External_Id__c": "a", "Name": "Ada"})
-
-
-@pytest.fixture
-def command(target: TargetRunner, tmp_path: Path) -> Command:
-    """Runs the command with an input and settings."""
-
-    def run(*messages: Any, **settings: Any) -> subprocess.CompletedProcess[str]:
-        config = tmp_path / "config.json"
-        config.write_text(json.dumps(target.config(**settings)))
-        data = b"".join(part if isinstance(part, bytes) else lines([part]) for part in messages)
-        done = subprocess.run(
-            [Path(sys.executable).with_name("target-salesforce-bulk"), "--config", config],
-            input=data,
-            capture_output=True,
-            check=False,
-        )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return run
 
 
 def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
