@@ -28,6 +28,7 @@ from target_salesforce_bulk.known_records import KnownRecords
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination, Plan, Refusal
+from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.recovery import cut_outcome_files, remove_orphans, units_to_resume
 from target_salesforce_bulk.runner import UnitRunner
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
@@ -80,7 +81,8 @@ class Load:
             ),
             stopping=stopping,
         )
-        self._runner = UnitRunner(self._see_through, max_concurrent=settings.max_concurrent_jobs, check=stopping.check)
+        self._runner = UnitRunner(self._see_through, max_concurrent=settings.max_concurrent_jobs, check=self._look)
+        self._progress = Progress(self._tally, in_flight=lambda: self._runner.number_running)
         self._filler = Filler(
             begin=self._begin_unit,
             under_way=self._runner.under_way,
@@ -127,6 +129,7 @@ class Load:
 
     def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
         """Take one record; ``refusal`` says why it cannot be loaded at all."""
+        self._progress.add()
         destination = plan.destination
         result = refusal or plan.row(record)
         cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
@@ -139,6 +142,10 @@ class Load:
         key = _encode_key({name: record.get(name) for name in destination.key_properties})
         entry = Entry(cells, refused, msgspec.Raw(key), msgspec.Raw(whole))
         self._filler.add(entry, destination=destination, key_text=key_text)
+
+    def _look(self) -> None:
+        self._stopping.check()
+        self._progress.look()
 
     def _begin_unit(self, destination: Destination) -> Unit:
         self._runner.wait_for_room()
@@ -222,8 +229,7 @@ class Load:
         self._log.close()
         remove_orphans(self._journal, pending_dir=self._pending_dir)
         self._write_summary(is_finished=is_finished, message=message)
-        for line in self._tally.lines():
-            logger.info("%s", line)
+        self._progress.finish()
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
             self._tracker.end(is_good=error is None, message=message or "", **counts)

@@ -69,6 +69,11 @@ class UnitRunner:
                         return
                 self._changed.wait(LOOK_S)
 
+    @property
+    def number_running(self) -> int:
+        """Units that are being seen through."""
+        return self._number_running
+
     def stop_starting(self) -> None:
         """Start no more units."""
         with self._changed:

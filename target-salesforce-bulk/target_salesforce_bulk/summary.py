@@ -60,6 +60,12 @@ class Tally:
             return sum(counts[kind] for counts in self._streams.values())
 
     @property
+    def number_of_records(self) -> int:
+        """Records whose outcome is known, those that an earlier run has told of included."""
+        with self._lock:
+            return sum(map(Counter.total, self._streams.values())) + self._known.total()
+
+    @property
     def loaded(self) -> int:
         """Records that the org has now."""
         return sum(self.count(kind) for kind in OutcomeKind if kind.is_loaded)

@@ -1,0 +1,69 @@
+"""How far a run is: on the log now and then, on a terminal also as one line that moves."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+from target_salesforce_bulk.summary import Tally
+
+logger = logging.getLogger(__name__)
+
+LOG_INTERVAL_S = 10.0
+TERMINAL_INTERVAL_S = 0.2
+BAR_WIDTH = 30
+
+LOOK_EVERY = 1000
+"""Records between two looks at the clock while reading."""
+
+
+class Progress:
+    """Counts the records that are read; asked to `look` whenever the main thread has time."""
+
+    def __init__(self, tally: Tally, *, in_flight: Callable[[], int]) -> None:
+        """``in_flight`` gives the number of jobs (or small requests) under way."""
+        self._tally = tally
+        self._in_flight = in_flight
+        self._number_read = 0
+        self._began_at = self._logged_at = self._shown_at = time.monotonic()
+        self._is_terminal = sys.stderr.isatty()
+
+    def add(self) -> None:
+        """Count a record."""
+        self._number_read += 1
+        if self._number_read % LOOK_EVERY == 0:
+            self.look()
+
+    def look(self) -> None:
+        """Tell how far the run is, if it is time to."""
+        now = time.monotonic()
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            self._logged_at = now
+            logger.info("%s", self._text(now))
+        if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
+            self._shown_at = now
+            done = self._tally.number_of_records / max(self._number_read, 1)
+            bar = f"[{'#' * int(min(done, 1) * BAR_WIDTH):{BAR_WIDTH}}]"
+            sys.stderr.write(f"\r\033[K{bar} {self._text(now)}")
+            sys.stderr.flush()
+
+    def finish(self) -> None:
+        """Tell the run's summary, one line a stream."""
+        seconds = time.monotonic() - self._began_at
+        if self._is_terminal:
+            sys.stderr.write("\r\033[K")
+        for line in self._tally.lines():
+            logger.info("%s", line)
+        rate = self._number_read / max(seconds, 0.001)
+        logger.info("%d records read in %.1f s (%d/s)", self._number_read, seconds, rate)
+
+    def _text(self, now: float) -> str:
+        done = self._tally.number_of_records
+        rate = done / max(now - self._began_at, 0.001)
+        text = f"{done:,} of {self._number_read:,} records read have their outcome, {self._in_flight()} jobs in flight"
+        if not done:
+            return text
+        left_s = max(0, self._number_read - done) / rate
+        return f"{text}, {self._tally.not_loaded:,} not loaded, {rate:,.0f}/s, {left_s:,.0f} s left for what is read"
