@@ -1,4 +1,4 @@
-"""How fast the simulator is, so that other benchmarks measure the connector: ``python tests/benchmarks/simulator_speed.py``.
+"""How fast the simulator is, so that other benchmarks measure the connector and not it. Run it as a script.
 
 Measured on two cores of a shared machine, Python 3.11:
 

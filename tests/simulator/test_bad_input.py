@@ -98,8 +98,6 @@ JSON = st.recursive(
                     "Name",
                     "allOrNone",
                     "url",
-                ]
-                + [
                     "batchRequests",
                     "method",
                     "externalIdFieldName",
@@ -158,10 +156,41 @@ def test_no_request_breaks_it(
 
 SOQL_WORDS = st.lists(
     st.sampled_from(
-        ["SELECT", "FROM", "WHERE", "Account", "Id", "Name", "Owner.Name", "AnnualRevenue", "CreatedDate", "AND", "OR"]
-        + ["NOT", "IN", "LIKE", "=", "!=", "<", "(", ")", ",", "'a'", "'", "1", "1e999", "2024-01-01", "TODAY", "null"]
-        + ["LAST_N_DAYS:5", "LAST_N_YEARS:99999999", "2024-01-01T00:00:00Z", "9999-99-99", "ORDER", "BY", "LIMIT"]
-        + [
+        [
+            "SELECT",
+            "FROM",
+            "WHERE",
+            "Account",
+            "Id",
+            "Name",
+            "Owner.Name",
+            "AnnualRevenue",
+            "CreatedDate",
+            "AND",
+            "OR",
+            "NOT",
+            "IN",
+            "LIKE",
+            "=",
+            "!=",
+            "<",
+            "(",
+            ")",
+            ",",
+            "'a'",
+            "'",
+            "1",
+            "1e999",
+            "2024-01-01",
+            "TODAY",
+            "null",
+            "LAST_N_DAYS:5",
+            "LAST_N_YEARS:99999999",
+            "2024-01-01T00:00:00Z",
+            "9999-99-99",
+            "ORDER",
+            "BY",
+            "LIMIT",
             "99999999999999999999",
             "OFFSET",
             "COUNT()",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Org
+import requests
+from cryptography import x509
+from salesforce_bulk_simulator import Org, make_certificate
+from salesforce_bulk_simulator.cli import how_to_trust
 from salesforce_bulk_simulator.generate import generate_rows
 
 from .conftest import Api
@@ -33,7 +37,7 @@ def program(*options: str) -> Iterator[dict[str, Any]]:
     process = subprocess.Popen([*COMMAND, "--port", "0", *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        assert process.stdout.readline().startswith("Salesforce simulator on http://127.0.0.1:")
+        assert re.match("Salesforce simulator on https?://127.0.0.1:", process.stdout.readline())
         yield json.loads(process.stdout.readline())
     finally:
         process.send_signal(signal.SIGTERM)
@@ -121,3 +125,39 @@ def test_generated_rows_are_the_same_each_time() -> None:
     assert first == made()
     assert len({row["Name"] for row in first}) == 50
     assert all(row["AccountId"].startswith("001") for row in first)
+
+
+def test_it_serves_https_at_salesforces_host_names(tmp_path: Path) -> None:
+    """With a certificate that is made once, and trusted by its authority."""
+    folder = tmp_path / "tls"
+    with program("--tls", "--tls-directory", str(folder)) as config:
+        answer = requests.get(f"{config['login_url']}/services/data", verify=str(folder / "ca.pem"), timeout=30)
+    made = (folder / "server.pem").read_bytes()
+
+    certificate = make_certificate(folder)
+    names = x509.load_pem_x509_certificate(made).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert answer.status_code == 200
+    assert certificate.chain.read_bytes() == made
+    assert {"login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com"} <= set(
+        names.get_values_for_type(x509.DNSName)
+    )
+    assert (folder / "server.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_tells_how_to_trust_and_reach_it(tmp_path: Path) -> None:
+    """The variables that clients read, and the line for the hosts file."""
+    certificate = make_certificate(tmp_path)
+
+    text = how_to_trust(certificate, "https://127.0.0.1:443")
+
+    assert f"REQUESTS_CA_BUNDLE={certificate.authority}" in text
+    assert "127.0.0.1 login.salesforce.com test.salesforce.com sim.my.salesforce.com" in text
+
+
+def test_one_pace_is_enough() -> None:
+    """--seconds and --looks exclude each other."""
+    done = subprocess.run([*COMMAND, "--seconds", "1", "--looks", "2"], capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "--seconds and --looks are two paces; choose one" in done.stderr
