@@ -2,7 +2,7 @@
 
 from salesforce_bulk_client.auth import Session
 from salesforce_bulk_client.client import ApiUsage, Limit, SalesforceClient
-from salesforce_bulk_client.config import CONNECTION_PROPERTIES, AuthFlow, ConnectionConfig
+from salesforce_bulk_client.config import CONNECTION_PROPERTIES, AuthFlow, ConnectionConfig, given_settings
 from salesforce_bulk_client.describe import Field, SObjectDescribe, SObjectSummary, describe, describe_global
 from salesforce_bulk_client.errors import (
     ApiError,
@@ -77,6 +77,7 @@ __all__ = [
     "SessionExpired",
     "describe",
     "describe_global",
+    "given_settings",
     "list_jobs",
     "query_records",
 ]
