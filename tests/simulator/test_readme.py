@@ -1,0 +1,59 @@
+"""The README is held to the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from salesforce_bulk_simulator import Fault
+from salesforce_bulk_simulator.cli import main
+from salesforce_bulk_simulator.controls import FAULTS
+from salesforce_bulk_simulator.faults import OPERATIONS
+from salesforce_bulk_simulator.switches import Switches
+
+README = Path(__file__).parents[2] / "salesforce-bulk" / "README.md"
+
+
+@pytest.mark.parametrize("switch", fields(Switches), ids=lambda switch: switch.name)
+def test_every_switch_is_told(switch: object) -> None:
+    """With its default and its meaning."""
+    name, default, told = (getattr(switch, key) for key in ("name", "default", "metadata"))
+
+    assert f"| `{name}` | {default!r} | {told['help']} |" in README.read_text(encoding="utf-8")
+
+
+def test_every_option_fault_and_operation_is_told() -> None:
+    """By name."""
+    text = README.read_text(encoding="utf-8")
+    switches = {switch.name for switch in fields(Switches)}
+
+    for option in main.params:
+        assert option.name in switches or f"`{option.opts[0]}" in text
+    for fault in FAULTS:
+        assert hasattr(Fault, fault)
+        assert f".{fault}(" in text
+    for operation in OPERATIONS:
+        assert f"`{operation}`" in text
+
+
+def test_the_pytest_recipe_works(tmp_path: Path) -> None:
+    """Copied into a project of its own."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (fixtures,) = [block for block in blocks if "@pytest.fixture" in block]
+    (test,) = [block for block in blocks if "def test_" in block]
+    (tmp_path / "conftest.py").write_text(fixtures)
+    (tmp_path / "test_recipe.py").write_text(test)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
