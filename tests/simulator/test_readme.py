@@ -57,3 +57,17 @@ def test_the_pytest_recipe_works(tmp_path: Path) -> None:
     )
 
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_notes_name_what_is_in_the_code() -> None:
+    """Every file, every name in it, and every switch."""
+    text = (README.parents[1] / "docs" / "salesforce-notes.md").read_text(encoding="utf-8")
+    package = README.parent / "salesforce_bulk_simulator"
+    named = re.findall(r"`([\w/]+\.py)` ((?:`\w+`(?:, )?)+)", text)
+    switches = re.findall(r"switch `(\w+)`", text)
+
+    assert len(named) > 50
+    for path, names in named:
+        for name in re.findall(r"\w+", names):
+            assert re.search(rf"\b{name}\b", (package / path).read_text(encoding="utf-8")), (path, name)
+    assert set(switches) <= {switch.name for switch in fields(Switches)}
