@@ -18,7 +18,7 @@ from .errors import RequestRefused
 from .faults import Fault
 from .messages import Request, Response, refusal
 from .routes import Match, find_route
-from .sizes import refuse_size
+from .sizes import read_body, refuse_size, too_large
 from .transports import reset_connection
 
 if TYPE_CHECKING:
@@ -41,15 +41,18 @@ class App:
         if scope["type"] != "http":
             return
         http = HttpRequest(scope, receive)
-        if too_large := refuse_size(scope):
-            await _send(too_large, None, scope, send)
+        body = None
+        if (refused := refuse_size(scope)) is None:
+            body = await read_body(http)
+        if body is None:
+            await _send(refused or too_large(413), None, scope, send)
             return
         request = Request(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=dict(http.query_params),
             headers=http.headers,
-            body=await http.body(),
+            body=body,
             base_url=_base_url(http),
         )
         self._org.requests.append((request.method, scope["path"]))

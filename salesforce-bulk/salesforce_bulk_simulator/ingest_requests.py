@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .errors import RequestRefused
 from .ingest_jobs import IngestJob, key_field
 from .job_requests import check_format, find_job, list_answer, refuse_unknown_keys
-from .jobs import wrong_state
 from .messages import JSON_TYPE, Request, Response, csv_response, json_response
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _create_multipart(org: Org, request: Request) -> Response:
         raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : The data is larger than 100,000 characters")
     job = _new_job(org, request, body)
     job.data = contents["content"]
-    return _close(job)
+    return _close(job, request)
 
 
 def _find(org: Org, request: Request) -> IngestJob:
@@ -107,6 +106,17 @@ def upload(org: Org, request: Request) -> Response:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         # the guide documents compressed answers only
         raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : Compressed job data is not supported")
+    if -(-len(request.body) // 3) * 4 > MAX_BASE64_BYTES:
+        message = "ClientInputError : The job's data is larger than 150 MB after base64 encoding"
+        raise RequestRefused(400, "CLIENTINPUTERROR", message)
+    with job.lock:
+        _refuse_upload(job)
+        job.data = request.body
+    return Response(201, b"", {"Content-Type": JSON_TYPE})
+
+
+def _refuse_upload(job: IngestJob) -> None:
+    """Refuse data for a job that is not open, or has some."""
     if job.state != "Open":
         message = f"InvalidJobState : Uploading data is not allowed in state {job.state}"
         raise RequestRefused(400, "INVALIDJOBSTATE", message)
@@ -116,11 +126,6 @@ def upload(org: Org, request: Request) -> Response:
             " create a new Job and make sure you only do 'PUT' once on a given Job."
         )
         raise RequestRefused(400, "CLIENTINPUTERROR", message)
-    if -(-len(request.body) // 3) * 4 > MAX_BASE64_BYTES:
-        message = "ClientInputError : The job's data is larger than 150 MB after base64 encoding"
-        raise RequestRefused(400, "CLIENTINPUTERROR", message)
-    job.data = request.body
-    return Response(201, b"", {"Content-Type": JSON_TYPE})
 
 
 def change(org: Org, request: Request) -> Response:
@@ -132,15 +137,13 @@ def change(org: Org, request: Request) -> Response:
         return json_response(job.brief())
     if state != "UploadComplete":
         raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {state}")
-    if job.state != "Open":
-        raise wrong_state("Closing", job.state)
-    job.meet_later(request)
-    return _close(job)
+    return _close(job, request)
 
 
-def _close(job: IngestJob) -> Response:
-    answer = json_response(job.brief() | {"state": "UploadComplete"})
-    job.enqueue()
+def _close(job: IngestJob, request: Request) -> Response:
+    job.close(request)
+    answer = json_response(job.brief())
+    job.begin()
     return answer
 
 

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 """How long a request waits for the work that is due at its job; what takes longer goes on behind it."""
+PATIENCE_WITH_TIME_S = 0.25
+"""The same, where jobs move by seconds: nobody has to look at them for that."""
 _PAUSE_S = 0.02
 """How often the time is looked at while jobs move by seconds."""
 
@@ -59,8 +61,9 @@ class JobRegistry:
     def catch_up(self, job: Job) -> None:
         """Have done what is due at a job; return when it is done, or when it takes too long to wait for."""
         self._wake()
+        patience_s = PATIENCE_WITH_TIME_S if job.moves_by_itself() else PATIENCE_S
         with self._progress:
-            self._progress.wait_for(lambda: not job.is_behind(), PATIENCE_S)
+            self._progress.wait_for(lambda: not job.is_behind(), patience_s)
 
     def _wake(self) -> None:
         self._woken.set()

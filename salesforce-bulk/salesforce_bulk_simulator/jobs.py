@@ -65,10 +65,21 @@ class Job:
 
     # --- life -----------------------------------------------------------------------------------------------------
 
-    def enqueue(self) -> None:
-        """Let the job's work begin, at the org's progression."""
-        self.queued = self.org.clock.now()
-        self._enter("UploadComplete")
+    def close(self, request: Request) -> None:
+        """Let the job's work begin, at the org's progression.
+
+        Raises:
+            RequestRefused: INVALIDJOBSTATE, when the job is not open.
+        """
+        with self.lock:
+            if self.state != "Open":
+                raise wrong_state("Closing", self.state)
+            self.meet_later(request)
+            self.queued = self.org.clock.now()
+            self._enter("UploadComplete")
+
+    def begin(self) -> None:
+        """Have done at once what is due at once."""
         self.org.job_registry.catch_up(self)
 
     def look(self) -> None:

@@ -52,7 +52,7 @@ def create(org: Org, request: Request) -> Response:
     job.delimiter, job.line_ending = delimiter, line_ending
     answer = json_response(job.brief() | {"lineEnding": line_ending, "columnDelimiter": delimiter})
     org.job_registry.add(job)
-    job.enqueue()
+    job.begin()
     return answer
 
 

@@ -110,7 +110,7 @@ class RecordRules:
             row = gone
         else:
             row = self._live_row(record_id)
-        for child, reference in cascades(self._org.objects, self._sobject):
+        for child, reference in self._children:
             if child_ids := self._store.ids_with(child, reference, str(row["Id"]), limit=-1):
                 rules = RecordRules(self._org, child)
                 for child_id in child_ids:
@@ -122,6 +122,10 @@ class RecordRules:
             self._touch(changes)
             self._store.update(self._sobject, str(row["Id"]), changes)
         return str(row["Id"])
+
+    @cached_property
+    def _children(self) -> list[tuple[SObject, Field]]:
+        return cascades(self._org.objects, self._sobject)
 
     # --- what a record must satisfy -----------------------------------------------------------------------------
 

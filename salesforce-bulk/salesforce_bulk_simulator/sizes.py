@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
 from .messages import Response
@@ -27,6 +28,17 @@ def refuse_size(scope: Scope) -> Response | None:
         return too_large(431)
     length = dict(scope["headers"]).get(b"content-length", b"0")
     return too_large(413) if int(length) > MAX_BODY_BYTES else None
+
+
+async def read_body(http: HttpRequest) -> bytes | None:
+    """Return a request's body; None when it goes on beyond all limits, without telling its length."""
+    parts, size = [], 0
+    async for part in http.stream():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            return None
+    return b"".join(parts)
 
 
 def too_large(status: int) -> Response:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Fault, Org, Progression, running
+from salesforce_bulk_simulator import Clock, Fault, Org, Progression, running
 
 from .conftest import Api
 
@@ -323,3 +323,29 @@ def test_a_wrong_job_is_refused(api: Api, body: dict[str, str], code: str) -> No
 
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
     assert api("GET", "jobs/ingest").json()["records"] == []
+
+
+def test_data_over_150_mb_after_base64_is_refused(api: Api) -> None:
+    """112.5 MB of CSV; the job stays open, for less."""
+    job = api.ingest_job("Account", "insert")
+
+    refused = api.upload(job, b"Name\n" + b"x" * 112_500_000)
+    taken = api.upload(job, b"Name\nAda\n")
+
+    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "CLIENTINPUTERROR")
+    assert taken.status_code == 201
+
+
+def test_an_open_job_is_gone_after_a_day() -> None:
+    """24 hours, then 404."""
+    org = Org(clock=Clock(), token_life_s=1e6)
+    with running(org) as url:
+        api = Api(url)
+        job = api.ingest_job("Account", "insert")
+        org.clock.advance(23 * 3600)
+        before = api("GET", f"jobs/ingest/{job}").status_code
+        org.clock.advance(3601)
+        after = api("GET", f"jobs/ingest/{job}").status_code
+        api.session.close()
+
+    assert (before, after) == (200, 404)

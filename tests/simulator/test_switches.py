@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +30,8 @@ def test_every_switch_is_an_option_of_the_program() -> None:
 
 def test_an_unknown_switch_is_refused() -> None:
     """A misspelt switch is no switch."""
-    with pytest.raises(TypeError, match="shufle"):
-        Org(shufle=False)
+    with pytest.raises(TypeError, match="colour"):
+        Org(colour=False)
 
 
 def test_line_ends_inside_quotes_can_trip_the_check(api: Api, org: Org) -> None:
@@ -161,6 +162,25 @@ def test_jobs_go_on_without_being_looked_at(api: Api, org: Org) -> None:
         pass
 
     assert [row["Name"] for row in org.rows("Account")] == ["Ada"]
+
+
+def test_a_large_job_does_not_hold_up_requests(api: Api, org: Org) -> None:
+    """Its work goes on behind them, and its counts grow by batches of 10,000."""
+    org.progression = Progression.seconds(0.001)
+    job = api.ingest_job("Account", "insert")
+    api.upload(job, "Name\n" + "".join(f"A{number}\n" for number in range(40_000)))
+    api.close(job)
+    counts, waits = [], []
+    while not counts or counts[-1][0] != "JobComplete":
+        start = time.monotonic()
+        info = api("GET", f"jobs/ingest/{job}").json()
+        waits.append(time.monotonic() - start)
+        counts.append((info["state"], info["numberRecordsProcessed"]))
+
+    assert counts[-1] == ("JobComplete", 40_000)
+    assert {count % 10_000 for _, count in counts} == {0}
+    assert len(counts) > 2
+    assert min(waits) < 0.5
 
 
 def test_the_soql_of_jobs_can_be_seen(api: Api, org: Org) -> None:
