@@ -113,13 +113,13 @@ def main(
             click.echo(f"Salesforce simulator on {url}")
             click.echo(json.dumps(connection_config(org, url)))
             if certificate:
-                click.echo(how_to_trust(certificate, url), err=True)
+                click.echo(how_to_trust(certificate), err=True)
             stop.wait()
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error}") from error
 
 
-def how_to_trust(certificate: Certificate, url: str) -> str:
+def how_to_trust(certificate: Certificate) -> str:
     """Return what to do so that clients with hard-coded host names reach the simulator and trust it."""
     authority = certificate.authority.resolve()
     return f"""\
@@ -127,8 +127,7 @@ Trust it in one shell, for Python, curl and OpenSSL, and node:
   export REQUESTS_CA_BUNDLE={authority} SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}
 Lead clients with hard-coded hosts here by a line in /etc/hosts (and serve on port 443):
   127.0.0.1 login.salesforce.com test.salesforce.com {MY_DOMAIN}
-Stop trusting it by deleting {authority.parent}; its signing key was never kept.
-Serving {url}"""
+Stop trusting it by deleting {authority.parent}; the key that signed it was not kept."""
 
 
 def connection_config(org: Org, url: str) -> dict[str, str]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import requests
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_simulator import Org, running
+
+from .nonsense import Server
 
 REFRESH = {
     "grant_type": "refresh_token",
@@ -83,3 +85,13 @@ def api(org: Org, url: str) -> Iterator[Api]:
     opened = Api(url)
     yield opened
     opened.session.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One org that is sent nonsense, for all of a file's tests."""
+    org = Org()
+    with running(org) as url:
+        api = Api(url)
+        yield Server(org, url, api)
+        api.session.close()

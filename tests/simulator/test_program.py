@@ -149,7 +149,7 @@ def test_it_tells_how_to_trust_and_reach_it(tmp_path: Path) -> None:
     """The variables that clients read, and the line for the hosts file."""
     certificate = make_certificate(tmp_path)
 
-    text = how_to_trust(certificate, "https://127.0.0.1:443")
+    text = how_to_trust(certificate)
 
     assert f"REQUESTS_CA_BUNDLE={certificate.authority}" in text
     assert "127.0.0.1 login.salesforce.com test.salesforce.com sim.my.salesforce.com" in text
