@@ -21,6 +21,7 @@ from salesforce_bulk_client import (
     SalesforceError,
     describe,
     describe_global,
+    given_settings,
 )
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -80,7 +81,7 @@ class TapSalesforceBulk(Tap):
 
         Raises: ConfigError.
         """
-        self._config = {name: value for name, value in self._config.items() if value is not None}
+        self._config = given_settings(self._config, self.config_jsonschema["properties"])
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:

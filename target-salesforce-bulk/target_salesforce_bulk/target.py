@@ -16,6 +16,7 @@ from salesforce_bulk_client import (
     SObjectDescribe,
     describe,
     describe_global,
+    given_settings,
 )
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
@@ -75,7 +76,7 @@ class TargetSalesforceBulk(Target):
 
         Raises: ConfigError.
         """
-        self._config = {name: value for name, value in self._config.items() if value is not None}
+        self._config = given_settings(self._config, self.config_jsonschema["properties"])
         try:
             errors = super()._validate_config(raise_errors=raise_errors)
         except ConfigValidationError as error:
