@@ -98,9 +98,12 @@ def send_once(
 
 
 def read_json(response: requests.Response) -> Any:
-    """Return the decoded body, or None for an empty one (204)."""
+    """Return the decoded body, or None for none (204).
+
+    Raises: BrokenAnswer for a body that is no JSON, and for an empty one where there has to be one (200).
+    """
     content = response.content
-    if not content.strip():
+    if not content and response.status_code != 200:
         return None
     try:
         return msgspec.json.decode(content)

@@ -47,6 +47,9 @@ _KIND_BY_TYPE = {
     "time": ValueKind.TIME,
 }
 
+FLOAT_DIGITS = 15
+"""So many digits every float holds exactly as they are written (IEEE 754, binary64)."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -125,6 +128,8 @@ def number(cell: str) -> float | Decimal | None:
     """
     if cell == "":
         return None
+    if len(cell) <= FLOAT_DIGITS + 1 and (digits := cell.replace(".", "", 1)).isdecimal() and digits.isascii():
+        return float(cell)  # the usual case, quickly
     nearest = float(cell)
     shortest = repr(nearest)
     if shortest == cell and isfinite(nearest):
