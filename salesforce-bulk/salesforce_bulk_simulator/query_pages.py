@@ -17,6 +17,8 @@ from .result_file import ResultFile
 if TYPE_CHECKING:
     from .org import Org
 
+FIRST_VERSION_WITH_OPAQUE_LOCATORS = 49
+"""Bulk API 2.0 guide, "Get Results for a Query Job"."""
 PAGES_PER_ANSWER = 5
 """How many URLs one ``resultPages`` answer holds."""
 
@@ -87,13 +89,17 @@ def _max_records(org: Org, request: Request) -> int:
 
 
 def _locator_of_row(job: QueryJob, row: int) -> str:
-    """Return the locator of a page: opaque to clients, as from version 49 on."""
+    """Return the locator of a page: opaque to clients from version 49 on, a number before."""
+    if float(job.version) < FIRST_VERSION_WITH_OPAQUE_LOCATORS:
+        return str(row)
     return base64.urlsafe_b64encode(f"0:{job.id}:{row}".encode()).decode().rstrip("=")
 
 
 def _row_of_locator(job: QueryJob, locator: str | None, result: ResultFile) -> int:
     if locator is None:
         return 0
+    if float(job.version) < FIRST_VERSION_WITH_OPAQUE_LOCATORS and locator.isascii() and locator.isdigit():
+        locator = base64.urlsafe_b64encode(f"0:{job.id}:{locator}".encode()).decode()
     try:
         text = base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)).decode()
     except (binascii.Error, ValueError):

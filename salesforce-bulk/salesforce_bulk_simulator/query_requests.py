@@ -17,6 +17,8 @@ from .soql.statement import Statement, compile_query, find_object
 if TYPE_CHECKING:
     from .org import Org
 
+FIRST_VERSION_IN_SELECT_ORDER = 50
+"""Before this version the columns of a result stand in alphabetical order (Bulk API 2.0 guide, release notes)."""
 _KEYS = {"operation", "query", "contentType", "columnDelimiter", "lineEnding"}
 
 
@@ -40,6 +42,8 @@ def create(org: Org, request: Request) -> Response:
     )
     _refuse_what_bulk_cannot(query, statement)
     _refuse_without_filter(statement, query)
+    if float(request.version) < FIRST_VERSION_IN_SELECT_ORDER:
+        statement.columns.sort(key=lambda column: column.name)
     limit = org.limits["DailyBulkV2QueryJobs"]
     if limit.is_used_up:
         message = f"Max bulk v2 query jobs ({limit.max}) per 24 hrs has been reached"

@@ -21,7 +21,11 @@ _ROWS_PER_FETCH = 5000
 def run(org: Org, statement: Statement, *, delimiter: str, line_ending: str) -> ResultFile:
     """Run a query into a file of CSV rows. They come in no order, unless the query has one."""
     mark, end = DELIMITERS[delimiter], LINE_ENDINGS[line_ending]
-    cells = [_cell(column.sql, column.field) for column in statement.columns]
+    null = NULL_CELL if org.quote_nulls else ""
+    cells = [
+        _cell(column.sql, column.field, null=null, int_suffix=".0" if org.ints_as_decimals else "")
+        for column in statement.columns
+    ]
     line = _concatenated([*_between(cells, _quoted_sql(mark)), _quoted_sql(end)])
     if statement.order_by:
         order = "ORDER BY " + ", ".join(statement.order_by)
@@ -42,16 +46,18 @@ def run(org: Org, statement: Statement, *, delimiter: str, line_ending: str) -> 
         return ResultFile(header.encode(), rows())
 
 
-def _cell(sql: str, field: Field) -> str:
+def _cell(sql: str, field: Field, *, null: str, int_suffix: str) -> str:
     """Return the SQL of one value as a quoted CSV cell."""
     if field.type == "boolean":
-        return f"CASE {sql} WHEN 1 THEN '\"true\"' WHEN 0 THEN '\"false\"' ELSE '{NULL_CELL}' END"
+        return f"CASE {sql} WHEN 1 THEN '\"true\"' WHEN 0 THEN '\"false\"' ELSE '{null}' END"
     text = sql
     if field.type in ("double", "currency", "percent"):
         text = f"java_double({sql})"
+    elif field.type == "int":
+        text = f"{sql} || '{int_suffix}'"
     elif field.is_text or field.type == "anyType":
         text = f"replace({sql}, '\"', '\"\"')"
-    return f"coalesce('\"' || {text} || '\"', '{NULL_CELL}')"
+    return f"coalesce('\"' || {text} || '\"', '{null}')"
 
 
 def _between(cells: list[str], mark: str) -> list[str]:

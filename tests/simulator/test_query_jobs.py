@@ -272,3 +272,29 @@ def test_the_daily_number_of_jobs_is_kept(org: Org, api: Api) -> None:
         "Max bulk v2 query jobs (10000) per 24 hrs has been reached",
     )
     assert api("GET", "limits").json()["DailyBulkV2QueryJobs"] == {"Max": 10000, "Remaining": 0}
+
+
+def test_cells_can_be_as_awkward_as_reported(api: Api, org: Org) -> None:
+    """Nulls without quotes, ints with a fraction."""
+    org.insert("Account", [{"Name": "Ada", "NumberOfEmployees": 7}])
+    soql = "SELECT NumberOfEmployees, Phone FROM Account"
+    usual = api.query(soql)
+    org.quote_nulls, org.ints_as_decimals = False, True
+
+    assert usual == ['"NumberOfEmployees","Phone"', '"7",""']
+    assert api.query(soql) == ['"NumberOfEmployees","Phone"', '"7.0",']
+
+
+def test_old_versions_have_other_columns_and_locators(org: Org, url: str) -> None:
+    """Columns by the alphabet up to v49, locators that are numbers up to v48."""
+    org.insert("Account", [{"Name": name, "Phone": "1"} for name in ("Ada", "Bob", "Cyd")])
+    old = Api(url, version="48.0")
+    job = old.query_job("SELECT Phone, Name FROM Account")
+
+    first = old("GET", f"jobs/query/{job}/results?maxRecords=2")
+    last = old("GET", f"jobs/query/{job}/results?maxRecords=2&locator=2")
+    old.session.close()
+
+    assert first.text.splitlines()[0] == '"Name","Phone"'
+    assert (first.headers["Sforce-Locator"], last.headers["Sforce-Locator"]) == ("2", "null")
+    assert last.headers["Sforce-NumberOfRecords"] == "1"
