@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from salesforce_bulk_client import RequestRefused, SalesforceClient
 
 from target_salesforce_bulk.errors import RecordsFailed, TargetError
@@ -28,8 +27,6 @@ REQUESTS_OF_A_JOB = 7
 
 ROWS_OF_A_BATCH = 10_000
 """Salesforce counts a batch for so many rows of a job (Limits, "Bulk API 2.0")."""
-
-_NOTHING = msgspec.Raw(b"{}")
 
 
 @dataclass
@@ -74,15 +71,18 @@ class DryRun:
 
     def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
         """Take one record."""
-        destination = plan.destination
+        result = refusal or plan.row(record)
+        cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
+        self.add_entry(Entry(cells, refused, b"{}"), destination=plan.destination)
+
+    def add_entry(self, entry: Entry, *, destination: Destination) -> None:
+        """Take one record whose row, or the reason why it has none, is known."""
         stream = self._streams.setdefault(destination.stream, _StreamPlan(destination))
         self._number_of_records += 1
-        result = refusal or plan.row(record)
-        if isinstance(result, Refusal):
-            _note(stream, result)
-            return
-        entry = Entry(result, None, _NOTHING, _NOTHING)
-        self._filler.add(entry, destination=destination, key_text=destination.key_text(result))
+        if entry.refusal:
+            _note(stream, entry.refusal)
+        if entry.cells is not None:
+            self._filler.add(entry, destination=destination, key_text=destination.key_text(entry.cells))
 
     def _begin_unit(self, destination: Destination) -> Unit:
         self._number_of_units += 1
@@ -95,12 +95,11 @@ class DryRun:
 
     def _count(self, unit: Unit) -> None:
         stream = self._streams[unit.destination.stream]
-        for entry in unit.spool.entries() if unit.spool.number_of_refusals else ():
-            if entry.refusal:
-                _note(stream, entry.refusal)
+        for refusal, _ in unit.spool.refusals():
+            _note(stream, refusal)
         if unit.number_of_rows:
             stream.rows += unit.number_of_rows
-            stream.size_bytes += unit.job_data().size_bytes
+            stream.size_bytes += unit.size_bytes
             if request_for(unit, client=self.client):
                 stream.small_requests += 1
             else:

@@ -16,6 +16,9 @@ from target_salesforce_bulk.unit import Unit
 MOST_OPEN_UNITS = 4
 """Open units of one stream: a record that changes more often than that closes the first of them."""
 
+LOOK_EVERY = 1000
+"""Rows between two looks at which units are still under way, if there is no other reason to look."""
+
 TOO_LARGE = Refusal("ROW_TOO_LARGE", "the row alone is larger than job_data_max_bytes")
 
 
@@ -41,17 +44,21 @@ class Filler:
         self._open: defaultdict[str, list[Unit]] = defaultdict(list)
         """By stream, in the order in which they must be loaded."""
         self._closing: set[str] = set()
+        self._candidates: list[Unit] = []
+        """Units with which a row may have to do, latest first; one that is finished meanwhile does no harm."""
+        self._asked_for = 0
         self._has_more: set[str] = set()
         """Streams of which a full unit was handed on, since they were closed last."""
 
     def add(self, entry: Entry, *, destination: Destination, key_text: str | None) -> None:
         """Put one record into the unit where it belongs."""
+        key = None if key_text is None else hash(key_text)
         while True:
-            unit = self._unit_for(destination, key_text)
-            if unit.add(entry, key_text=key_text):
+            unit = self._unit_for(destination, key)
+            if unit.add(entry, key_hash=key):
                 return
             if unit.is_empty:
-                entry, key_text = Entry(None, TOO_LARGE, entry.key, entry.record), None
+                entry, key = Entry(None, TOO_LARGE, entry.record), None
             else:
                 self._has_more.add(destination.stream)
                 self._close_through(unit)
@@ -78,11 +85,11 @@ class Filler:
                 unit.discard()
         self._open.clear()
 
-    def _unit_for(self, destination: Destination, key_text: str | None) -> Unit:
+    def _unit_for(self, destination: Destination, key: int | None) -> Unit:
         """Return the first open unit of the stream in which a row of this key does not overtake an earlier one."""
         units = self._open[destination.stream]
         place = 0
-        earlier = self._last_with(destination, key_text)
+        earlier = self._last_with(destination, key)
         if earlier in units:
             place = units.index(earlier) + 1
         elif earlier is not None and earlier in self._open[earlier.destination.stream]:
@@ -92,17 +99,22 @@ class Filler:
             place -= 1
         if place == len(units):
             units.append(self._begin(destination))
+            self._asked_for = 0
         if earlier is not None:
             units[place].after.add(earlier)
         return units[place]
 
-    def _last_with(self, destination: Destination, key_text: str | None) -> Unit | None:
-        if key_text is None:
+    def _last_with(self, destination: Destination, key: int | None) -> Unit | None:
+        if key is None:
             return None
-        key = hash(key_text)
-        candidates = [*self._under_way(), *(unit for units in self._open.values() for unit in units)]
-        same = (unit for unit in reversed(candidates) if key in unit.keys)
-        return next((unit for unit in same if _names_records_like(unit.destination, destination)), None)
+        if self._asked_for % LOOK_EVERY == 0:
+            self._candidates = [*self._under_way(), *(unit for units in self._open.values() for unit in units)]
+            self._candidates.reverse()
+        self._asked_for += 1
+        for unit in self._candidates:
+            if key in unit.keys and _names_records_like(unit.destination, destination):
+                return unit
+        return None
 
     def _close_through(self, last: Unit) -> None:
         """Close the open units of a stream up to this one."""
@@ -114,6 +126,7 @@ class Filler:
             unit.close()
             self._close_parents(unit)
             self._submit(unit)
+        self._asked_for = 0
         self._closing.discard(stream)
 
     def _close_parents(self, unit: Unit) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from hashlib import blake2b
+
+import msgspec
+from salesforce_bulk_client.job_data import csv_row
 
 from target_salesforce_bulk.plan import Destination
 
 SIZE = 16
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 
 
 def fingerprint(*parts: str | bytes) -> bytes:
@@ -24,8 +32,8 @@ def fingerprint(*parts: str | bytes) -> bytes:
 
 
 def record_fingerprint(destination: Destination, record: bytes) -> bytes:
-    """Return what an equal record of the same stream has as well."""
-    return fingerprint(destination.stream, record)
+    """Return what an equal record of the same stream has as well, whatever the order of its properties."""
+    return fingerprint(destination.stream, _encode_sorted(_decode(record)))
 
 
 def key_fingerprint(destination: Destination, key_text: str) -> bytes:
@@ -33,7 +41,7 @@ def key_fingerprint(destination: Destination, key_text: str) -> bytes:
     return fingerprint(destination.object, destination.key_column or "", key_text)
 
 
-def row_fingerprint(destination: Destination, cells: list[str]) -> bytes:
+def row_fingerprint(destination: Destination, cells: Sequence[str]) -> bytes:
     """Return what a row has as well that would do the same to the org."""
-    names = (column.name for column in destination.columns)
-    return fingerprint(destination.operation.value, *names, *cells)
+    names = [column.name for column in destination.columns]
+    return fingerprint(destination.operation.value, csv_row(names), csv_row(cells))

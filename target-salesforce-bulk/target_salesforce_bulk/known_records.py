@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.journal import Journal, KnownKind
@@ -49,7 +50,7 @@ class KnownRecords:
         self._db.execute("COMMIT")
 
     def recall(
-        self, destination: Destination, *, record: bytes, cells: list[str] | None, key_text: str | None
+        self, destination: Destination, *, record: bytes, cells: Sequence[str] | None, key_text: str | None
     ) -> KnownKind | None:
         """Return what is known of a record that comes again, or None if it is to be sent."""
         if self.is_empty:
@@ -63,7 +64,7 @@ class KnownRecords:
             return KnownKind.KEYED if self._is_latest(destination, key_text, cells) else None
         return KnownKind.INSERTED if self._use_up(KnownKind.INSERTED, record_print) else None
 
-    def _is_latest(self, destination: Destination, key_text: str, cells: list[str]) -> bool:
+    def _is_latest(self, destination: Destination, key_text: str, cells: Sequence[str]) -> bool:
         key = key_fingerprint(destination, key_text)
         latest = self._db.execute("SELECT row FROM latest WHERE key = ?", (key,)).fetchone()
         if latest is None or latest[0] == row_fingerprint(destination, cells):

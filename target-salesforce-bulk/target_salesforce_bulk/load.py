@@ -33,7 +33,7 @@ from target_salesforce_bulk.recovery import cut_outcome_files, remove_orphans, u
 from target_salesforce_bulk.runner import UnitRunner
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.settling import Settler
-from target_salesforce_bulk.spool import Entry, record_json
+from target_salesforce_bulk.spool import Entry
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
 from target_salesforce_bulk.stopping import GRACE_S, Stopping
@@ -43,7 +43,7 @@ from target_salesforce_bulk.unit_loading import LoadPolicy, UnitLoader
 
 logger = logging.getLogger(__name__)
 
-_encode_key = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+_encode_record = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 class Load:
@@ -129,19 +129,19 @@ class Load:
 
     def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
         """Take one record; ``refusal`` says why it cannot be loaded at all."""
-        self._progress.add()
-        destination = plan.destination
         result = refusal or plan.row(record)
         cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
-        key_text = None if cells is None else destination.key_text(cells)
-        whole = record_json(record)
-        known = self._known.recall(destination, record=whole, cells=cells, key_text=key_text)
+        self.add_entry(Entry(cells, refused, _encode_record(record)), destination=plan.destination)
+
+    def add_entry(self, entry: Entry, *, destination: Destination) -> None:
+        """Take one record whose row, or the reason why it has none, is known."""
+        self._progress.add()
+        key_text = None if entry.cells is None else destination.key_text(entry.cells)
+        known = self._known.recall(destination, record=entry.record, cells=entry.cells, key_text=key_text)
         if known:
             self._tally.add_known(is_loaded=known is not KnownKind.FAILED)
-            return
-        key = _encode_key({name: record.get(name) for name in destination.key_properties})
-        entry = Entry(cells, refused, msgspec.Raw(key), msgspec.Raw(whole))
-        self._filler.add(entry, destination=destination, key_text=key_text)
+        else:
+            self._filler.add(entry, destination=destination, key_text=key_text)
 
     def _look(self) -> None:
         self._stopping.check()

@@ -14,7 +14,6 @@ import msgspec
 from target_salesforce_bulk.journal import Committed
 from target_salesforce_bulk.outcomes import Outcome, Verdict
 from target_salesforce_bulk.plan import Destination
-from target_salesforce_bulk.spool import Entry
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -44,12 +43,12 @@ class OutcomeLog:
                 self._schemas = schemas
                 raise
 
-    def write(self, verdict: Verdict, *, entry: Entry, destination: Destination) -> None:
-        """Write what became of one record."""
+    def write(self, verdict: Verdict, *, record: bytes, destination: Destination) -> None:
+        """Write what became of one record, given as JSON."""
         error = verdict.error
         outcome = Outcome(
             stream=destination.stream,
-            key=entry.key,
+            key=destination.key_of(record),
             id=verdict.id,
             status=verdict.kind,
             error_code=error and error.code,
@@ -59,9 +58,9 @@ class OutcomeLog:
         )
         self._outcomes.write(_encode(outcome) + b"\n")
         if not verdict.kind.is_loaded:
-            self._write_failed(entry, destination)
+            self._write_failed(record, destination)
 
-    def _write_failed(self, entry: Entry, destination: Destination) -> None:
+    def _write_failed(self, record: bytes, destination: Destination) -> None:
         stream = destination.stream
         if self._schemas.get(stream) != destination.stream_schema:
             self._schemas[stream] = destination.stream_schema
@@ -72,7 +71,7 @@ class OutcomeLog:
                 "key_properties": destination.key_properties,
             }
             self._failed.write(_encode(schema) + b"\n")
-        self._failed.write(_encode({"type": "RECORD", "stream": stream, "record": entry.record}) + b"\n")
+        self._failed.write(_encode({"type": "RECORD", "stream": stream, "record": msgspec.Raw(record)}) + b"\n")
 
     def sync(self) -> Committed:
         """Bring everything to disk and return how much it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -44,6 +44,17 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
         """Which of the columns is the key."""
         names = [column.name for column in self.columns]
         return None if self.key_column is None else names.index(self.key_column)
+
+    @cached_property
+    def _key_of(self) -> Callable[[bytes], Any]:
+        """Decodes the key properties of a record and skips the others; their values stay as they are."""
+        names = {f"key_{number}": name for number, name in enumerate(self.key_properties)}
+        fields = [(field, msgspec.Raw, msgspec.Raw(b"null")) for field in names]
+        return msgspec.json.Decoder(msgspec.defstruct("Key", fields, rename=names)).decode
+
+    def key_of(self, record: bytes) -> msgspec.Raw:
+        """Return the key properties of a record in JSON, with their values as they came in."""
+        return msgspec.Raw(msgspec.json.encode(self._key_of(record)))
 
     def key_text(self, cells: Sequence[str]) -> str | None:
         """Return what rows for the same record have in common, or None where rows have no key."""

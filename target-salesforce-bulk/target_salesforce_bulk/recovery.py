@@ -10,7 +10,7 @@ from salesforce_bulk_client import IngestJob, JobGone, SalesforceClient
 
 from target_salesforce_bulk.journal import Journal, Stage
 from target_salesforce_bulk.outcome_log import cut_to_committed
-from target_salesforce_bulk.spool import Spool
+from target_salesforce_bulk.spool import Spool, files_of
 from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ def units_to_resume(
 
 def remove_orphans(journal: Journal, *, pending_dir: Path) -> None:
     """Remove the files of units that the journal does not know (any more)."""
-    wanted = {note.spool for note in journal.unsettled_units()}
+    spools = [pending_dir / note.spool for note in journal.unsettled_units()]
+    wanted = {file.name for path in spools for file in files_of(path)}
     for path in pending_dir.iterdir():
         if path.name not in wanted:
             path.unlink()

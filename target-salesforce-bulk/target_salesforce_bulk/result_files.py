@@ -9,9 +9,7 @@ from typing import NamedTuple
 
 from salesforce_bulk_client import ResultKind
 
-LONGEST_VALUE = 1 << 30
-"""The csv module's own limit, 131,072, is below a rich text with its markup."""
-
+from target_salesforce_bulk.spool import LONGEST_VALUE
 
 _FILE_NAMES = {
     ResultKind.SUCCESSFUL: "successful",

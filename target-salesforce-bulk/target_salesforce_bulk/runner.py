@@ -92,6 +92,7 @@ class UnitRunner:
                 return
             if unit not in self._begun and unit.after.isdisjoint(self._unfinished):
                 self._begun.add(unit)
+                unit.after.clear()  # they are finished: nothing shall hold on to them
                 self._number_running += 1
                 threading.Thread(target=self._run, args=(unit,), name=unit.id, daemon=True).start()
 

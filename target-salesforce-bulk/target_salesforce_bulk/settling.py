@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from typing import IO
 
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
-from target_salesforce_bulk.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.journal import Journal, KnownKind
 from target_salesforce_bulk.matching import match
 from target_salesforce_bulk.outcome_log import OutcomeLog
@@ -21,7 +22,7 @@ from target_salesforce_bulk.outcomes import (
     parse_sf_error,
 )
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
-from target_salesforce_bulk.spool import Entry, Spool
+from target_salesforce_bulk.spool import Spool
 from target_salesforce_bulk.summary import Tally
 from target_salesforce_bulk.unit import Unit
 
@@ -115,6 +116,8 @@ class _Sheet:
         self._file = file
         self._log = log
         self._destination = spool.destination
+        self._offsets = array("Q")
+        self._row_prints = b""
         self.again: set[int] = set()
         """Numbers of the rows that are to be sent again."""
         self.known: dict[KnownKind, bytearray] = {kind: bytearray() for kind in KnownKind}
@@ -123,12 +126,13 @@ class _Sheet:
 
     def settle_job(self, end: JobEnd) -> None:
         """Write the outcomes of the rows that were sent."""
-        offsets = self._spool.row_offsets()
+        self._offsets = self._spool.row_offsets()
+        self._row_prints = self._fingerprints_of_rows()
 
         def settle_row(number: int, row: ResultRow) -> None:
             verdict = self._verdict(row, end)
             if verdict:
-                self._write(verdict, self._spool.entry_at(offsets[number], file=self._file))
+                self._write(verdict, self._record(number), number=number)
             else:
                 self.again.add(number)
 
@@ -138,23 +142,34 @@ class _Sheet:
             elif end.may_retry and self._destination.operation in _REPEATABLE:
                 self.again.add(number)
             else:
-                self._write_unaccounted(end, self._spool.entry_at(offsets[number], file=self._file))
+                self._write_unaccounted(end, self._record(number))
 
-    def _write_unaccounted(self, end: JobEnd, entry: Entry) -> None:
+    def _record(self, number: int) -> bytes:
+        return self._spool.record_at(self._offsets[number], file=self._file)
+
+    def _fingerprints_of_rows(self) -> bytes:
+        """Return two fingerprints a row, of its key and of itself; nothing where rows have no key."""
+        destination = self._destination
+        if destination.key_index is None:
+            return b""
+        return b"".join(
+            key_fingerprint(destination, destination.key_text(cells) or "") + row_fingerprint(destination, cells)
+            for _, cells in self._spool.rows()
+        )
+
+    def _write_unaccounted(self, end: JobEnd, record: bytes) -> None:
         message = "no result file of the job tells of this row; look in the org before sending it again"
         error = RecordError("NO_OUTCOME", message, ())
-        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), entry)
+        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), record)
         if self._destination.operation is Operation.INSERT:
             # It may be in the org: not to be inserted again because of a doubt.
-            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
+            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, record)
 
     def settle_refusals(self) -> None:
         """Write the outcomes of the records that could not become rows."""
-        if self._spool.number_of_refusals:
-            for entry in self._spool.entries():
-                if entry.refusal:
-                    error = RecordError(entry.refusal.code, entry.refusal.message, entry.refusal.fields)
-                    self._write(Verdict(OutcomeKind.FAILED, error=error), entry)
+        for refusal, record in self._spool.refusals():
+            error = RecordError(refusal.code, refusal.message, refusal.fields)
+            self._write(Verdict(OutcomeKind.FAILED, error=error), record)
 
     def _verdict(self, row: ResultRow, end: JobEnd) -> Verdict | None:
         """Return what a row of a result file says, or None if the row is to be sent again."""
@@ -172,14 +187,13 @@ class _Sheet:
         message = end.error_message or "the job ended before this row's turn"
         return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=job_id)
 
-    def _write(self, verdict: Verdict, entry: Entry) -> None:
-        self._log.write(verdict, entry=entry, destination=self._destination)
+    def _write(self, verdict: Verdict, record: bytes, *, number: int | None = None) -> None:
+        self._log.write(verdict, record=record, destination=self._destination)
         self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
         if verdict.kind is OutcomeKind.FAILED:
-            self.known[KnownKind.FAILED] += record_fingerprint(self._destination, bytes(entry.record))
+            self.known[KnownKind.FAILED] += record_fingerprint(self._destination, record)
         elif verdict.kind.is_loaded and self._destination.operation is Operation.INSERT:
-            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, bytes(entry.record))
-        elif verdict.kind.is_loaded and entry.cells is not None:
-            key_text = self._destination.key_text(entry.cells) or ""
-            self.known[KnownKind.KEYED] += key_fingerprint(self._destination, key_text)
-            self.known[KnownKind.KEYED] += row_fingerprint(self._destination, entry.cells)
+            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, record)
+        elif verdict.kind.is_loaded and number is not None:
+            place = number * 2 * SIZE
+            self.known[KnownKind.KEYED] += self._row_prints[place : place + 2 * SIZE]

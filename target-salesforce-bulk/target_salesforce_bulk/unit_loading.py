@@ -160,11 +160,10 @@ class UnitLoader:
         self._check_stop()
         self._client.check_quota()
         self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
-        data = unit.job_data()
         job = IngestJob.create(self._client, unit.destination.ingest_spec(line_ending=unit.line_ending))
         self._journal.job_open(unit.id, job_id=job.id)
         try:
-            job.upload(data.open)
+            job.upload(unit.open_data)
             self._check_stop()
         except BaseException:
             with suppress(SalesforceError):
@@ -172,7 +171,6 @@ class UnitLoader:
             raise
         self._journal.job_closing(unit.id, job_id=job.id)
         job.close()
-        unit.drop_job_data()
         return job
 
     def _check_repeatable(self, unit: Unit, gone: JobGone) -> None:

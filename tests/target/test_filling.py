@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from salesforce_bulk_client import Operation
 from target_salesforce_bulk.filling import Filler
@@ -45,7 +44,7 @@ class Loads:
             key_properties=(),
             stream_schema={},
         )
-        entry = Entry([key], None, msgspec.Raw(b"{}"), msgspec.Raw(b"{}"))
+        entry = Entry([key], None, b"{}")
         self.filler.add(entry, destination=destination, key_text=key)
 
     def close(self) -> list[tuple[str, list[str], list[str]]]:

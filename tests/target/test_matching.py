@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 from salesforce_bulk_client import Operation, ResultKind
 from target_salesforce_bulk.matching import match
@@ -36,7 +35,7 @@ def matched(tmp_path: Path) -> Callable[..., Matched]:
         )
         spool = Spool.create(tmp_path / "spool.jsonl", destination=destination)
         for cells in sent:
-            spool.add(Entry(cells, None, msgspec.Raw(b"{}"), msgspec.Raw(b"{}")))
+            spool.add(Entry(cells, None, b"{}"))
         spool.close()
         files = []
         for kind, text in ((ResultKind.SUCCESSFUL, successful), (ResultKind.FAILED, failed)):
