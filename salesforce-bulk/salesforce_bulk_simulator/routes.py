@@ -111,7 +111,7 @@ ROUTES = [
     _route("GET", "~/sobjects/{sobject}/{id}", "row", rows.read),
     _route("PATCH", "~/sobjects/{sobject}/{id}", "row", rows.update),
     _route("DELETE", "~/sobjects/{sobject}/{id}", "row", rows.delete),
-    _route("GET", "~/sobjects/{sobject}/{id}/{field}", "row", rows.blob),
+    _route("GET", "~/sobjects/{sobject}/{first}/{second}", "row", rows.read_below),
     _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", rows.upsert),
     _route("GET", "/_simulator", "controls", controls.state, is_open=True),
     _route("POST", "/_simulator/faults", "controls", controls.add_fault, is_open=True),

@@ -14,7 +14,7 @@ from .messages import Request, Response, json_response
 from .record_collections import success, values_of
 from .records import RecordRules, Values
 from .rest_query import attributes
-from .schema.model import SObject
+from .schema.model import Field, SObject
 from .values import to_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def create(org: Org, request: Request) -> Response:
 def read(org: Org, request: Request) -> Response:
     """Answer ``GET /sobjects/{Object}/{Id}``, all fields or those in ``fields``."""
     sobject = find_sobject(org, request)
-    row = _live_row(org, sobject, request)
+    return _answer(sobject, _live_row(org, sobject, request.parts["id"]), request)
+
+
+def _answer(sobject: SObject, row: Values, request: Request) -> Response:
     names = request.query.get("fields")
     url = attributes(sobject, str(row["Id"]), request)
     answer: dict[str, Any] = {"attributes": url}
@@ -57,8 +60,8 @@ def read(org: Org, request: Request) -> Response:
     return conditional(request, json_response(answer), changed=_changed(row), has_tag=sobject.name == "Account")
 
 
-def _live_row(org: Org, sobject: SObject, request: Request) -> Values:
-    record_id = as_18(request.parts["id"])
+def _live_row(org: Org, sobject: SObject, text: str) -> Values:
+    record_id = as_18(text)
     if record_id is None:
         raise not_found("Provided external ID field does not exist or is not accessible")
     with org.lock:
@@ -73,14 +76,31 @@ def _changed(row: Values) -> datetime:
     return datetime.fromisoformat(str(stamp)) if stamp else datetime.now(UTC)
 
 
-def blob(org: Org, request: Request) -> Response:
-    """Answer ``GET /sobjects/{Object}/{Id}/{Field}``: the bytes of a base64 field."""
+def read_below(org: Org, request: Request) -> Response:
+    """Answer ``GET /sobjects/{Object}/{a}/{b}``: a record by a key and its value, or the bytes of a base64 field."""
     sobject = find_sobject(org, request)
-    field = sobject.field(request.parts["field"])
+    first, second = request.parts["first"], request.parts["second"]
+    if (key := key_field(sobject, first)) is not None:
+        return _read_by_key(org, request, sobject, key, second)
+    field = sobject.field(second)
     if field is None or field.type != "base64":
         raise not_found()
-    value = _live_row(org, sobject, request)[field.name]
+    value = _live_row(org, sobject, first)[field.name]
     return Response(200, value if isinstance(value, bytes) else b"", {"Content-Type": "application/octet-stream"})
+
+
+def _read_by_key(org: Org, request: Request, sobject: SObject, key: Field, text: str) -> Response:
+    try:
+        value = parse_key(key, text)
+    except RecordRefused as error:
+        raise _refused(error) from error
+    with org.lock:
+        found = org.store.ids_with(sobject, key, value, limit=200)
+    if not found:
+        raise not_found()
+    if len(found) > 1:
+        return json_response([attributes(sobject, each, request)["url"] for each in found], status=300)
+    return _answer(sobject, _live_row(org, sobject, found[0]), request)
 
 
 def update(org: Org, request: Request) -> Response:
@@ -88,7 +108,7 @@ def update(org: Org, request: Request) -> Response:
     sobject = find_sobject(org, request)
     body = request.json_object()
     if "if-unmodified-since" in request.headers:
-        refuse_changed(request, changed=_changed(_live_row(org, sobject, request)))
+        refuse_changed(request, changed=_changed(_live_row(org, sobject, request.parts["id"])))
     with org.lock, org.store.transaction():
         try:
             RecordRules(org, sobject).update(request.parts["id"], values_of(org, sobject, body))

@@ -130,6 +130,16 @@ def test_rest_gives_compound_values_fields_and_bytes(api: Api, org: Org) -> None
     assert api("GET", attachment["Body"]).content == b"hello"
 
 
+def test_a_row_is_read_by_its_external_id(api: Api, org: Org) -> None:
+    """200 with the record, 404 for none."""
+    org.insert("Account", [{"Name": "Ada", "External_Id__c": "x 1"}])
+
+    found = api("GET", "sobjects/Account/External_Id__c/x%201?fields=Name,External_Id__c")
+
+    assert found.json()["Name"] == "Ada"
+    assert api("GET", "sobjects/Account/External_Id__c/x2").status_code == 404
+
+
 def test_children_go_with_their_parent(api: Api, org: Org) -> None:
     """Contacts, tasks and attachments of a deleted account are in the recycle bin, too."""
     ada, bob = org.insert("Account", [{"Name": "Ada"}, {"Name": "Bob"}])

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 from cryptography import x509
-from salesforce_bulk_simulator import Org, make_certificate
+from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 from salesforce_bulk_simulator.cli import how_to_trust
 from salesforce_bulk_simulator.generate import generate_rows
 
@@ -143,6 +143,20 @@ def test_it_serves_https_at_salesforces_host_names(tmp_path: Path) -> None:
         names.get_values_for_type(x509.DNSName)
     )
     assert (folder / "server.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_connections_are_reset_over_https_too(tmp_path: Path) -> None:
+    """A fault reaches through the encryption."""
+    certificate = make_certificate(tmp_path)
+    org = Org()
+    org.faults.add("versions", Fault.reset_before())
+    with running(org, certificate=certificate) as url:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{url}/services/data", verify=str(certificate.authority), timeout=30)
+        again = requests.get(f"{url}/services/data", verify=str(certificate.authority), timeout=30)
+
+    assert again.status_code == 200
+    assert org.faults.completed
 
 
 def test_it_tells_how_to_trust_and_reach_it(tmp_path: Path) -> None:
