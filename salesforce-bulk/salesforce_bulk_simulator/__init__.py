@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from .certificates import Certificate, make_certificate
-from .clock import Clock
-from .faults import Fault
-from .org import Org
-from .progression import Progression
-from .server import running
+try:
+    from .certificates import Certificate, make_certificate
+    from .clock import Clock
+    from .faults import Fault
+    from .org import Org
+    from .progression import Progression
+    from .server import running
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{error.name} is missing: the simulator needs its extra, pip install 'singer-salesforce-bulk[simulator]'",
+        name=error.name,
+    ) from None
 
 __all__ = ["Certificate", "Clock", "Fault", "Org", "Progression", "make_certificate", "running"]
