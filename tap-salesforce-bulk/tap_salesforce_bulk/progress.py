@@ -36,7 +36,8 @@ class Progress:
         if job.state.is_final:
             self._total = self.records + (job.number_records_processed or 0)
             self._began_at = self._began_at or time.monotonic()
-        self._tell(f"job {job.id} of {self._name}: {job.state.value}", share=None)
+        processed = f", {job.number_records_processed:,} records processed" if job.number_records_processed else ""
+        self._tell(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None)
 
     def add(self, records: int) -> None:
         """Tell of records that have been emitted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
@@ -140,7 +141,9 @@ class TapSalesforceBulk(Tap):
             self.failures[name] = ConfigError("this org has no such object, or the user may not see it")
         except ApiError as error:
             self.failures[name] = error
-        self.logger.warning("%s cannot be described: %s", name, self.failures[name])
+        # At the end of a sync it is told as an error; a discovery ends well without the object.
+        level = logging.WARNING if self.input_catalog is None else logging.INFO
+        self.logger.log(level, "%s cannot be described: %s", name, self.failures[name])
         return None
 
     # Reading

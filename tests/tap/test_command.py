@@ -101,8 +101,40 @@ def test_an_unknown_object_in_the_catalog_is_told(command: Any, tap: TapRunner, 
     done = command(catalog=catalog)
 
     assert done.returncode == 1
-    assert "Stranger__c: this org has no such object, or the user may not see it" in errors(done)[-1]
+    assert len(errors(done)) == 1
+    assert "Stranger__c: this org has no such object, or the user may not see it" in errors(done)[0]
     assert done.stdout.count('"RECORD"') == 3
+
+
+@pytest.mark.parametrize(
+    ("bookmark", "told"),
+    [
+        ("2999-01-01T00:00:00Z", "lies in the future: the server's clock says"),
+        ("soon", "is no date-time: correct it, or remove the stream from the state"),
+    ],
+)
+def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str], bookmark: str, told: str) -> None:
+    """It says what to do, and no record is emitted."""
+    state = {"bookmarks": {"Account": {"replication_key": "SystemModstamp", "replication_key_value": bookmark}}}
+
+    done = command(streams_to_discover=["Account"], state=state)
+
+    assert done.returncode == 1
+    assert len(errors(done)) == 1
+    assert told in errors(done)[0]
+    assert '"RECORD"' not in done.stdout
+
+
+def test_a_quota_guard_names_the_limit(org: Org, command: Any, accounts: list[str]) -> None:
+    """One line, the exit code of a quota, and nothing that looks like a success."""
+    org.limits["DailyBulkV2QueryJobs"].used = org.limits["DailyBulkV2QueryJobs"].max
+
+    done = command(streams_to_discover=["Account"])
+
+    assert done.returncode == 75
+    assert len(errors(done)) == 1
+    assert "stopped for quota: 10000 of the org's 10000 DailyBulkV2QueryJobs are used" in errors(done)[0]
+    assert '"RECORD"' not in done.stdout
 
 
 def test_a_quota_has_its_own_exit_code(org: Org, command: Any) -> None:

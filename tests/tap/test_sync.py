@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from salesforce_bulk_simulator import Org
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from salesforce_bulk_simulator import Org, running
 
 from .conftest import BOTH_ROADS, TapRunner
 
@@ -77,7 +79,7 @@ def test_values_have_their_describe_types(org: Org, tap: TapRunner) -> None:
     assert record["NextStep"] is None
 
 
-@pytest.mark.parametrize("text", ["NA", "#N/A", "null", "0", "a,b", "\u2028", "emoji \U0001f600", "x" * 32000])
+@pytest.mark.parametrize("text", ["NA", "#N/A", "null", "0", "a,b", "\u2028", "\x01", "emoji \U0001f600", "x" * 32000])
 def test_texts_come_unchanged(org: Org, tap: TapRunner, text: str) -> None:
     """Also those that break line-wise readers and tools that guess."""
     org.insert("Account", [{"Name": "Ada", "Description": text}])
@@ -229,3 +231,64 @@ def test_pages_are_downloaded_at_once_and_emitted_in_order(org: Org, tap: TapRun
     assert any(path.lower().endswith("/resultpages") for _, path in org.requests)
     jobs = [state["bookmarks"]["Account"].get("job") for state in run.states]
     assert [job["records"] for job in jobs if job] == list(range(0, 40, 3))
+
+
+WIDE = {
+    "objects": [
+        {
+            "name": "Value__c",
+            "prefix": "a0V",
+            "fields": {"Text__c": "textarea(131072)", "Number__c": "double(18,4)", "Count__c": "int", "Day__c": "date"},
+        }
+    ]
+}
+
+
+@pytest.fixture(scope="module")
+def wide() -> Iterator[tuple[Org, str]]:
+    """An org with an object of long texts and many kinds of numbers, and its address."""
+    org = Org(objects=[WIDE])
+    with running(org) as address:
+        yield org, address
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(TEXTS.map(str.strip).filter(bool), min_size=1, max_size=20),
+    number=st.integers(-(10**14), 10**14),
+    count=st.integers(-(10**8) + 1, 10**8 - 1),
+)
+def test_any_value_comes_through_the_whole_way(
+    wide: tuple[Org, str], tap: TapRunner, texts: list[str], number: int, count: int
+) -> None:
+    """From the org by CSV, gzip and pages to the line in the pipe."""
+    org, address = wide
+    rows = [{"Text__c": text, "Number__c": number / 10_000, "Count__c": count} for text in texts]
+    ids = org.insert("Value__c", rows)
+    runner = TapRunner(settings={**tap.settings, "login_url": address})
+
+    run = runner.run("Value__c", page_size=7, include_deleted=False)
+    org.delete("Value__c", ids)
+
+    found = {record["Id"]: record for record in run.records["Value__c"]}
+    assert run.error is None
+    assert [found[each]["Text__c"] for each in ids] == texts
+    assert {record["Number__c"] for record in found.values()} == {number / 10_000}
+    assert {record["Count__c"] for record in found.values()} == {count}
+
+
+def test_the_longest_text_comes_whole(wide: tuple[Org, str], tap: TapRunner) -> None:
+    """131,072 characters, with line breaks, quotes and what breaks line-wise readers."""
+    org, address = wide
+    text = ('line\r\n"two", \u2028 \U0001f600 \n' * 10_000)[:131_071] + "x"
+    (id_,) = org.insert("Value__c", [{"Text__c": text}])
+
+    run = TapRunner(settings={**tap.settings, "login_url": address}).run("Value__c", include_deleted=False)
+    org.delete("Value__c", [id_])
+
+    (record,) = run.records["Value__c"]
+    assert len(text) == 131_072
+    assert record["Text__c"] == text
