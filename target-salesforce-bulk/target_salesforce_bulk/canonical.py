@@ -6,7 +6,6 @@ milliseconds (Bulk guide, "Get Job Successful Record Results"; `salesforce-api.m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime, time
 
@@ -34,14 +33,14 @@ def canonical_form(field_type: str) -> Canonical:
     return canonical
 
 
-def canonical_key(cell: str, *, field_type: str) -> str:
-    """Return the text that is the same for two rows of one record: ids by their case, external ids without.
+def canonical_key(field_type: str) -> Canonical:
+    """Return the function whose text is the same for two rows of one record: ids by their case, external ids without.
 
-    >>> canonical_key("Ab-1", field_type="string")
+    >>> canonical_key("string")("Ab-1")
     'ab-1'
     """
-    form = canonical_form(field_type)(cell)
-    return form if field_type in {"id", "reference"} else form.casefold()
+    form = canonical_form(field_type)
+    return form if field_type in {"id", "reference"} else lambda cell: form(cell).casefold()
 
 
 def _text(cell: str) -> str:
@@ -70,9 +69,8 @@ def _datetime(cell: str) -> str:
     except ValueError:
         return cell
     utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return str(
-        math.floor(utc.timestamp())
-    )  # Salesforce keeps whole seconds, and may answer with milliseconds or without
+    # Salesforce keeps whole seconds, and may answer with milliseconds or without.
+    return str(int(utc.replace(microsecond=0).timestamp()))
 
 
 def _time(cell: str) -> str:

@@ -71,6 +71,7 @@ def make_plan(
                 entry.property,
                 converter(entry.column.type, length=entry.length),
                 "" if entry.column.name == draft.key_field else null_text,
+                entry.length,
             )
             for entry in draft.placed
         ),

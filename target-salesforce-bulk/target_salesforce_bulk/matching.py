@@ -65,7 +65,8 @@ class _Search:
 
     def by_key(self, column: Column) -> None:
         """Pair the rows of the same key."""
-        self._pair([column], lambda cells: fingerprint(canonical_key(cells[0], field_type=column.type)))
+        form = canonical_key(column.type)
+        self._pair([column], lambda cells: fingerprint(form(cells[0])))
 
     def by_cells(self, columns: Sequence[Column]) -> None:
         """Pair the rows whose cells in these columns have the same canonical form."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 from salesforce_bulk_client import IngestSpec, Operation
 
-from target_salesforce_bulk.canonical import canonical_key
+from target_salesforce_bulk.canonical import Canonical, canonical_key
 from target_salesforce_bulk.rows import Convert, ValueRefused
 
 _MISSING = object()
@@ -59,7 +59,11 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     def key_text(self, cells: Sequence[str]) -> str | None:
         """Return what rows for the same record have in common, or None where rows have no key."""
         index = self.key_index
-        return None if index is None else canonical_key(cells[index], field_type=self.columns[index].type)
+        return None if index is None else self._key_form(cells[index])
+
+    @cached_property
+    def _key_form(self) -> Canonical:
+        return canonical_key(self.columns[self.key_index or 0].type)
 
     def ingest_spec(self, *, line_ending: str) -> IngestSpec:
         """Return what a job for these rows is to do."""
@@ -87,6 +91,8 @@ class Filling(NamedTuple):
     convert: Convert
     null_text: str
     """What null and the empty string become: ``#N/A`` clears the field, an empty cell leaves it."""
+    length: int = 0
+    """Most characters of the field's text, 0 for any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +109,7 @@ class Plan:
     def row(self, record: Mapping[str, Any]) -> list[str] | Refusal:
         """Return the cells of a record's row, or why there can be none."""
         cells = []
-        for prop, convert, null_text in self.fillings:
+        for prop, convert, null_text, _ in self.fillings:
             value = record.get(prop, _MISSING)
             if value is _MISSING:
                 cells.append("")
@@ -113,7 +119,7 @@ class Plan:
                 try:
                     cells.append(convert(value))
                 except ValueRefused as error:
-                    return Refusal(error.code, f"{prop}: {error}", (self.destination.columns[len(cells)].name,))
+                    return self.refusal(prop, error, column=len(cells))
         if not (self.drops_unknown or record.keys() <= self.known_properties):
             names = ", ".join(sorted(record.keys() - self.known_properties))
             return Refusal("UNDECLARED_PROPERTY", f"the record has what its SCHEMA does not declare: {names}")
@@ -121,7 +127,13 @@ class Plan:
 
     def _with_key(self, cells: list[str]) -> list[str] | Refusal:
         index = self.destination.key_index
-        if index is None or cells[index].strip():
-            return cells
-        name = self.destination.columns[index].name
+        return cells if index is None or cells[index].strip() else self.missing_key()
+
+    def refusal(self, name: str, error: ValueRefused, *, column: int) -> Refusal:
+        """Return why a property's value cannot fill its column."""
+        return Refusal(error.code, f"{name}: {error}", (self.destination.columns[column].name,))
+
+    def missing_key(self) -> Refusal:
+        """Return why a record without its key is refused."""
+        name = self.destination.key_column or ""
         return Refusal("MISSING_KEY", f"{name} is empty, and {self.destination.operation.value} needs it", (name,))

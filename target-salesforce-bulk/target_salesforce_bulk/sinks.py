@@ -6,11 +6,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks import Sink
 
+from target_salesforce_bulk.fast_records import FastRecords
 from target_salesforce_bulk.mapping import make_plan
 from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.spool import Entry
 from target_salesforce_bulk.stream_settings import StreamSettings
 from target_salesforce_bulk.validation import RecordValidator
 
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
 class SObjectSink(Sink):
     """Hands records on, each with what its schema has against it."""
 
-    target: TargetSalesforceBulk
-
     def __init__(
         self,
         target: TargetSalesforceBulk,
@@ -32,6 +33,7 @@ class SObjectSink(Sink):
     ) -> None:
         super().__init__(target, stream_name, schema, key_properties)
         self._load = target.load
+        self._take_one = target.take_record
         self._plan = make_plan(
             stream_name,
             schema=self.schema,
@@ -40,6 +42,26 @@ class SObjectSink(Sink):
             describe=target.describe,
         )
         self._violation: str | None = None
+        self._fast = FastRecords.for_plan(self._plan, schema=self.schema, key_properties=self.key_properties)
+
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether records may come to `take` as they stand in the input."""
+        return self._fast is not None and not self.include_sdc_metadata_properties
+
+    def take(self, records: list[Raw], lines: list[int]) -> None:
+        """Take RECORDs as they stand in the input; those that something is wrong with go the SDK's road."""
+        assert self._fast
+        destination = self._plan.destination
+        for record, line, row in zip(records, lines, self._fast.rows(records), strict=True):
+            if row is None:
+                self._take_one(self.stream_name, record, line=line)
+            elif isinstance(row, Refusal):
+                self._load.add_entry(Entry(None, row, bytes(record)), destination=destination)
+            else:
+                self._load.add_entry(Entry(row, None, bytes(record)), destination=destination)
+        self.tally_record_read(len(records))
+        self.record_counter_metric.increment(len(records))
 
     def setup(self) -> None:
         """Begin the stream; what an older schema of it has gathered goes first."""

@@ -21,14 +21,13 @@ from salesforce_bulk_client.sobject_collections import SaveResult, delete_record
 
 from target_salesforce_bulk.plan import Column
 from target_salesforce_bulk.result_files import ResultFile, result_path
+from target_salesforce_bulk.rows import NUMBER_TYPES
 from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 1_000_000
 """More than that goes by a job: a choice of ours, far below what Salesforce takes."""
-
-NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 
 Send = Callable[..., list[SaveResult]]
 """Sends the rows; with ``is_repeatable=True`` again and again, until there is an answer."""
@@ -84,7 +83,7 @@ def as_records(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list
 def _value(cell: str, field_type: str) -> Any:
     if cell == NULL_IN_JOB_DATA:
         return None
-    if field_type in NUMBERS:
+    if field_type in NUMBER_TYPES:
         return msgspec.Raw(cell.encode())
     return cell == "true" if field_type == "boolean" else cell
 

@@ -12,12 +12,12 @@ from typing import Any
 from salesforce_bulk_client import ConfigError, Field, NotFound, SalesforceClient, SalesforceError, describe
 from salesforce_bulk_client.sobject_collections import upsert_records
 
+from target_salesforce_bulk.rows import NUMBER_TYPES
+
 logger = logging.getLogger(__name__)
 
 PROPERTIES = ("status", "records_loaded", "records_failed", "message")
 """What can be told of a run."""
-
-NUMBERS = frozenset({"int", "long", "double", "currency", "percent"})
 
 LAST_WORD_S = 15.0
 """A run that ends badly gives its last word so much time: the network may be what is bad."""
@@ -100,7 +100,7 @@ class StatusTracker:
 
 def _fitted(value: Any, field: Field) -> Any:
     """Return a value as its field takes it: counts as text where the field is text, text no longer than it may be."""
-    if field.type in NUMBERS:
+    if field.type in NUMBER_TYPES:
         return value
     text = str(value)
     return (text[: field.length] if field.length else text) or None

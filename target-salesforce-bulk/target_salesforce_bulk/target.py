@@ -20,6 +20,7 @@ from salesforce_bulk_client import (
 )
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
 from target_salesforce_bulk.batch_files import records_of
@@ -27,6 +28,7 @@ from target_salesforce_bulk.command import TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.reader import MessageReader
+from target_salesforce_bulk.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
 from target_salesforce_bulk.sinks import SObjectSink
 from target_salesforce_bulk.state_gate import StateGate
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import click
+    from msgspec import Raw
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
@@ -61,7 +64,8 @@ class TargetSalesforceBulk(Target):
         self._load: Load | DryRun | None = None
         self._told_versions: set[str] = set()
         self._describes: dict[str, SObjectDescribe] = {}
-        super().__init__(message_reader=MessageReader(self._stopping, guard=self._abandoning), **kwargs)
+        self._reader = MessageReader(self._stopping, guard=self._abandoning, chunks=RecordChunks(self._taker_for))
+        super().__init__(message_reader=self._reader, **kwargs)
         self._MAX_RECORD_AGE_IN_MINUTES = self.config["batch_wait_limit_seconds"] / 60
         self.max_parallelism = 1  # sinks only hand rows on: the SDK's threads would do that all at once
 
@@ -121,6 +125,26 @@ class TargetSalesforceBulk(Target):
         return f'Salesforce has no object {name}, or your user may not see it{meant} (set "object" in "mappings")'
 
     # The run
+
+    def _taker_for(self, stream: str) -> Take | None:
+        """Return what takes the RECORDs of a stream as they stand in the input: its sink, if nothing is mapped."""
+        maps = self.mapper.stream_maps.get(stream, [])
+        if [type(stream_map) for stream_map in maps] != [SameRecordTransform] or self.config.get("flattening_enabled"):
+            return None
+        sink = self.get_sink(maps[0].stream_alias)
+        if not isinstance(sink, SObjectSink) or not sink.takes_chunks:
+            return None
+
+        def take(records: list[Raw], lines: list[int]) -> None:
+            sink.take(records, lines)
+            self._handle_max_record_age()
+
+        return take
+
+    def take_record(self, stream: str, record: Raw, *, line: int) -> None:
+        """Take one RECORD on the SDK's road."""
+        message = self._reader.record_message(stream, record, line=line)
+        self._process_record_message(message)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""

@@ -142,7 +142,7 @@ def test_the_failed_file_can_be_piped_in_again(org: Org, target: TargetRunner) -
     first = target.run(
         ACCOUNT, records("Account", {"External_Id__c": "a", "Name": None}, {"External_Id__c": "b", "Name": "Bob"})
     )
-    mended = first.failed_file.replace(b'"Name":null', b'"Name":"Ada"')
+    mended = first.failed_file.replace(b'"Name": null', b'"Name": "Ada"')
 
     second = target.run(mended)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from target_salesforce_bulk.canonical import canonical_form, canonical_key
-from target_salesforce_bulk.rows import ValueRefused, converter
+from target_salesforce_bulk.rows import ValueRefused, converter, to_datetime
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_an_echoed_value_is_known_again(field_type: str, sent: str, echoed: str)
 
 def test_ids_differ_by_case_and_external_ids_do_not() -> None:
     """Two spellings of an external id name one record, two cases of an Id name two."""
-    assert canonical_key("Ab", field_type="string") == canonical_key("aB", field_type="string")
-    assert canonical_key("001A00000000001", field_type="id") != canonical_key("001a00000000001", field_type="id")
+    assert canonical_key("string")("Ab") == canonical_key("string")("aB")
+    assert canonical_key("id")("001A00000000001") != canonical_key("id")("001a00000000001")
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
@@ -139,3 +139,31 @@ def test_any_moment_is_kept_to_the_millisecond(moment: Any) -> None:
         return  # UTC cannot express it: the first or last day of the calendar
 
     assert canonical_form("datetime")(cell) == canonical_form("datetime")(moment.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("2024-01-15T10:30:00Z", "2024-01-15T10:30:00.000Z"),
+        ("2024-01-15T10:30:00.1Z", "2024-01-15T10:30:00.100Z"),
+        ("2024-01-15T10:30:00.123999+00:00", "2024-01-15T10:30:00.123Z"),
+        ("2024-01-15 10:30:00.5", "2024-01-15T10:30:00.500Z"),
+        ("2024-01-15T10:30:00-00:30", "2024-01-15T11:00:00.000Z"),
+        ("2024-01-15T103000Z", "2024-01-15T10:30:00.000Z"),
+        ("2024-01-15T103000.1Z", "2024-01-15T10:30:00.100Z"),
+        ("2024-W03-1T10:30:00Z", "2024-01-15T10:30:00.000Z"),
+        ("20240115T103000.123Z", "2024-01-15T10:30:00.123Z"),
+        ("2024-01-15T10:30Z", "2024-01-15T10:30:00.000Z"),
+        ("2024-01-15", "2024-01-15T00:00:00.000Z"),
+    ],
+)
+def test_date_times_in_every_spelling(value: str, cell: str) -> None:
+    """What ISO 8601 allows, whichever way through the code it takes."""
+    assert to_datetime(value) == cell
+
+
+@pytest.mark.parametrize("value", ["2024-02-30T10:30:00Z", "2024-01-15T25:30:00Z", "2024-01-15T10:30:00Zulu", "soon"])
+def test_what_is_no_date_time_is_refused(value: str) -> None:
+    """Although it looks like one."""
+    with pytest.raises(ValueRefused, match="the value is not a date-time"):
+        to_datetime(value)

@@ -1,0 +1,138 @@
+"""Whole columns of values made into cells at once: what `rows` does for one value, for a thousand. Pure.
+
+Most columns are of one type throughout, and need no more than one look at all of their values. What is not as simple
+is done by the same function of `rows` that does single values, so both roads make the same cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw
+from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
+
+from target_salesforce_bulk.rows import LONGEST_PLAIN_EXPONENT, NUMBER_TYPES, ValueRefused, converter, is_text
+
+Cells = Sequence[str]
+Refused = dict[int, ValueRefused]
+"""Why some of a column's values cannot be cells, by their places."""
+
+MISSING = b"~"
+"""Stands for a number that a record does not have; no JSON begins with it."""
+
+_decode_number = msgspec.json.Decoder(float_hook=Decimal).decode
+
+_NUMBERS = b"-+.0123456789,"
+
+
+class WrongKind(Exception):
+    """A value is not of the kind that its schema tells, so its record has to be checked by itself."""
+
+
+class ColumnConverter:
+    """Makes the cells of one column, for a field of describe's ``field_type``."""
+
+    def __init__(self, *, field_type: str, length: int, null_text: str, is_raw: bool, takes_null: bool) -> None:
+        """``is_raw``: the values are undecoded numbers, so that none of their digits is lost.
+
+        ``takes_null``: the schema allows nulls; msgspec sees to that for all values but undecoded ones.
+        """
+        self._convert = converter(field_type, length=length)
+        self._length = length or MAX_FIELD_CHARACTERS
+        self._null_text = null_text
+        self._words = {True: "true", False: "false", None: null_text, UNSET: ""}
+        self._is_raw = is_raw
+        self._takes_null = takes_null
+        self._whole: Callable[[Sequence[Any]], Cells | None] = self._converted
+        if field_type in NUMBER_TYPES:
+            self._whole = self._raw_numbers if is_raw else self._integers
+        elif field_type == "boolean":
+            self._whole = self._booleans
+        elif is_text(field_type):
+            self._whole = self._texts
+
+    def cells(self, values: Sequence[Any]) -> tuple[Cells, Refused]:
+        """Return the cells, and the values that have none (their cells are empty).
+
+        Raises: WrongKind.
+        """
+        whole = self._whole(values)
+        if whole is not None:
+            return whole, {}
+        cells: list[str] = []
+        refused: Refused = {}
+        for place, value in enumerate(map(self._number, values) if self._is_raw else values):
+            cell = ""
+            if value is None or value == "":
+                cell = self._null_text
+            elif value is not UNSET:
+                try:
+                    cell = self._convert(value)
+                except ValueRefused as error:
+                    refused[place] = error
+            cells.append(cell)
+        return cells, refused
+
+    # Whole columns: each returns None for one that it cannot do.
+
+    def _texts(self, values: Sequence[Any]) -> Cells | None:
+        if set(map(type, values)) - _TEXT_KINDS:
+            return None
+        null = self._null_text
+        cells = [value or (null if value is not UNSET else "") for value in values]
+        if NULL_IN_JOB_DATA in values or max(map(len, cells)) > self._length:
+            return None
+        return cells
+
+    def _converted(self, values: Sequence[Any]) -> Cells | None:
+        if set(map(type, values)) - _TEXT_KINDS:
+            return None
+        convert, null = self._convert, self._null_text
+        try:
+            return [convert(value) if value else (null if value is not UNSET else "") for value in values]
+        except ValueRefused:
+            return None
+
+    def _integers(self, values: Sequence[Any]) -> Cells | None:
+        kinds = set(map(type, values))
+        if kinds == {int}:
+            cells = list(map(str, values))
+        elif kinds - _INTEGER_KINDS:
+            return None
+        else:
+            cells = [str(value) if value is not None else self._null_text for value in values]
+        return cells if max(map(len, cells)) < LONGEST_PLAIN_EXPONENT else None
+
+    def _booleans(self, values: Sequence[Any]) -> Cells | None:
+        if set(map(type, values)) - _BOOLEAN_KINDS:
+            return None
+        return [self._words[value] for value in values]
+
+    def _raw_numbers(self, values: Sequence[Any]) -> Cells | None:
+        joined = b",".join(values)
+        rest = joined.replace(b"null", b"").translate(None, _NUMBERS)
+        cells = joined.replace(b"null", b"").decode().split(",") if not rest else []
+        if len(cells) != len(values) or max(map(len, cells)) >= LONGEST_PLAIN_EXPONENT:
+            return None
+        if "" not in cells:
+            return cells
+        if not self._takes_null:
+            raise WrongKind
+        return [cell or self._null_text for cell in cells]
+
+    def _number(self, raw: Raw) -> Any:
+        """Return a number exactly, or None, or UNSET."""
+        if bytes(raw) == MISSING:
+            return UNSET
+        value = _decode_number(raw)
+        if type(value) in (int, Decimal) or (value is None and self._takes_null):
+            return value
+        raise WrongKind
+
+
+_TEXT_KINDS = {str, type(None), type(UNSET)}
+_INTEGER_KINDS = {int, type(None)}
+_BOOLEAN_KINDS = {bool, type(None), type(UNSET)}
