@@ -109,9 +109,9 @@ class MessageReader(GenericSingerReader[bytes]):
         """Offer a RECORD to the chunks; whatever seems wrong with it is found out on the other road."""
         try:
             envelope = self._decode_envelope(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
-        if envelope.type != "RECORD" or not envelope.stream or not memoryview(envelope.record):
+        if envelope.type != "RECORD" or not envelope.stream or memoryview(envelope.record)[:1] != b"{":
             return False
         return self._chunks.add(envelope.stream, envelope.record, line=number)
 
