@@ -31,10 +31,10 @@ class Progress:
         self._shown_at = now
         self._is_terminal = sys.stderr.isatty()
 
-    def look(self, job: JobInfo) -> None:
-        """Tell of the job under way."""
+    def look(self, job: JobInfo, *, records_before: int = 0) -> None:
+        """Tell of the job under way, of which an earlier run has read ``records_before``."""
         if job.state.is_final:
-            self._total = self.records + (job.number_records_processed or 0)
+            self._total = self.records + (job.number_records_processed or 0) - records_before
             self._began_at = self._began_at or time.monotonic()
         processed = f", {job.number_records_processed:,} records processed" if job.number_records_processed else ""
         self._tell(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from salesforce_bulk_client import Field, SalesforceClient
+    from salesforce_bulk_client import Field, JobInfo, SalesforceClient
 
     from tap_salesforce_bulk.checkpoint import State
     from tap_salesforce_bulk.records import Chunk, Page
@@ -141,7 +141,7 @@ class Reading:
             rest=self._rest_of(unfinished) if unfinished else None,
             listener=Listener(
                 on_position=self._save,
-                on_look=self._progress.look,
+                on_look=self._look,
                 on_room=self._make_jobs_ahead,
                 on_window=self._finish_window,
             ),
@@ -196,6 +196,10 @@ class Reading:
             instance_url=self._client.instance_url,
         ).save(self._state)
         self._write_state()
+
+    def _look(self, job: JobInfo) -> None:
+        if self.extraction:
+            self._progress.look(job, records_before=self.extraction.parts[0].records)
 
     def _finish_window(self) -> None:
         finish_job(self._state, replication_key=self._cursor, greatest_cursor=self._greatest)

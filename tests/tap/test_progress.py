@@ -85,6 +85,18 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
+def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """What an earlier run has read is no part of this one."""
+    caplog.set_level(logging.INFO)
+    told = Progress("Account")
+
+    told.look(job("JobComplete", processed=1_000), records_before=600)
+    told.add(400)
+
+    assert "Account: 400 of 400 records, " in caplog.text
+
+
+@pytest.mark.usefixtures("at_once")
 def test_a_file_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Logs are read by programs as well."""
     told = Progress("Account")
