@@ -65,7 +65,7 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
     th.Property(
         "max_concurrent_jobs",
         th.IntegerType(minimum=1),
-        default=5,
+        default=10,
         description="Query jobs that the server works on at once: those of the next streams and windows are made ahead",
     ),
     th.Property(
