@@ -106,7 +106,7 @@ def test_a_failed_stream_leaves_no_job_running(org: Org, tap: TapRunner, account
     org.progression = Progression.looks(1)
     org.faults.add("query.create", Fault.job_fails("no"))
 
-    run = tap.run("Account", window_days=10, start_date="2020-01-01", job_retries=0)
+    run = tap.run("Account", window_days=10, start_date="2020-01-01", job_retries=0, max_concurrent_jobs=5)
 
     assert "Account: " in str(run.error)
     assert states(org) == [("Account", "Failed"), *[("Account", "Aborted")] * 4]
