@@ -1,4 +1,4 @@
-"""As much of Bulk API 1.0 as inserting takes, for a peer that knows no newer one. Everything else goes to the simulator."""
+"""As much of Bulk API 1.0 as inserting takes, for a peer that knows no newer one. All else goes to the simulator."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
-    def do_GET(self) -> None:  # noqa: N802  as http.server wants it
+    def do_GET(self) -> None:
         self._answer(b"")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer(self.rfile.read(int(self.headers["Content-Length"])))
 
     def _answer(self, body: bytes) -> None:

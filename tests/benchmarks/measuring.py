@@ -66,7 +66,12 @@ def run(command: Command, *, stdout: Path | None = None) -> Cost:
     ):
         began_at = time.monotonic()
         process = subprocess.Popen(
-            command.words, env=command.environment or plain_environment(), cwd=command.folder, stdin=source, stdout=sink, stderr=errors
+            command.words,
+            env=command.environment or plain_environment(),
+            cwd=command.folder,
+            stdin=source,
+            stdout=sink,
+            stderr=errors,
         )
         # Linux counts the peak from the fork on, so this process must stay smaller than what it measures.
         _, status, usage = os.wait4(process.pid, 0)
@@ -121,6 +126,8 @@ def in_turn(commands: Sequence[Command], *, rounds: int, tell: Callable[[str], N
 class Site:
     """A simulator, and the environments in which clients meet it at Salesforce's host names."""
 
+    url: str
+    """Where it is to be met by plain HTTP, without the proxy."""
     environment: Mapping[str, str]
     bulk_1_environment: Mapping[str, str]
     """There it also knows the old Bulk API 1.0."""
@@ -134,16 +141,18 @@ def simulator(folder: Path, *options: str) -> Iterator[Site]:
     """
     command = [sys.executable, "-m", "tests.benchmarks.server", str(folder), *options]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             line = process.stdout.readline()
             if not line:
                 raise Failed("the simulator did not start")
             site = json.loads(line)
-            trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), site["authority"])
+            common = {**plain_environment(), **site["trust"]}
             yield Site(
-                environment={**plain_environment(), **trust, **_through(site["proxy"])},
-                bulk_1_environment={**plain_environment(), **trust, **_through(site["bulk_1_proxy"])},
+                url=site["url"],
+                environment={**common, **_through(site["proxy"])},
+                bulk_1_environment={**common, **_through(site["bulk_1_proxy"])},
             )
         finally:
             process.stdin.close()

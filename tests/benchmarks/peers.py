@@ -1,7 +1,7 @@
 """The connectors that people use today, each in an environment of its own.
 
-airbyte-source-salesforce comes from PyPI. MeltanoLabs' tap-salesforce and dan-ladd's target-salesforce are in no registry: they
-are measured when a checkout of them is named.
+airbyte-source-salesforce comes from PyPI. MeltanoLabs' tap-salesforce and dan-ladd's target-salesforce are in no
+registry: they are measured when a checkout of them is named.
 """
 
 from __future__ import annotations
@@ -15,18 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measuring import CREDENTIALS, Command, Failed, Site
-from tests.benchmarks.rows import LOADED
-from tests.simulator.peers.installed import CannotInstall, python_with
+from tests.simulator.peers.installed import python_with
 
 AIRBYTE = "airbyte-source-salesforce==2.10.3"
 
 LOGIN = {name: CREDENTIALS[name] for name in ("client_id", "client_secret", "refresh_token")}
 
-Maker = Callable[[str], Command]
-"""Makes the command that reads an object."""
 
-
-def airbyte(site: Site, folder: Path) -> Maker:
+def airbyte(site: Site, folder: Path) -> Callable[[str], Command]:
     """Return how Airbyte's source reads an object, whole and by Bulk.
 
     Raises: CannotInstall, Failed.
@@ -48,12 +44,12 @@ def airbyte(site: Site, folder: Path) -> Maker:
         }
         _write(folder / f"airbyte-{sobject}.json", {"streams": [configured]})
         words = [program, "read", "--config", "airbyte.json", "--catalog", f"airbyte-{sobject}.json"]
-        return Command(name=AIRBYTE.replace("==", " "), words=words, environment=site.environment, folder=folder)
+        return Command(name=AIRBYTE, words=words, environment=site.environment, folder=folder)
 
     return reads
 
 
-def meltanolabs_tap(checkout: Path, site: Site, folder: Path) -> Maker:
+def meltanolabs_tap(checkout: Path, site: Site, folder: Path) -> Callable[[str], Command]:
     """Return how MeltanoLabs' tap reads an object in its BULK2 mode.
 
     Raises: CannotInstall, Failed.
@@ -71,8 +67,7 @@ def meltanolabs_tap(checkout: Path, site: Site, folder: Path) -> Maker:
                 entry["metadata"]["selected"] = True
         _write(folder / f"meltanolabs-{sobject}.json", {"streams": [stream]})
         words = [program, "--config", "meltanolabs.json", "--catalog", f"meltanolabs-{sobject}.json"]
-        name = "MeltanoLabs tap-salesforce, BULK2"
-        return Command(name=name, words=words, environment=site.environment, folder=folder)
+        return Command(name="tap-salesforce", words=words, environment=site.environment, folder=folder)
 
     return reads
 
@@ -89,11 +84,7 @@ def salesforce_target(checkout: Path, site: Site, folder: Path) -> Callable[[Pat
 
     def loads(lines: Path) -> Command:
         return Command(
-            name=f"target-salesforce (Hub), insert into {LOADED}",
-            words=words,
-            environment=site.bulk_1_environment,
-            stdin=lines,
-            folder=folder,
+            name="target-salesforce", words=words, environment=site.bulk_1_environment, stdin=lines, folder=folder
         )
 
     return loads
@@ -109,6 +100,3 @@ def _output(words: list[str], site: Site, folder: Path, *, is_lines: bool = True
         raise Failed(f"{words[0]} ended with {done.returncode}: {(done.stderr or done.stdout)[-1500:]}")
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")] if is_lines else [done.stdout]
     return [json.loads(line) for line in lines]
-
-
-__all__ = ["CannotInstall", "airbyte", "meltanolabs_tap", "salesforce_target"]

@@ -43,14 +43,15 @@ def main() -> None:
     if arguments.page_seconds:
         org.faults.add("query.results", Fault.stall(arguments.page_seconds), times=MOST_PAGES)
     certificate = make_certificate(arguments.folder)
-    with running(org, certificate=certificate) as url:
-        port = int(url.rpartition(":")[2])
+    with running(org) as url, running(org, certificate=certificate) as safe_url:
+        port = int(safe_url.rpartition(":")[2])
         with (
             bulk_1_before(port, certificate=certificate) as bulk_1_port,
             tunnel_to(port) as proxy,
             tunnel_to(bulk_1_port) as bulk_1_proxy,
         ):
-            site = {"authority": str(certificate.authority), "proxy": proxy, "bulk_1_proxy": bulk_1_proxy}
+            trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(certificate.authority))
+            site = {"url": url, "trust": trust, "proxy": proxy, "bulk_1_proxy": bulk_1_proxy}
             os.write(1, json.dumps(site).encode() + b"\n")
             sys.stdin.read()
 
