@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,22 @@ def run_and_kill(*, at: int, config: dict[str, Any], data: bytes, stdout: Path) 
     process.start()
     process.join()
     return process.exitcode == -signal.SIGKILL
+
+
+def run_and_kill_after(seconds: float, *, config: dict[str, Any], data: bytes) -> bool:
+    """Run the target for so many seconds, and return whether it was killed before it had ended."""
+    process = _context.Process(target=_run_for, args=(seconds, config, data))
+    process.start()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+def _run_for(seconds: float, config: dict[str, Any], data: bytes) -> None:
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+    timer.start()
+    with Path(os.devnull).open("w") as sys.stdout:
+        TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
+    timer.cancel()
 
 
 def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from salesforce_bulk_client import JobTimedOut, SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk.errors import OutcomeUnknowable, RecordsFailed
 
-from tests.target.conftest import TargetRunner, lines, records, schema, state
-from tests.target.crashing import run_and_kill
+from tests.target.conftest import Run, TargetRunner, lines, records, schema, state
+from tests.target.crashing import run_and_kill, run_and_kill_after
 
 PEOPLE = schema("Contact", key=["n"], n="integer", LastName=["string", "null"], Email="string")
 ROWS = records(
@@ -59,6 +60,37 @@ def test_a_run_killed_at_any_step_is_gone_on_with(
         steps += 1
 
     assert steps > (30 if how else 15)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+def test_runs_killed_at_random_add_up(target: TargetRunner, org: Org, operation: str, seed: int) -> None:
+    """Runs of the same input are killed at any moment, with several jobs under way, until one comes to its end.
+
+    All rows are in the org once, and the outcome files of all runs together have each once.
+    """
+    chance = random.Random(seed)
+    org.progression = Progression.looks(1)
+    rows = records("Contact", *({"n": n, "LastName": f"Ada {n}", "Email": f"{n}@example.com"} for n in range(200)))
+    data = lines([PEOPLE, rows[:90], state({"n": 90}), rows[90:], state({"n": 200})])
+    chosen: dict[str, Any] = {
+        "unknown_fields": "drop",
+        "operation": operation,
+        "external_id_field": "Email",
+        "batch_size_rows": 15,
+        "max_concurrent_jobs": 3,
+    }
+    config = target.config(**chosen)
+    kills = 0
+    while run_and_kill_after(chance.uniform(0.02, 0.3) * (1 + kills / 4), config=config, data=data):
+        kills += 1
+
+    run = Run(states=[], error=None, results_dir=target.results_dir)
+    assert kills
+    assert sorted(row["LastName"] for row in org.rows("Contact")) == sorted(f"Ada {n}" for n in range(200))
+    assert Counter(outcome["key"]["n"] for outcome in run.outcomes) == Counter(range(200))
+    assert Counter(run.statuses) == {"created": 200}
+    assert list((run.results_dir / "pending").iterdir()) == []
 
 
 def test_a_job_that_takes_too_long_is_found_again(target: TargetRunner, org: Org) -> None:
