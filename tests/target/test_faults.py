@@ -20,7 +20,7 @@ PASSING = [
     Fault.request_limit_concurrent(),
 ]
 CUT = [Fault.cut_after(bytes=40), Fault.wrong_length()]
-CALLS = ["ingest.create", "ingest.upload", "ingest.close", "ingest.info"]
+CALLS = ["describe", "limits", "ingest.create", "ingest.upload", "ingest.close", "ingest.info"]
 RESULTS = ["ingest.successful", "ingest.failed", "ingest.unprocessed"]
 
 

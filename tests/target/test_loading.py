@@ -278,3 +278,67 @@ def test_an_empty_input_needs_no_login(org: Org, target: TargetRunner) -> None:
     assert run.error is None
     assert run.states == [{"n": 1}]
     assert org.requests == []
+
+
+def test_hard_delete_leaves_nothing_in_the_recycle_bin(org: Org, target: TargetRunner) -> None:
+    """Deleted by a job, for good; an Id that is no record fails alone."""
+    ada, bob = org.insert("Account", [{"Name": "Ada"}, {"Name": "Bob"}])
+
+    run = target.run(
+        schema("Account", key=["Id"], Id="string", Name="string"),
+        records("Account", {"Id": ada, "Name": "Ada"}, {"Id": "001000000000000AAA", "Name": "Nobody"}),
+        state({"n": 2}),
+        operation="hardDelete",
+    )
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.states == [{"n": 2}]
+    assert sorted(run.statuses) == ["deleted", "failed"]
+    assert [row["Id"] for row in org.rows("Account", include_deleted=True)] == [bob]
+
+
+def test_an_assignment_rule_goes_with_the_job(org: Org, target: TargetRunner) -> None:
+    """Only for the stream that it is set for."""
+    run = target.run(
+        schema("Case", Subject="string"),
+        schema("Account", Name="string"),
+        records("Case", {"Subject": "It is broken"}),
+        records("Account", {"Name": "Ada"}),
+        operation="insert",
+        mappings={"Case": {"assignment_rule_id": "01QSIM000000001AAA"}},
+    )
+
+    assert run.error is None
+    rules = {job["object"]: job.get("assignmentRuleId") for job in org.jobs}
+    assert rules == {"Case": "01QSIM000000001AAA", "Account": None}
+
+
+def test_a_second_run_of_the_failed_file_loads_exactly_the_rest(org: Org, target: TargetRunner) -> None:
+    """Refused rows of two streams, mended; what was loaded is not loaded again."""
+    people = schema("Contact", key=["n"], n="integer", LastName=["string", "null"])
+    companies = schema("Account", key=["n"], n="integer", Name=["string", "null"])
+    names = [f"x{n}" if n % 3 else None for n in range(30)]
+    chosen = {"operation": "insert", "unknown_fields": "drop", "batch_size_rows": 4}
+    first = target.run(
+        people,
+        companies,
+        *(
+            line
+            for n, name in enumerate(names)
+            for line in (
+                records("Contact", {"n": n, "LastName": name}),
+                records("Account", {"n": n, "Name": name}),
+                state({"n": n}),
+            )
+        ),
+        **chosen,
+    )
+    mended = first.failed_file.replace(b": null", b': "mended"')
+
+    second = target.run(mended, **chosen)
+
+    assert first.states[-1] == {"n": 29}
+    assert second.error is None
+    assert second.summary["records"]["created"] == 20
+    for name, field in (("Contact", "LastName"), ("Account", "Name")):
+        assert sorted(row[field] for row in org.rows(name)) == sorted(each or "mended" for each in names)
