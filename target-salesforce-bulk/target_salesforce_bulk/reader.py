@@ -111,7 +111,7 @@ class MessageReader(GenericSingerReader[bytes]):
             envelope = self._decode_envelope(line)
         except (ValueError, RecursionError):
             return False
-        if envelope.type != "RECORD" or not envelope.stream or memoryview(envelope.record)[:1] != b"{":
+        if envelope.type != "RECORD" or not envelope.stream or memoryview(envelope.record)[:1].tobytes() != b"{":
             return False
         return self._chunks.add(envelope.stream, envelope.record, line=number)
 
