@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +28,7 @@ from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination, Plan, Refusal
 from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.recovery import cut_outcome_files, remove_orphans, units_to_resume
+from target_salesforce_bulk.report import RunReport
 from target_salesforce_bulk.runner import UnitRunner
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.settling import Settler
@@ -56,9 +55,7 @@ class Load:
 
         Raises: ResultsDirInUse; SalesforceError.
         """
-        now = datetime.now(UTC)
-        self.run_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self._started_at = now
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._settings = settings
         self.client = client
         self._gate = gate
@@ -72,6 +69,7 @@ class Load:
         )
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
         self._tally = Tally()
+        self._report = RunReport(run_id=self.run_id, directory=self._results_dir, tally=self._tally, log=self._log)
         self._loader = UnitLoader(
             client,
             journal=self._journal,
@@ -95,8 +93,6 @@ class Load:
         self._number_of_units = 0
         self._streams: set[str] = set()
         self._known = KnownRecords()
-        self._resumed_failed = 0
-        """Refused records of jobs that an earlier run had left: they are counted before they come again."""
 
     def start(self) -> None:
         """Bring to an end what earlier runs have left, so that it is known which records are loaded.
@@ -115,7 +111,7 @@ class Load:
         for unit in self._found:
             self._runner.submit(unit)
         self._runner.wait_for_all()
-        self._resumed_failed = self._tally.count(OutcomeKind.FAILED)
+        self._report.note_resumed()
         self._known.read(self._journal)
 
     def begin_stream(self, stream: str) -> None:
@@ -169,7 +165,7 @@ class Load:
             self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
         failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]
         if failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
-            raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._failures()}")
+            raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._report.failures()}")
         if not unit.outcomes[OutcomeKind.UNPROCESSED]:
             self._gate.release(unit)
 
@@ -180,13 +176,13 @@ class Load:
         """
         self._filler.close_all()
         self._runner.wait_for_all()
-        failed = self._tally.count(OutcomeKind.FAILED) + self._had_failed
+        failed = self._tally.count(OutcomeKind.FAILED) + self._report.had_failed
         unprocessed = self._tally.count(OutcomeKind.UNPROCESSED)
         error: TargetError | None = None
         if unprocessed:
-            error = RecordsUnprocessed(f"{self._failures()}; the same input again loads those that are missing")
+            error = RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")
         elif failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
-            error = RecordsFailed(f"{self._failures()}; everything else is loaded")
+            error = RecordsFailed(f"{self._report.failures()}; everything else is loaded")
         self._end(is_finished=not unprocessed, error=error)
         return error
 
@@ -206,29 +202,11 @@ class Load:
             unit.let_go()
         self._end(is_finished=False, error=error)
 
-    @property
-    def _had_failed(self) -> int:
-        """Records that came again and have their outcome in an earlier run's files, not in this one's."""
-        return max(0, self._tally.known_failed - self._resumed_failed)
-
-    def _failures(self) -> str:
-        counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
-        parts = [
-            f"{counts[kind]} of {sum(counts.values())} records {kind.value}"
-            for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED)
-            if counts[kind]
-        ]
-        if self._had_failed:
-            parts.append(f"{self._had_failed} had failed in the run that this one goes on with")
-        if self._log.failed_path.exists():
-            parts.append(f"see {self._log.failed_path}")
-        return ", ".join(parts)
-
     def _end(self, *, is_finished: bool, error: BaseException | None) -> None:
         message = (str(error) or type(error).__name__) if error else None
         self._log.close()
         remove_orphans(self._journal, pending_dir=self._pending_dir)
-        self._write_summary(is_finished=is_finished, message=message)
+        self._report.write(is_finished=is_finished, message=message)
         self._progress.finish()
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
@@ -238,25 +216,6 @@ class Load:
         self._journal.end_run(streams=self._streams, is_finished=is_finished)  # last: until here a crash is a crash
         self._journal.close()
         self._lock.release()
-
-    def _write_summary(self, *, is_finished: bool, message: str | None) -> None:
-        summary = {
-            "run_id": self.run_id,
-            "started_at": self._started_at.isoformat(timespec="seconds"),
-            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "is_finished": is_finished,
-            "message": message,
-            **self._tally.as_json(),
-            "outcomes_file": _name(self._log.outcomes_path),
-            "failed_file": _name(self._log.failed_path),
-        }
-        path = self._results_dir / f"summary-{self.run_id}.json"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(summary, file, indent=2)
-
-
-def _name(path: Path) -> str | None:
-    return path.name if path.exists() else None
 
 
 def _locked(results_dir: Path) -> FileLock:

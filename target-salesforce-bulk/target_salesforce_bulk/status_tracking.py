@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 PROPERTIES = ("status", "records_loaded", "records_failed", "message")
 """What can be told of a run."""
 
-LAST_WORD_S = 15.0
+LAST_WORD_S = 5.0
 """A run that ends badly gives its last word so much time: the network may be what is bad."""
 
 
