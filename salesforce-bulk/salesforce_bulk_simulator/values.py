@@ -55,7 +55,8 @@ def _boolean(field: Field, text: str) -> int:
 def _integer(field: Field, text: str) -> int:
     if not _INT.fullmatch(text):
         raise _wrong_type(field, text)
-    if abs(value := int(text)) >= (2**31 if field.type == "int" else 2**63):
+    value, beyond = int(text), 2**31 if field.type == "int" else 2**63
+    if not -beyond <= value < beyond:
         raise _out_of_range(field, text)
     return value
 
