@@ -49,11 +49,11 @@ def _goals(runs: dict[str, Run]) -> Iterator[Goal]:
     for key, peer in runs.items():
         if key.startswith("target-salesforce"):
             times = ours.per_cpu_second / peer.per_cpu_second
-            beyond_start, wall = peer.per_record_us / ours.per_record_us, peer.whole.wall_s / ours.whole.wall_s
+            beyond_start = peer.per_record_us / ours.per_record_us
             yield Goal(
                 what="target, RECORD lines to outcomes",
                 goal=f"≥ 5 times {key}, per CPU-second",
-                measured=f"{times:.1f} times (less the start of both {beyond_start:.1f}, by the clock {wall:.1f})",
+                measured=f"{times:.1f} times (less the start of both {beyond_start:.1f})",
                 is_met=times >= 5,
             )
 
