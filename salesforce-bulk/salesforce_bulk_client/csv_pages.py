@@ -9,6 +9,7 @@ import csv
 import io
 import tempfile
 from collections.abc import Generator
+from contextlib import suppress
 from typing import IO
 
 import requests
@@ -101,7 +102,8 @@ class SpooledCsv:
         except (csv.Error, UnicodeDecodeError) as error:
             raise BrokenAnswer(f"Salesforce answered CSV that cannot be read: {error}") from error
         finally:
-            text.detach()  # else the wrapper closes the file with itself
+            with suppress(ValueError):  # the file was given up before its rows
+                text.detach()  # else the wrapper closes the file with itself
 
     def close(self) -> None:
         """Give the file up."""

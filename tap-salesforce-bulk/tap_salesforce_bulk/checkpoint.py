@@ -7,6 +7,7 @@ go on. The SDK's own ``progress_markers`` are not used, since for unsorted strea
 
 from __future__ import annotations
 
+import operator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,9 @@ def load_checkpoint(state: State) -> Checkpoint | None:
             for each in entry["next"]
         ]
         entry["until"] = Part.from_json({"upper": entry["until"]}).upper
+        if entry["greatest_cursor"] is not None:
+            parse_instant(entry["greatest_cursor"])
+        entry["records"] = operator.index(entry["records"])
         return Checkpoint(**entry)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

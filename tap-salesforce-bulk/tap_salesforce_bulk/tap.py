@@ -70,6 +70,8 @@ class TapSalesforceBulk(Tap):
     def __init__(self, **kwargs: Any) -> None:
         self.failures: dict[str, SalesforceError] = {}
         """Why a stream was not read to its end, or not at all, by name."""
+        _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
+        _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
         super().__init__(**kwargs)
 
     @cached_property
@@ -221,6 +223,20 @@ class TapSalesforceBulk(Tap):
             help=command.help,
             logger=cls.logger,
         )
+
+
+def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | dict[str, Any]]) -> None:
+    """Check the outer form of a catalog or state that was read from a file.
+
+    Raises: ConfigError.
+    """
+    if isinstance(content, list):
+        raise ConfigError(f"the {name} is a list, but must be an object with {part}")
+    if isinstance(content, dict) and part in content:
+        inner = content[part]
+        entries = inner.values() if isinstance(inner, dict) else inner or ()
+        if not isinstance(inner, kind) or not all(isinstance(entry, dict) for entry in entries):
+            raise ConfigError(f"the {name} is none: its {part} must be {'a list' if kind is list else 'an object'}")
 
 
 def _without_secret(message: str) -> str:

@@ -109,19 +109,14 @@ class Journal:
             self._db.execute("DELETE FROM runs")
             self._db.execute("INSERT INTO runs VALUES (?, 0, 0)", (run_id,))
 
-    def end_run(self, *, streams: Collection[str], is_finished: bool) -> None:
-        """Note that the run has ended in order.
-
-        A finished one forgets what is known of its streams' records: equal ones are new records from now on.
-        An unfinished one forgets only the failed, which are to be tried again.
-        """
+    def end_run(self, *, streams: Collection[str], forgetting: Collection[KnownKind]) -> None:
+        """Note that the run has ended in order, and forget what is known of these kinds of its streams' records."""
         with self._lock, self._db:
             self._db.execute("DELETE FROM runs")
             for stream in streams:
-                kinds = [kind.value for kind in KnownKind] if is_finished else [KnownKind.FAILED.value]
-                for kind in kinds:
+                for kind in forgetting:
                     self._db.execute(
-                        "DELETE FROM known WHERE org = ? AND stream = ? AND kind = ?", (self._org, stream, kind)
+                        "DELETE FROM known WHERE org = ? AND stream = ? AND kind = ?", (self._org, stream, kind.value)
                     )
 
     # Units

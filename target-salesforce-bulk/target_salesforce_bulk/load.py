@@ -183,7 +183,9 @@ class Load:
             error = RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")
         elif failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
             error = RecordsFailed(f"{self._report.failures()}; everything else is loaded")
-        self._end(is_finished=not unprocessed, error=error)
+        # After a run that ended well equal records are new; what was refused is tried again by the next.
+        forgetting = [KnownKind.FAILED] if unprocessed else list(KnownKind)
+        self._end(is_finished=not unprocessed, error=error, forgetting=forgetting)
         return error
 
     def abandon(self, error: BaseException) -> None:
@@ -200,9 +202,11 @@ class Load:
         self._filler.let_go()
         for unit in self._runner.under_way():
             unit.let_go()
-        self._end(is_finished=False, error=error)
+        # A run that was cut short is gone on with: no record gets a second outcome, be it loaded or refused.
+        forgetting = [KnownKind.FAILED] if isinstance(error, StoppedAtFailure) else []
+        self._end(is_finished=False, error=error, forgetting=forgetting)
 
-    def _end(self, *, is_finished: bool, error: BaseException | None) -> None:
+    def _end(self, *, is_finished: bool, error: BaseException | None, forgetting: list[KnownKind]) -> None:
         message = (str(error) or type(error).__name__) if error else None
         self._log.close()
         remove_orphans(self._journal, pending_dir=self._pending_dir)
@@ -213,7 +217,7 @@ class Load:
             self._tracker.end(is_good=error is None, message=message or "", **counts)
         self._known.close()
         self.client.close()
-        self._journal.end_run(streams=self._streams, is_finished=is_finished)  # last: until here a crash is a crash
+        self._journal.end_run(streams=self._streams, forgetting=forgetting)  # last: until here a crash is a crash
         self._journal.close()
         self._lock.release()
 

@@ -40,7 +40,6 @@ class Unit:
         self.outcomes: Counter[OutcomeKind] = Counter()
         """How many of its records have ended how, so far."""
         self._room = max_rows
-        self._generation = 1
 
     @classmethod
     def begin(cls, unit_id: str, *, destination: Destination, directory: Path, limits: UnitLimits) -> Unit:
@@ -87,9 +86,10 @@ class Unit:
         return self.spool.open_data(line_ending=self.line_ending)
 
     def spool_of(self, rows: Collection[int]) -> Spool:
-        """Return a new spool with only these rows, for the next job."""
-        self._generation += 1
-        return self.spool.only(rows, path=self.spool.path.with_name(f"{self.id}.{self._generation}.jsonl"))
+        """Return a new spool with only these rows, for the next job: ``{unit}.2.jsonl``, then ``{unit}.3.jsonl`` …"""
+        path = self.spool.path
+        generation = int(path.name.removeprefix(self.id).removesuffix(".jsonl").lstrip(".") or 1) + 1
+        return self.spool.only(rows, path=path.with_name(f"{self.id}.{generation}.jsonl"))
 
     def go_on_with(self, spool: Spool) -> None:
         """Replace the rows by those of ``spool``."""

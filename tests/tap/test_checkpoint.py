@@ -52,6 +52,16 @@ def test_a_job_written_by_something_else_is_none(entry: object) -> None:
     assert load_checkpoint({"job": entry}) is None
 
 
+@pytest.mark.parametrize(("name", "value"), [("records", "2"), ("records", None), ("greatest_cursor", "zz")])
+def test_a_job_with_a_wrong_value_is_none(name: str, value: object) -> None:
+    """A cursor that is no date must never become the bookmark."""
+    state: dict[str, Any] = {}
+    JOB.save(state)
+    state["job"][name] = value
+
+    assert load_checkpoint(state) is None
+
+
 def test_the_bookmark_moves_when_the_job_ends() -> None:
     """Then the job is forgotten."""
     state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:29:59+00:00"}

@@ -125,6 +125,25 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
     assert '"RECORD"' not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"state": {"bookmarks": None}}, "the state is none: its bookmarks must be an object"),
+        ({"state": {"bookmarks": {"Account": []}}}, "the state is none: its bookmarks must be an object"),
+        ({"catalog": [{"stream": "Account"}]}, "the catalog is a list, but must be an object with streams"),
+        ({"catalog": {"streams": None}}, "the catalog is none: its streams must be a list"),
+    ],
+)
+def test_a_file_of_another_form_is_one_line(command: Any, files: dict[str, Any], told: str) -> None:
+    """A catalog or a state that somebody has put together by hand."""
+    done = command(streams_to_discover=["Account"], **files)
+
+    assert done.returncode == 1
+    assert len(errors(done)) == 1
+    assert told in errors(done)[0]
+    assert done.stdout == ""
+
+
 def test_a_quota_guard_names_the_limit(org: Org, command: Any, accounts: list[str]) -> None:
     """One line, the exit code of a quota, and nothing that looks like a success."""
     org.limits["DailyBulkV2QueryJobs"].used = org.limits["DailyBulkV2QueryJobs"].max

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_client import JobTimedOut, SalesforceClient
+from salesforce_bulk_client import JobTimedOut, QuotaExceeded, SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk.errors import OutcomeUnknowable, RecordsFailed
 
@@ -91,6 +91,24 @@ def test_runs_killed_at_random_add_up(target: TargetRunner, org: Org, operation:
     assert Counter(outcome["key"]["n"] for outcome in run.outcomes) == Counter(range(200))
     assert Counter(run.statuses) == {"created": 200}
     assert list((run.results_dir / "pending").iterdir()) == []
+
+
+def test_rows_that_are_sent_again_are_found_again_too(target: TargetRunner, org: Org) -> None:
+    """A row is locked, sent again, and locked once more while the run that goes on with it takes its outcome."""
+    chosen: dict[str, Any] = {"operation": "insert", "unknown_fields": "drop", "small_batch_rows": 0}
+    org.faults.add("ingest.close", Fault.lock_rows(where=lambda row: row["LastName"] == "Ada 0"), times=2)
+    org.faults.add("ingest.info", Fault.request_limit_total(), after=1)
+    first = target.run(*MESSAGES, **chosen)
+
+    second = target.run(*MESSAGES, **chosen)
+
+    assert isinstance(first.error, QuotaExceeded)
+    assert isinstance(second.error, RecordsFailed)
+    assert {operation for operation, _ in org.faults.completed} == {"ingest.close", "ingest.info"}
+    assert len(org.jobs) == 3
+    assert sorted(row["LastName"] for row in org.rows("Contact")) == ["Ada 0", "Ada 1", "Ada 3", "Ada 4"]
+    assert Counter(outcome["key"]["n"] for outcome in second.outcomes) == Counter(range(5))
+    assert second.states[-1] == {"n": 5}
 
 
 def test_a_job_that_takes_too_long_is_found_again(target: TargetRunner, org: Org) -> None:
