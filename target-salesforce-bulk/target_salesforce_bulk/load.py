@@ -210,6 +210,11 @@ class Load:
         message = (str(error) or type(error).__name__) if error else None
         self._log.close()
         remove_orphans(self._journal, pending_dir=self._pending_dir)
+        if self._tally.known_loaded:
+            logger.warning(
+                "%d records were skipped: the earlier, unfinished run that this one goes on with had loaded equal ones",
+                self._tally.known_loaded,
+            )
         self._report.write(is_finished=is_finished, message=message)
         self._progress.finish()
         if self._tracker:

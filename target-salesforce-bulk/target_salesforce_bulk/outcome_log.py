@@ -57,10 +57,9 @@ class OutcomeLog:
             job_id=verdict.job_id,
         )
         self._outcomes.write(_encode(outcome) + b"\n")
-        if not verdict.kind.is_loaded:
-            self._write_failed(record, destination)
 
-    def _write_failed(self, record: bytes, destination: Destination) -> None:
+    def write_failed(self, record: bytes, *, destination: Destination) -> None:
+        """Write a record that was not loaded, after its SCHEMA."""
         stream = destination.stream
         if self._schemas.get(stream) != destination.stream_schema:
             self._schemas[stream] = destination.stream_schema

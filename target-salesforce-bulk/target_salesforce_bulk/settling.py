@@ -90,6 +90,7 @@ class Settler:
                 if end:
                     sheet.settle_job(end)
                 sheet.settle_refusals()
+                sheet.write_failed()
             following = unit.spool_of(sheet.again) if sheet.again else None
             self._journal.settle(
                 unit.id,
@@ -118,6 +119,7 @@ class _Sheet:
         self._destination = spool.destination
         self._offsets = array("Q")
         self._row_prints = b""
+        self._not_loaded: set[int] = set()
         self.again: set[int] = set()
         """Numbers of the rows that are to be sent again."""
         self.known: dict[KnownKind, bytearray] = {kind: bytearray() for kind in KnownKind}
@@ -142,7 +144,7 @@ class _Sheet:
             elif end.may_retry and self._destination.operation in _REPEATABLE:
                 self.again.add(number)
             else:
-                self._write_unaccounted(end, self._record(number))
+                self._write_unaccounted(end, number)
 
     def _record(self, number: int) -> bytes:
         return self._spool.record_at(self._offsets[number], file=self._file)
@@ -157,10 +159,11 @@ class _Sheet:
             for _, cells in self._spool.rows()
         )
 
-    def _write_unaccounted(self, end: JobEnd, record: bytes) -> None:
+    def _write_unaccounted(self, end: JobEnd, number: int) -> None:
+        record = self._record(number)
         message = "no result file of the job tells of this row; look in the org before sending it again"
         error = RecordError("NO_OUTCOME", message, ())
-        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), record)
+        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), record, number=number)
         if self._destination.operation is Operation.INSERT:
             # It may be in the org: not to be inserted again because of a doubt.
             self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, record)
@@ -170,6 +173,13 @@ class _Sheet:
         for refusal, record in self._spool.refusals():
             error = RecordError(refusal.code, refusal.message, refusal.fields)
             self._write(Verdict(OutcomeKind.FAILED, error=error), record)
+
+    def write_failed(self) -> None:
+        """Write the records that were not loaded, in the order in which they came: parents before their children."""
+        if self._not_loaded or self._spool.number_of_refusals:
+            for number, record in self._spool.records():
+                if number is None or number in self._not_loaded:
+                    self._log.write_failed(record, destination=self._destination)
 
     def _verdict(self, row: ResultRow, end: JobEnd) -> Verdict | None:
         """Return what a row of a result file says, or None if the row is to be sent again."""
@@ -190,6 +200,8 @@ class _Sheet:
     def _write(self, verdict: Verdict, record: bytes, *, number: int | None = None) -> None:
         self._log.write(verdict, record=record, destination=self._destination)
         self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
+        if number is not None and not verdict.kind.is_loaded:
+            self._not_loaded.add(number)
         if verdict.kind is OutcomeKind.FAILED:
             self.known[KnownKind.FAILED] += record_fingerprint(self._destination, record)
         elif verdict.kind.is_loaded and self._destination.operation is Operation.INSERT:

@@ -154,6 +154,16 @@ class Spool:
                     refusal, record = self._decode_refused(line)
                     yield refusal, bytes(record)
 
+    def records(self) -> Iterator[tuple[int | None, bytes]]:
+        """Yield all records in the order in which they came, each with its row's number, or None without a row."""
+        number = 0
+        for line in self._lines():
+            if line.startswith(b"["):
+                yield None, bytes(self._decode_refused(line)[1])
+            else:
+                yield number, line.rstrip(b"\n")
+                number += 1
+
     def row_offsets(self) -> array[int]:
         """Return where in the file each record with a row begins, for `record_at`."""
         offsets = array("Q")

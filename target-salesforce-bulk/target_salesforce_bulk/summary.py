@@ -54,6 +54,12 @@ class Tally:
         with self._lock:
             self._known["loaded" if is_loaded else "failed"] += 1
 
+    @property
+    def known_loaded(self) -> int:
+        """Records that were skipped, because equal ones are known to be loaded."""
+        with self._lock:
+            return self._known["loaded"]
+
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records have ended so."""
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Org
@@ -153,6 +154,17 @@ def test_the_failed_file_can_be_piped_in_again(org: Org, target: TargetRunner) -
     ]
     assert second.summary["records"]["created"] == 1
     assert sorted(row["Name"] for row in org.rows("Account")) == ["Ada", "Bob"]
+
+
+def test_the_failed_file_keeps_the_order_of_the_input(target: TargetRunner) -> None:
+    """Salesforce's results come in no order; a parent that is mended must come before its children again."""
+    rows: list[dict[str, Any]] = [{"External_Id__c": f"{n:02}", "Name": None} for n in range(20)]
+    rows[7]["Name"] = "x" * 300  # refused before it is sent
+
+    run = target.run(ACCOUNT, records("Account", *rows), operation="insert")
+
+    failed = [json.loads(line).get("record") for line in run.failed_file.splitlines()][1:]
+    assert [record["External_Id__c"] for record in failed] == [f"{n:02}" for n in range(20)]
 
 
 def test_job_data_is_closed_by_rows(org: Org, target: TargetRunner) -> None:
