@@ -101,7 +101,12 @@ def discovery(bench: Bench) -> Answer:
             bench.tap("discover one", site.environment, "--discover", streams_to_discover=["Copy0000__c"]),
             bench.tap("discover all", site.environment, "--discover", streams_to_discover=["Copy*"]),
             *(
-                Command(name=name, words=floor("floor_of_discovery", config, prefix), environment=site.environment)
+                Command(
+                    name=name,
+                    words=floor("floor_of_discovery", config, prefix),
+                    environment=site.environment,
+                    folder=ROOT,
+                )
                 for name, prefix in (("parse one", "Copy0000__c"), ("parse all", "Copy"))
             ),
         ]
