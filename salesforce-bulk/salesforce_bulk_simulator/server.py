@@ -19,6 +19,8 @@ from .transports import Protocol
 
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 1
+_CALM_ROUNDS = 3
+"""Rounds of the event loop without a connection before the server ends: one may have been accepted just now."""
 
 
 class Server(uvicorn.Server):
@@ -48,11 +50,19 @@ class Server(uvicorn.Server):
             listener.close()
         for task in list(self.server_state.tasks):
             task.cancel()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while self.server_state.connections and time.monotonic() < deadline:
+        told: set[object] = set()
+        calm = 0
+        while calm < _CALM_ROUNDS and time.monotonic() < deadline:
+            open_ones = set(self.server_state.connections)
+            for connection in open_ones - told:
+                connection.shutdown()
+            told |= open_ones
+            calm = 0 if open_ones else calm + 1
             await asyncio.sleep(0.001)
+        for connection in self.server_state.connections:
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 def make_server(org: Org, *, certificate: Certificate | None = None) -> Server:
