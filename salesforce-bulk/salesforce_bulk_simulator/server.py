@@ -60,9 +60,6 @@ class Server(uvicorn.Server):
             told |= open_ones
             calm = 0 if open_ones else calm + 1
             await asyncio.sleep(0.001)
-        for connection in self.server_state.connections:
-            connection.transport.abort()
-        await asyncio.sleep(0)
 
 
 def make_server(org: Org, *, certificate: Certificate | None = None) -> Server:

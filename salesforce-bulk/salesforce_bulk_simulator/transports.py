@@ -21,7 +21,8 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        _transports[_peer(transport)] = transport
+        self._peer = _peer(transport)  # a TLS transport that was reset cannot tell any more
+        _transports[self._peer] = transport
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, or whose head does not end, as the servlet container does."""
@@ -32,7 +33,7 @@ class Protocol(H11Protocol):
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _transports.pop(_peer(self.transport), None)
+        _transports.pop(self._peer, None)
         super().connection_lost(exc)
 
 
