@@ -59,6 +59,8 @@ def main() -> int:
                 answers.append(QUESTIONS[name](bench))
             except Failed as error:
                 _tell(f"{name}: {error}")
+            else:
+                _tell(f"\n{report.tables(answers[-1:])}")
     sys.stdout.write(f"\n{report.where_and_when(size)}\n\n{report.tables(answers)}")
     if arguments.write:
         report.write(answers, size=size)
