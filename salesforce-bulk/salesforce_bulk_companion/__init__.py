@@ -1,0 +1,1 @@
+"""The operator's companion to the plugins: the command ``salesforce-bulk``."""

@@ -1,0 +1,35 @@
+"""``salesforce-bulk``: the commands of the companion, each in a file of its own, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+_COMMANDS = {
+    "check": "Log in, and show the org, its limits and what a sync would take.",
+    "jobs": "List, show, abort and delete query and ingest jobs.",
+    "report": "One page that tells what a run of the target did.",
+    "simulate": "Start a simulated Salesforce.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"salesforce_bulk_companion.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="singer-salesforce-bulk", prog_name="salesforce-bulk")
+def main() -> None:
+    """Check, watch and report what tap-salesforce-bulk and target-salesforce-bulk do."""
