@@ -54,7 +54,6 @@ _RESOURCES = [
     "analytics",
     "search",
     "smartdatadiscovery",
-    "identity",
     "composite",
     "parameterizedSearch",
     "fingerprint",
@@ -95,10 +94,11 @@ def _label(number: int) -> str:
     return f"{_SEASONS[number % 3]} '{(number + 12) // 3 if number % 3 != 2 else (number + 13) // 3}"
 
 
-def version_root(_org: Org, request: Request) -> Response:
-    """Answer ``GET /services/data/vXX.X``: resource names and paths."""
+def version_root(org: Org, request: Request) -> Response:
+    """Answer ``GET /services/data/vXX.X``: resource names and paths, and the address of who asks."""
     base = f"/services/data/v{request.version}"
-    return json_response({name: f"{base}/{name}" for name in _RESOURCES})
+    identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
+    return json_response({**{name: f"{base}/{name}" for name in _RESOURCES}, "identity": identity})
 
 
 def describe_global(org: Org, request: Request) -> Response:

@@ -96,6 +96,15 @@ class Org(Switches):
                     self.store.add_index(child, field)
             if self.store.row(self.sobject("User"), self.user_id) is None:
                 self._add_first_user()
+            if self.store.row(self.sobject("Organization"), self.org_id) is None:
+                self._add_organization()
+
+    def _add_organization(self) -> None:
+        organization = {"Name": "Simulated Org", "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
+        locale = {"DefaultLocaleSidKey": "en_US", "LanguageLocaleKey": "en_US"}
+        self.store.new_ids(self.sobject("Organization"), 1)
+        record = {**organization, **locale, "Id": self.org_id}
+        RecordRules(self, self.sobject("Organization")).insert(record, is_admin=True)
 
     def _add_first_user(self) -> None:
         user = {"FirstName": "Sim", "LastName": "User", "Username": self.username, "Email": self.username}

@@ -131,3 +131,26 @@ def test_a_request_needs_a_session(url: str, header: str, code: str) -> None:
     answer = requests.get(f"{url}/services/data/v66.0/limits", headers={"Authorization": header}, timeout=30)
 
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, code)
+
+
+def test_the_versions_root_says_who_asks(api: Api, org: Org) -> None:
+    """``identity`` is a whole address, that of the user in the org; the other entries are paths."""
+    answer = api("GET", f"{api.base}/").json()
+
+    assert answer["identity"] == f"{api.url}/id/{org.org_id}/{org.user_id}"
+    assert answer["limits"] == "/services/data/v66.0/limits"
+
+
+def test_an_org_describes_itself(api: Api, org: Org) -> None:
+    """One row, which nobody can make or delete."""
+    answer = api("GET", "query", params={"q": "SELECT Id, Name, IsSandbox, InstanceName FROM Organization"}).json()
+    (row,) = answer["records"]
+    flags = api("GET", "sobjects/Organization/describe").json()
+
+    assert (row["Id"], row["Name"], row["IsSandbox"], row["InstanceName"]) == (
+        org.org_id,
+        "Simulated Org",
+        False,
+        "SIM1",
+    )
+    assert (flags["createable"], flags["deletable"], flags["queryable"]) == (False, False, True)

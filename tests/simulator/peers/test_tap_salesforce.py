@@ -53,4 +53,4 @@ def test_it_discovers_and_reads_over_rest(org: Org, at_salesforce_hosts: dict[st
         ("A2", 2000.0, False),
     ]
     assert state["bookmarks"]["Account"]["SystemModstamp"] == stamp
-    assert len(catalog["streams"]) == 19
+    assert len(catalog["streams"]) == 20
