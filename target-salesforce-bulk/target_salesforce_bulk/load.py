@@ -69,11 +69,18 @@ class Load:
         )
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
         self._tally = Tally()
-        self._report = RunReport(run_id=self.run_id, directory=self._results_dir, tally=self._tally, log=self._log)
+        self._report = RunReport(
+            run_id=self.run_id,
+            org=client.instance_url,
+            directory=self._results_dir,
+            tally=self._tally,
+            log=self._log,
+        )
         self._loader = UnitLoader(
             client,
             journal=self._journal,
             settler=Settler(log=self._log, journal=self._journal, tally=self._tally),
+            tally=self._tally,
             policy=LoadPolicy(
                 poll=settings.poll, record_retries=settings.record_retries, results_dir=self._results_dir
             ),

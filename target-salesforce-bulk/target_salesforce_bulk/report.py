@@ -15,8 +15,9 @@ from target_salesforce_bulk.summary import Tally
 class RunReport:
     """Reads the counts of a run; for the main thread."""
 
-    def __init__(self, *, run_id: str, directory: Path, tally: Tally, log: OutcomeLog) -> None:
+    def __init__(self, *, run_id: str, org: str, directory: Path, tally: Tally, log: OutcomeLog) -> None:
         self._run_id = run_id
+        self._org = org
         self._directory = directory
         self._tally = tally
         self._log = log
@@ -50,6 +51,7 @@ class RunReport:
         """Write the summary file, mode 600."""
         summary = {
             "run_id": self._run_id,
+            "org": self._org,
             "started_at": self._began_at.isoformat(timespec="seconds"),
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "is_finished": is_finished,

@@ -1,16 +1,18 @@
-"""`Tally`: counts outcomes while a run goes on, for its summary."""
+"""`Tally`: counts outcomes and notes jobs while a run goes on, for its summary."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from salesforce_bulk_client import JobInfo
 
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
+from target_salesforce_bulk.unit import Unit
 
 
 class Tally:
@@ -20,7 +22,10 @@ class Tally:
         self._lock = threading.Lock()
         self._streams: defaultdict[str, Counter[OutcomeKind]] = defaultdict(Counter)
         self._errors: Counter[str] = Counter()
-        self._jobs: list[dict[str, Any]] = []
+        self._jobs: dict[str, dict[str, Any]] = {}
+        """By id, in the order in which they were created or found."""
+        self._settled: list[dict[str, Any]] = []
+        """When how many outcomes were on disk."""
         self._known: Counter[str] = Counter()
 
     def add(
@@ -30,24 +35,63 @@ class Tally:
         counts: Mapping[tuple[OutcomeKind, str | None], int],
         job: JobInfo | None,
     ) -> None:
-        """Count outcomes, by kind and error code, and the job that has brought them."""
+        """Count outcomes that are on disk, by kind and error code; ``job`` has brought them, if one has."""
+        loaded = sum(number for (kind, _), number in counts.items() if kind.is_loaded)
         with self._lock:
             for (kind, code), number in counts.items():
                 self._streams[destination.stream][kind] += number
                 if code:
                     self._errors[code] += number
-            if job:
-                self._jobs.append(
-                    {
-                        "id": job.id,
-                        "stream": destination.stream,
-                        "object": destination.object,
-                        "operation": destination.operation.value,
-                        "state": job.state.value,
-                        "records_processed": job.number_records_processed,
-                        "records_failed": job.number_records_failed,
-                    }
-                )
+            self._settled.append(
+                {
+                    "at": _now(),
+                    "stream": destination.stream,
+                    "job_id": job and job.id,
+                    "loaded": loaded,
+                    "not_loaded": sum(counts.values()) - loaded,
+                }
+            )
+
+    def add_job(self, info: JobInfo, *, unit: Unit, is_found: bool = False) -> None:
+        """Note a job that was created for a unit's rows, or that an earlier run has left (``is_found``).
+
+        Times are those of this machine, but for when a found one was created.
+        """
+        destination = unit.destination
+        with self._lock:
+            self._jobs[info.id] = {
+                "id": info.id,
+                "stream": destination.stream,
+                "object": destination.object,
+                "operation": destination.operation.value,
+                "state": info.state.value,
+                "rows": unit.number_of_rows,
+                "bytes": unit.size_bytes,
+                "records_processed": info.number_records_processed,
+                "records_failed": info.number_records_failed,
+                "created_at": _our_form(info.created_date) if is_found else _now(),
+                "closed_at": None,
+                "ended_at": None,
+                "processing_ms": 0,
+                "error_message": None,
+            }
+
+    def note_closed(self, info: JobInfo) -> None:
+        """Note that a job of this run has all its data, so that Salesforce may begin."""
+        with self._lock:
+            self._jobs[info.id] |= {"state": info.state.value, "closed_at": _now()}
+
+    def note_ended(self, info: JobInfo) -> None:
+        """Note how a job has ended."""
+        with self._lock:
+            self._jobs[info.id] |= {
+                "state": info.state.value,
+                "records_processed": info.number_records_processed,
+                "records_failed": info.number_records_failed,
+                "ended_at": _now(),
+                "processing_ms": info.total_processing_ms,
+                "error_message": info.error_message,
+            }
 
     def add_known(self, *, is_loaded: bool) -> None:
         """Count a record that an earlier, unfinished run has dealt with."""
@@ -105,5 +149,19 @@ class Tally:
                     for stream, counts in self._streams.items()
                 },
                 "known_from_earlier_run": {"loaded": self._known["loaded"], "failed": self._known["failed"]},
-                "jobs": list(self._jobs),
+                "jobs": [dict(job) for job in self._jobs.values()],
+                "settled": list(self._settled),
             }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _our_form(created_date: str) -> str | None:
+    """Return a ``createdDate`` of Salesforce's in our form.
+
+    >>> _our_form("2024-01-15T10:30:00.000+0000")
+    '2024-01-15T10:30:00.000+00:00'
+    """
+    return datetime.fromisoformat(created_date).isoformat(timespec="milliseconds") if created_date else None

@@ -32,6 +32,7 @@ from target_salesforce_bulk.result_files import ResultFile, result_path
 from target_salesforce_bulk.settling import JobEnd, Settler
 from target_salesforce_bulk.small_loads import request_for, results_of, write_result_files
 from target_salesforce_bulk.stopping import Stopping
+from target_salesforce_bulk.summary import Tally
 from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
@@ -61,11 +62,19 @@ class UnitLoader:
     """Used by several threads at once."""
 
     def __init__(
-        self, client: SalesforceClient, *, journal: Journal, settler: Settler, policy: LoadPolicy, stopping: Stopping
+        self,
+        client: SalesforceClient,
+        *,
+        journal: Journal,
+        settler: Settler,
+        tally: Tally,
+        policy: LoadPolicy,
+        stopping: Stopping,
     ) -> None:
         self._client = client
         self._journal = journal
         self._settler = settler
+        self._tally = tally
         self._policy = policy
         self._stopping = stopping
 
@@ -94,8 +103,9 @@ class UnitLoader:
             self._check_repeatable(unit, gone)
             self._see_through(unit)
             return
+        self._tally.add_job(job.info, unit=unit, is_found=True)
         if job.info.state is JobState.OPEN:
-            job.abort()
+            self._tally.note_ended(job.abort())
             self._journal.drop_unit(unit.id)
         else:
             self._see_through(unit, job)
@@ -147,6 +157,7 @@ class UnitLoader:
     def _wait(self, unit: Unit, job: IngestJob, *, may_retry: bool) -> JobEnd:
         """Return how the job ended, with its result files on disk."""
         info = job.wait_until_final(self._policy.poll, on_look=self._check_wait, stop=self._stopping.is_over)
+        self._tally.note_ended(info)
         columns = [column.name for column in unit.destination.columns]
         files = []
         for kind in ResultKind:
@@ -162,15 +173,16 @@ class UnitLoader:
         self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
         job = IngestJob.create(self._client, unit.destination.ingest_spec(line_ending=unit.line_ending))
         self._journal.job_open(unit.id, job_id=job.id)
+        self._tally.add_job(job.info, unit=unit)
         try:
             job.upload(unit.open_data)
             self._check_stop()
         except BaseException:
             with suppress(SalesforceError):
-                job.abort()
+                self._tally.note_ended(job.abort())
             raise
         self._journal.job_closing(unit.id, job_id=job.id)
-        job.close()
+        self._tally.note_closed(job.close())
         return job
 
     def _check_repeatable(self, unit: Unit, gone: JobGone) -> None:
