@@ -102,3 +102,6 @@ _BY_TYPE: dict[str, Canonical] = {
     "reference": _id,
     "multipicklist": _multipicklist,
 }
+
+CONVERTED_TYPES = _BY_TYPE.keys()
+"""Types whose values may come back spelt otherwise; all others are texts."""

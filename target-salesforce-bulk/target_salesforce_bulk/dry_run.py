@@ -95,8 +95,10 @@ class DryRun:
 
     def _count(self, unit: Unit) -> None:
         stream = self._streams[unit.destination.stream]
-        for refusal, _ in unit.spool.refusals():
-            _note(stream, refusal)
+        if unit.spool.number_of_refusals:
+            for _, refusal, _ in unit.spool.entries():
+                if refusal:
+                    _note(stream, refusal)
         if unit.number_of_rows:
             stream.rows += unit.number_of_rows
             stream.size_bytes += unit.size_bytes

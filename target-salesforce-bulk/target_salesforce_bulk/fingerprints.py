@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 
 import msgspec
-from salesforce_bulk_client.job_data import csv_row
 
 from target_salesforce_bulk.plan import Destination
 
 SIZE = 16
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
+
+
+Fingerprint = Callable[[str | bytes], bytes]
 
 
 def fingerprint(*parts: str | bytes) -> bytes:
@@ -23,25 +26,48 @@ def fingerprint(*parts: str | bytes) -> bytes:
     >>> fingerprint("a", "bc") == fingerprint("ab", "c")
     False
     """
-    digest = blake2b(digest_size=SIZE)
+    return fingerprint_after(*parts[:-1])(parts[-1])
+
+
+def fingerprint_after(*parts: str | bytes) -> Fingerprint:
+    """Return what gives the fingerprint of these texts and one more, for many that begin alike.
+
+    >>> fingerprint_after("a", "b")("c") == fingerprint("a", "b", "c")
+    True
+    """
+    beginning = blake2b(digest_size=SIZE)
     for part in parts:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        data = _bytes(part)
+        beginning.update(len(data).to_bytes(8, "big"))
+        beginning.update(data)
+
+    def fingerprint_of(part: str | bytes) -> bytes:
+        data = _bytes(part)
+        digest = beginning.copy()
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
-    return digest.digest()
+        return digest.digest()
+
+    return fingerprint_of
 
 
-def record_fingerprint(destination: Destination, record: bytes) -> bytes:
-    """Return what an equal record of the same stream has as well, whatever the order of its properties."""
-    return fingerprint(destination.stream, _encode_sorted(_decode(record)))
+def _bytes(part: str | bytes) -> bytes:
+    return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
 
 
-def key_fingerprint(destination: Destination, key_text: str) -> bytes:
-    """Return what any row for the same Salesforce record has as well, whatever stream it comes from."""
-    return fingerprint(destination.object, destination.key_column or "", key_text)
+def record_fingerprint(destination: Destination) -> Callable[[bytes], bytes]:
+    """Return what gives for a record what an equal one of the same stream has as well, its properties in any order."""
+    of_stream = fingerprint_after(destination.stream)
+    return lambda record: of_stream(_encode_sorted(_decode(record)))
 
 
-def row_fingerprint(destination: Destination, cells: Sequence[str]) -> bytes:
-    """Return what a row has as well that would do the same to the org."""
+def key_fingerprint(destination: Destination) -> Callable[[str], bytes]:
+    """Return what gives for a key's text what any row for the same Salesforce record has, whatever its stream."""
+    return fingerprint_after(destination.object, destination.key_column or "")
+
+
+def row_fingerprint(destination: Destination) -> Callable[[Sequence[str]], bytes]:
+    """Return what gives for a row's cells what any row has that would do the same to the org."""
     names = [column.name for column in destination.columns]
-    return fingerprint(destination.operation.value, csv_row(names), csv_row(cells))
+    of_columns = fingerprint_after(destination.operation.value, _encode(names))
+    return lambda cells: of_columns(_encode(cells))

@@ -55,7 +55,7 @@ class KnownRecords:
         """Return what is known of a record that comes again, or None if it is to be sent."""
         if self.is_empty:
             return None
-        record_print = record_fingerprint(destination, record)
+        record_print = record_fingerprint(destination)(record)
         if self._use_up(KnownKind.FAILED, record_print):
             return KnownKind.FAILED
         if cells is None:
@@ -65,9 +65,9 @@ class KnownRecords:
         return KnownKind.INSERTED if self._use_up(KnownKind.INSERTED, record_print) else None
 
     def _is_latest(self, destination: Destination, key_text: str, cells: Sequence[str]) -> bool:
-        key = key_fingerprint(destination, key_text)
+        key = key_fingerprint(destination)(key_text)
         latest = self._db.execute("SELECT row FROM latest WHERE key = ?", (key,)).fetchone()
-        if latest is None or latest[0] == row_fingerprint(destination, cells):
+        if latest is None or latest[0] == row_fingerprint(destination)(cells):
             return latest is not None
         self._db.execute("DELETE FROM latest WHERE key = ?", (key,))
         return False

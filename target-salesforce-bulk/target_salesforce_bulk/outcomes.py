@@ -28,7 +28,7 @@ class OutcomeKind(Enum):
     @property
     def is_loaded(self) -> bool:
         """Whether the org has it now."""
-        return self in {OutcomeKind.CREATED, OutcomeKind.UPDATED, OutcomeKind.DELETED}
+        return self is not OutcomeKind.FAILED and self is not OutcomeKind.UNPROCESSED
 
 
 class RecordError(NamedTuple):
@@ -46,6 +46,8 @@ class Verdict(NamedTuple):
     id: str | None = None
     error: RecordError | None = None
     job_id: str | None = None
+    may_be_loaded: bool = False
+    """Of an unprocessed record: whether the org may have it all the same."""
 
 
 class Outcome(msgspec.Struct):

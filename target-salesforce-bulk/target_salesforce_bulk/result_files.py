@@ -24,15 +24,13 @@ def result_path(directory: Path, *, sobject: str, name: str, kind: ResultKind) -
 
 
 class ResultRow(NamedTuple):
-    """One row of a result file."""
+    """What one row of a result file says."""
 
     kind: ResultKind
     id: str
     """Empty where Salesforce gives none."""
     was_created: bool
     error: str
-    cells: list[str]
-    """The values of `ResultFile.columns`, as Salesforce echoes them."""
 
 
 class ResultFile:
@@ -46,20 +44,27 @@ class ResultFile:
             header = next(csv.reader(file), [])
         self._places = {name.lower(): place for place, name in enumerate(header)}
         self.columns = [name for name in columns if name.lower() in self._places]
+        self._id, self._created, self._error = (
+            self._places.get(name) for name in ("sf__id", "sf__created", "sf__error")
+        )
 
-    def rows(self, columns: Sequence[str]) -> Iterator[ResultRow]:
-        """Yield each row with the cells of ``columns``, all of which the file must have."""
-        places = [self._places[name.lower()] for name in columns]
-        sf_id, sf_created, sf_error = (self._places.get(name) for name in ("sf__id", "sf__created", "sf__error"))
+    def lines(self) -> Iterator[list[str]]:
+        """Yield the cells of each row, the columns in the file's own order."""
         csv.field_size_limit(LONGEST_VALUE)
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
             next(lines, None)
-            for line in lines:
-                yield ResultRow(
-                    kind=self.kind,
-                    id="" if sf_id is None else line[sf_id],
-                    was_created=sf_created is not None and line[sf_created].lower() == "true",
-                    error="" if sf_error is None else line[sf_error],
-                    cells=[line[place] for place in places],
-                )
+            yield from lines
+
+    def place(self, column: str) -> int:
+        """Return where in a line the cell of a column is that the file has."""
+        return self._places[column.lower()]
+
+    def row(self, line: Sequence[str]) -> ResultRow:
+        """Return what a line says of the row that was sent."""
+        return ResultRow(
+            self.kind,
+            "" if self._id is None else line[self._id],
+            self._created is not None and line[self._created].lower() == "true",
+            "" if self._error is None else line[self._error],
+        )

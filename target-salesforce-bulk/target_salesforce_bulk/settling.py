@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
 
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
 from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.journal import Journal, KnownKind
-from target_salesforce_bulk.matching import match
+from target_salesforce_bulk.matching import Look, match
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcomes import (
     TRANSIENT_CODES,
@@ -21,6 +20,7 @@ from target_salesforce_bulk.outcomes import (
     loaded_kind,
     parse_sf_error,
 )
+from target_salesforce_bulk.plan import Refusal
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
 from target_salesforce_bulk.spool import Spool
 from target_salesforce_bulk.summary import Tally
@@ -32,7 +32,7 @@ FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEna
 _REPEATABLE = frozenset({Operation.UPSERT, Operation.UPDATE})
 """Doing these twice is the same as doing them once."""
 
-NOT_PROCESSED = ResultRow(kind=ResultKind.UNPROCESSED, id="", was_created=False, error="", cells=[])
+NOT_PROCESSED = ResultRow(kind=ResultKind.UNPROCESSED, id="", was_created=False, error="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +85,10 @@ class Settler:
         If it is not, it holds the rows that are to be sent again. A unit without rows has no job.
         """
         with self._log.writing():
-            with unit.spool.path.open("rb") as file:
-                sheet = _Sheet(unit.spool, file=file, log=self._log)
-                if end:
-                    sheet.settle_job(end)
-                sheet.settle_refusals()
-                sheet.write_failed()
+            sheet = _Sheet(unit.spool, log=self._log)
+            if end:
+                sheet.read_results(end)
+            sheet.write()
             following = unit.spool_of(sheet.again) if sheet.again else None
             self._journal.settle(
                 unit.id,
@@ -110,102 +108,105 @@ class Settler:
 
 
 class _Sheet:
-    """The outcomes of one job while they are written."""
+    """The outcomes of one job: first gathered from its result files, then written in the order of the input."""
 
-    def __init__(self, spool: Spool, *, file: IO[bytes], log: OutcomeLog) -> None:
+    def __init__(self, spool: Spool, *, log: OutcomeLog) -> None:
         self._spool = spool
-        self._file = file
         self._log = log
         self._destination = spool.destination
-        self._offsets = array("Q")
-        self._row_prints = b""
-        self._not_loaded: set[int] = set()
+        self._is_insert = spool.destination.operation is Operation.INSERT
+        self._verdicts: list[Verdict | None] = [None] * spool.number_of_rows
+        """Of each row; None if it is to be sent again."""
+        self._row_prints = bytearray()
+        """Two fingerprints a row, of its key and of itself; nothing where rows have no key."""
         self.again: set[int] = set()
         """Numbers of the rows that are to be sent again."""
         self.known: dict[KnownKind, bytearray] = {kind: bytearray() for kind in KnownKind}
         self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
         """Outcomes by kind and error code."""
 
-    def settle_job(self, end: JobEnd) -> None:
-        """Write the outcomes of the rows that were sent."""
-        self._offsets = self._spool.row_offsets()
-        self._row_prints = self._fingerprints_of_rows()
+    def read_results(self, end: JobEnd) -> None:
+        """Find out what the job says of each row that was sent."""
+        verdict_of = _Verdicts(end, operation=self._destination.operation)
 
-        def settle_row(number: int, row: ResultRow) -> None:
-            verdict = self._verdict(row, end)
-            if verdict:
-                self._write(verdict, self._record(number), number=number)
-            else:
-                self.again.add(number)
+        def settle(number: int, row: ResultRow) -> None:
+            self._verdicts[number] = verdict_of.row(row)
 
-        for number in match(self._spool, files=end.files, settle=settle_row):
-            if end.never_began:
-                settle_row(number, NOT_PROCESSED)
-            elif end.may_retry and self._destination.operation in _REPEATABLE:
-                self.again.add(number)
-            else:
-                self._write_unaccounted(end, number)
+        for number in match(self._spool, files=end.files, settle=settle, look=self._look()):
+            self._verdicts[number] = verdict_of.unaccounted()
 
-    def _record(self, number: int) -> bytes:
-        return self._spool.record_at(self._offsets[number], file=self._file)
-
-    def _fingerprints_of_rows(self) -> bytes:
-        """Return two fingerprints a row, of its key and of itself; nothing where rows have no key."""
+    def _look(self) -> Look | None:
         destination = self._destination
         if destination.key_index is None:
-            return b""
-        return b"".join(
-            key_fingerprint(destination, destination.key_text(cells) or "") + row_fingerprint(destination, cells)
-            for _, cells in self._spool.rows()
-        )
+            return None
+        key_print, row_print = key_fingerprint(destination), row_fingerprint(destination)
 
-    def _write_unaccounted(self, end: JobEnd, number: int) -> None:
-        record = self._record(number)
-        message = "no result file of the job tells of this row; look in the org before sending it again"
-        error = RecordError("NO_OUTCOME", message, ())
-        self._write(Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=end.job_id), record, number=number)
-        if self._destination.operation is Operation.INSERT:
-            # It may be in the org: not to be inserted again because of a doubt.
-            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, record)
+        def look(cells: Sequence[str]) -> None:
+            self._row_prints += key_print(destination.key_text(cells) or "")
+            self._row_prints += row_print(cells)
 
-    def settle_refusals(self) -> None:
-        """Write the outcomes of the records that could not become rows."""
-        for refusal, record in self._spool.refusals():
-            error = RecordError(refusal.code, refusal.message, refusal.fields)
-            self._write(Verdict(OutcomeKind.FAILED, error=error), record)
+        return look
 
-    def write_failed(self) -> None:
-        """Write the records that were not loaded, in the order in which they came: parents before their children."""
-        if self._not_loaded or self._spool.number_of_refusals:
-            for number, record in self._spool.records():
-                if number is None or number in self._not_loaded:
-                    self._log.write_failed(record, destination=self._destination)
+    def write(self) -> None:
+        """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
+        print_of = record_fingerprint(self._destination)
+        for number, refusal, record in self._spool.entries():
+            verdict = self._verdicts[number] if refusal is None else _refused(refusal)
+            if verdict is None:
+                self.again.add(number)
+                continue
+            self._log.write(verdict, record=record, destination=self._destination)
+            self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
+            if not verdict.kind.is_loaded:
+                self._log.write_failed(record, destination=self._destination)
+            if verdict.kind is OutcomeKind.FAILED:
+                self.known[KnownKind.FAILED] += print_of(record)
+            elif self._is_insert and (verdict.kind.is_loaded or verdict.may_be_loaded):
+                self.known[KnownKind.INSERTED] += print_of(record)
+            elif verdict.kind.is_loaded:
+                self.known[KnownKind.KEYED] += self._row_prints[number * 2 * SIZE : (number + 1) * 2 * SIZE]
 
-    def _verdict(self, row: ResultRow, end: JobEnd) -> Verdict | None:
-        """Return what a row of a result file says, or None if the row is to be sent again."""
-        record_id, job_id = row.id or None, end.job_id
+
+class _Verdicts:
+    """What a job's end says of a row; None if the row is to be sent again."""
+
+    def __init__(self, end: JobEnd, *, operation: Operation) -> None:
+        self._end = end
+        self._operation = operation
+        self._errors: dict[str, RecordError] = {}
+        """Those read before: rows are refused for few reasons."""
+
+    def row(self, row: ResultRow) -> Verdict | None:
+        """Return what a row of a result file says."""
+        end, record_id = self._end, row.id or None
         if row.kind is ResultKind.SUCCESSFUL:
-            kind = loaded_kind(self._destination.operation, was_created=row.was_created)
-            return Verdict(kind, id=record_id, job_id=job_id)
+            return Verdict(loaded_kind(self._operation, was_created=row.was_created), record_id, job_id=end.job_id)
         if row.kind is ResultKind.FAILED:
-            error = parse_sf_error(row.error)
+            error = self._error(row.error)
             if end.may_retry and error.code in TRANSIENT_CODES:
                 return None
-            return Verdict(OutcomeKind.FAILED, id=record_id, error=error, job_id=job_id)
+            return Verdict(OutcomeKind.FAILED, record_id, error, job_id=end.job_id)
         if end.may_retry and not end.is_final_error:
             return None
         message = end.error_message or "the job ended before this row's turn"
-        return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=job_id)
+        return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=end.job_id)
 
-    def _write(self, verdict: Verdict, record: bytes, *, number: int | None = None) -> None:
-        self._log.write(verdict, record=record, destination=self._destination)
-        self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
-        if number is not None and not verdict.kind.is_loaded:
-            self._not_loaded.add(number)
-        if verdict.kind is OutcomeKind.FAILED:
-            self.known[KnownKind.FAILED] += record_fingerprint(self._destination, record)
-        elif verdict.kind.is_loaded and self._destination.operation is Operation.INSERT:
-            self.known[KnownKind.INSERTED] += record_fingerprint(self._destination, record)
-        elif verdict.kind.is_loaded and number is not None:
-            place = number * 2 * SIZE
-            self.known[KnownKind.KEYED] += self._row_prints[place : place + 2 * SIZE]
+    def _error(self, text: str) -> RecordError:
+        if text not in self._errors:
+            self._errors[text] = parse_sf_error(text)
+        return self._errors[text]
+
+    def unaccounted(self) -> Verdict | None:
+        """Return what is to be said of a row that no result file tells of."""
+        if self._end.never_began:
+            return self.row(NOT_PROCESSED)
+        if self._end.may_retry and self._operation in _REPEATABLE:
+            return None
+        message = "no result file of the job tells of this row; look in the org before sending it again"
+        error = RecordError("NO_OUTCOME", message, ())
+        # It may be in the org: not to be inserted again because of a doubt.
+        return Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=self._end.job_id, may_be_loaded=True)
+
+
+def _refused(refusal: Refusal) -> Verdict:
+    return Verdict(OutcomeKind.FAILED, error=RecordError(refusal.code, refusal.message, refusal.fields))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from array import array
 from collections.abc import Collection, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -146,55 +145,31 @@ class Spool:
             next(lines)
             yield from enumerate(lines)
 
-    def refusals(self) -> Iterator[tuple[Refusal, bytes]]:
-        """Yield the records without a row, each with why."""
-        if self.number_of_refusals:
-            for line in self._lines():
+    def entries(self) -> Iterator[tuple[int, Refusal | None, bytes]]:
+        """Yield all records in the order in which they came: the row's number, or why there is none; and the record.
+
+        The number of a record without a row is that of the next row.
+        """
+        number = 0
+        with self.path.open("rb") as file:
+            file.readline()
+            for line in file:
                 if line.startswith(b"["):
                     refusal, record = self._decode_refused(line)
-                    yield refusal, bytes(record)
-
-    def records(self) -> Iterator[tuple[int | None, bytes]]:
-        """Yield all records in the order in which they came, each with its row's number, or None without a row."""
-        number = 0
-        for line in self._lines():
-            if line.startswith(b"["):
-                yield None, bytes(self._decode_refused(line)[1])
-            else:
-                yield number, line.rstrip(b"\n")
-                number += 1
-
-    def row_offsets(self) -> array[int]:
-        """Return where in the file each record with a row begins, for `record_at`."""
-        offsets = array("Q")
-        with self.path.open("rb") as file:
-            offset = len(file.readline())
-            for line in file:
-                if not line.startswith(b"["):
-                    offsets.append(offset)
-                offset += len(line)
-        return offsets
-
-    @staticmethod
-    def record_at(offset: int, *, file: IO[bytes]) -> bytes:
-        """Return the record that begins at ``offset``; ``file`` is this spool opened for reading."""
-        file.seek(offset)
-        return file.readline().rstrip(b"\n")
+                    yield number, refusal, bytes(record)
+                else:
+                    yield number, None, line[:-1]
+                    number += 1
 
     def only(self, rows: Collection[int], *, path: Path) -> Spool:
         """Return a new, closed spool at ``path`` with the entries of these rows."""
         spool = Spool.create(path, destination=self.destination)
-        records = (line for line in self._lines() if not line.startswith(b"["))
+        records = (record for _, refusal, record in self.entries() if refusal is None)
         for record, (number, cells) in zip_longest(records, self.rows()):
             if number in rows:
-                spool.add(Entry(cells, None, record.rstrip(b"\n")))
+                spool.add(Entry(cells, None, record))
         spool.close()
         return spool
-
-    def _lines(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
-            file.readline()
-            yield from file
 
 
 def files_of(path: Path) -> list[Path]:
