@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
+
+EXIT_FAILED = 1
+EXIT_QUOTA = 75
+"""``EX_TEMPFAIL`` of sysexits.h, as the plugins have it: a quota stands in the way; try again later."""
 
 _COMMANDS = {
     "check": "Log in, and show the org, its limits and what a sync would take.",
@@ -28,8 +33,21 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of Salesforce's, or of a setting, is one line and an exit code."""
+        from salesforce_bulk_client import QuotaError, SalesforceError
+
+        try:
+            return super().invoke(ctx)
+        except SalesforceError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(EXIT_QUOTA if isinstance(error, QuotaError) else EXIT_FAILED)
+
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="singer-salesforce-bulk", prog_name="salesforce-bulk")
 def main() -> None:
-    """Check, watch and report what tap-salesforce-bulk and target-salesforce-bulk do."""
+    """Check, watch and report what tap-salesforce-bulk and target-salesforce-bulk do.
+
+    Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong, 75 a quota stands in the way.
+    """

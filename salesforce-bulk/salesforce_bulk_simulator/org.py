@@ -100,11 +100,10 @@ class Org(Switches):
                 self._add_organization()
 
     def _add_organization(self) -> None:
-        organization = {"Name": "Simulated Org", "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
+        named = {"Name": "Simulated Org", "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
         locale = {"DefaultLocaleSidKey": "en_US", "LanguageLocaleKey": "en_US"}
         self.store.new_ids(self.sobject("Organization"), 1)
-        record = {**organization, **locale, "Id": self.org_id}
-        RecordRules(self, self.sobject("Organization")).insert(record, is_admin=True)
+        RecordRules(self, self.sobject("Organization")).insert({**named, **locale, "Id": self.org_id}, is_admin=True)
 
     def _add_first_user(self) -> None:
         user = {"FirstName": "Sim", "LastName": "User", "Username": self.username, "Email": self.username}

@@ -1,0 +1,229 @@
+"""``salesforce-bulk check``: log in, and show the org, its limits and what a sync would take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from salesforce_bulk_client import QuotaError, RequestRefused, SalesforceError
+
+from salesforce_bulk_companion.advice import advice_on
+from salesforce_bulk_companion.check_client import CheckingClient
+from salesforce_bulk_companion.check_org import look_at_org, requests_of_one_run, uses_of
+from salesforce_bulk_companion.check_report import as_json, print_end, print_org, print_stream
+from salesforce_bulk_companion.command import EXIT_FAILED, EXIT_QUOTA
+from salesforce_bulk_companion.estimate import Speed
+from salesforce_bulk_companion.output import number, print_problem
+from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from salesforce_bulk_client import ConnectionConfig
+
+    from salesforce_bulk_companion.check_org import LimitUse, OrgFacts
+    from salesforce_bulk_companion.check_stream import StreamCheck, StreamChecker
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What has been found so far."""
+
+    source: str
+    """Of the settings."""
+    config: ConnectionConfig | None = None
+    facts: OrgFacts | None = None
+    limits: list[LimitUse] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What a user should know, and is no failure."""
+    streams: list[StreamCheck] = field(default_factory=list)
+    problems: list[tuple[str, SalesforceError]] = field(default_factory=list)
+    """Where, and what."""
+    api_calls: int = 0
+
+    @property
+    def requests_of_one_run(self) -> int | None:
+        """How many API requests a run may use now."""
+        return requests_of_one_run(self.limits, self.config) if self.config else None
+
+    @property
+    def reached(self) -> list[LimitUse]:
+        """The limits at which the plugins would stop."""
+        return [use for use in self.limits if use.is_reached]
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 for a failure, or 75 when nothing but a quota stands in the way."""
+        if any(not isinstance(error, QuotaError) for _, error in self.problems):
+            return EXIT_FAILED
+        return EXIT_QUOTA if self.problems or self.reached else 0
+
+
+@click.command()
+@connection_options
+@click.option(
+    "--stream",
+    "patterns",
+    multiple=True,
+    metavar="NAME",
+    help="Also check how this stream would be read: an object's name, or a glob. Repeatable.",
+)
+@click.option(
+    "--catalog",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The tap's catalog: its selected streams and fields. Without --stream, all of them are checked.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The tap's state: what the next run would read.",
+)
+@click.option(
+    "--sample",
+    "sample_size",
+    type=click.IntRange(0, 50),
+    default=3,
+    show_default=True,
+    help="Records of each stream to show; 0 reads none, and measures no speed.",
+)
+@click.option("--show-values", is_flag=True, help="Show the values of the sample, not only what kind they are.")
+@click.option(
+    "--records-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Estimate the time with this speed, instead of one that was measured.",
+)
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def check(
+    ctx: click.Context,
+    *,
+    config: tuple[str, ...],
+    is_target: bool,
+    patterns: tuple[str, ...],
+    catalog: Path | None,
+    state: Path | None,
+    sample_size: int,
+    show_values: bool,
+    records_per_second: float | None,
+    output_format: str,
+) -> None:
+    """Log in, and show the org, its limits and what a sync would take.
+
+    With --stream also the query that the tap would send, the number of rows that it finds, a few of them, and how
+    many pages, API calls and seconds reading them would take. Nothing is written, and no job is made.
+
+    Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong, 75 a quota stands in the way.
+    """
+    settings = read_settings(config, is_target=is_target)
+    texts = output_format == "text"
+    findings = Findings(source=settings.source)
+    read_files = {
+        what: read_json_object(path, what=what) if path else None
+        for what, path in {"catalog": catalog, "state": state}.items()
+    }
+    try:
+        findings.config = settings.connection()
+        with CheckingClient(findings.config) as client:
+            try:
+                _check_org(client, findings, settings)
+                if texts:
+                    print_org(findings)
+                if patterns or catalog:
+                    speed = records_per_second and Speed(
+                        records_per_second, f"{number(records_per_second)} records a second, as you said"
+                    )
+                    checker = _checker(
+                        client, settings, read_files, speed=speed or None, sampled=bool(sample_size or show_values)
+                    )
+                    for found in _check_streams(checker, patterns or ("*",), findings):
+                        if texts:
+                            print_stream(found, sample_size=sample_size, show_values=show_values)
+            finally:
+                findings.api_calls = client.number_of_api_calls
+    except SalesforceError as error:
+        findings.problems.append(("", error))
+    if texts:
+        print_end(findings)
+        for where, problem in findings.problems:
+            print_problem(f"{where}: {problem}" if where else str(problem), advice=advice_on(problem))
+    else:
+        document = as_json(findings, sample_size=sample_size, show_values=show_values)
+        click.echo(json.dumps(document, indent=2, default=str))
+    ctx.exit(findings.exit_code)
+
+
+def _check_org(client: CheckingClient, findings: Findings, settings: Settings) -> None:
+    findings.facts = look_at_org(client)
+    assert findings.config is not None
+    try:
+        findings.limits = uses_of(client.limits(), findings.config)
+    except QuotaError:
+        raise
+    except RequestRefused as error:
+        findings.notes.append(
+            f"the org's limits are not shown, and runs check only the API requests: {error}"
+            " (the permission View Setup and Configuration lets this user see them)"
+        )
+    if unknown := _unknown(settings):
+        findings.notes.append(f"neither plugin has a setting {', '.join(unknown)}: a spelling mistake?")
+
+
+def _unknown(settings: Settings) -> list[str]:
+    from tap_salesforce_bulk.tap import TapSalesforceBulk
+    from target_salesforce_bulk.target import TargetSalesforceBulk
+
+    known: set[str] = set()
+    for plugin in (TapSalesforceBulk, TargetSalesforceBulk):
+        plugin.append_builtin_config(plugin.config_jsonschema)
+        known |= plugin.config_jsonschema["properties"].keys()
+    return sorted(settings.values.keys() - known)
+
+
+def _checker(
+    client: CheckingClient,
+    settings: Settings,
+    files: dict[str, dict[str, Any] | None],
+    *,
+    speed: Speed | None,
+    sampled: bool,
+) -> StreamChecker:
+    from salesforce_bulk_companion.check_stream import StreamChecker
+
+    state = files["state"] or {}
+    return StreamChecker(
+        client,
+        settings.values,
+        catalog=files["catalog"],
+        state=state.get("singer_state", state) or None,  # as `meltano state get` gives it
+        speed=speed,
+        sampled=sampled,
+    )
+
+
+def _check_streams(checker: StreamChecker, patterns: tuple[str, ...], findings: Findings) -> Iterator[StreamCheck]:
+    """Yield what is found of each stream; what goes wrong with one does not stop the others."""
+    seen = set()
+    for pattern in patterns:
+        try:
+            streams = checker.streams(pattern)
+        except QuotaError:
+            raise
+        except SalesforceError as error:
+            findings.problems.append((pattern, error))
+            continue
+        for stream in streams:
+            if stream.name in seen:
+                continue
+            seen.add(stream.name)
+            try:
+                found = checker.check(stream)
+            except QuotaError:
+                raise
+            except SalesforceError as error:
+                findings.problems.append((stream.name, error))
+                continue
+            findings.streams.append(found)
+            yield found

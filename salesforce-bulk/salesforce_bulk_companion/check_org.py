@@ -1,0 +1,121 @@
+"""What `check` tells of the org: who and where one is, and how much of the org's limits is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from salesforce_bulk_client import ConfigError, QuotaError, RequestRefused, query_records
+
+from salesforce_bulk_companion.check_client import VERSIONS
+
+if TYPE_CHECKING:
+    from salesforce_bulk_client import ConnectionConfig, Limit, SalesforceClient
+
+STOPPING_LIMITS = {
+    "DailyApiRequests": "reading and loading",
+    "DailyBulkV2QueryJobs": "reading",
+    "DailyBulkV2QueryFileStorageMB": "reading",
+    "DailyBulkApiBatches": "loading",
+}
+"""The limits before which the tap and the target stop, at ``quota_percent_total``."""
+
+STORAGE_LIMITS = ("DataStorageMB", "FileStorageMB")
+"""Nothing of ours stops before these: Salesforce refuses the rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitUse:
+    """One of the org's limits."""
+
+    name: str
+    max: int
+    used: int
+    left: int
+    stop_at: int | None
+    """The use at which the plugins stop; None where they do not."""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the plugins would stop here."""
+        return self.stop_at is not None and self.max > 0 and self.used >= self.stop_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrgFacts:
+    """Where a login leads."""
+
+    instance_url: str
+    org: dict[str, Any] | None
+    """The row of Organization; None when this user may not read it."""
+    org_id: str
+    user: dict[str, Any] | None
+    """The user's own row; None when it may not read that."""
+    user_id: str
+    versions: list[str]
+    """The API versions that the org offers, oldest first."""
+
+
+def look_at_org(client: SalesforceClient) -> OrgFacts:
+    """Log in and return where that leads; at most three API calls.
+
+    Raises: LoginError; ConfigError if the org does not have ``api_version``; ApiError; ConnectionFailed.
+    """
+    instance_url = client.instance_url
+    versions = [str(entry["version"]) for entry in client.get_json(VERSIONS)]
+    if client.api_version not in versions:
+        raise ConfigError(
+            f"api_version is {client.api_version}, but this org offers {versions[0]} to {versions[-1]}: set one of them"
+        )
+    org_id, user_id = who_asks(client)
+    return OrgFacts(
+        instance_url=instance_url,
+        org=_row(client, "SELECT Name, OrganizationType, InstanceName, IsSandbox FROM Organization"),
+        org_id=org_id,
+        user=_row(client, f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"),  # noqa: S608  # Salesforce's id
+        user_id=user_id,
+        versions=versions,
+    )
+
+
+def who_asks(client: SalesforceClient) -> tuple[str, str]:
+    """Return the ids of the org and of the user that is logged in; one API call.
+
+    The address ``identity`` ends with both. Unlike ``userinfo`` it needs no scope but ``api``.
+    """
+    identity = client.get_json(f"/services/data/v{client.api_version}/")["identity"]
+    *_, org_id, user_id = identity.rstrip("/").split("/")
+    return org_id, user_id
+
+
+def _row(client: SalesforceClient, soql: str) -> dict[str, Any] | None:
+    try:
+        return next((row for batch in query_records(client, soql, include_deleted=False) for row in batch), None)
+    except QuotaError:
+        raise
+    except RequestRefused:
+        return None
+
+
+def uses_of(limits: dict[str, Limit], config: ConnectionConfig) -> list[LimitUse]:
+    """Return the limits that matter, with where the plugins stop."""
+    names = [name for name in (*STOPPING_LIMITS, *STORAGE_LIMITS) if name in limits]
+    return [
+        LimitUse(
+            name=name,
+            max=limits[name].max,
+            used=limits[name].max - limits[name].remaining,
+            left=limits[name].remaining,
+            stop_at=int(limits[name].max * config.quota_percent_total / 100) if name in STOPPING_LIMITS else None,
+        )
+        for name in names
+    ]
+
+
+def requests_of_one_run(uses: list[LimitUse], config: ConnectionConfig) -> int | None:
+    """Return how many API requests a run may use now, before one of the two quotas stops it; None when not known."""
+    requests = next((use for use in uses if use.name == "DailyApiRequests"), None)
+    if requests is None or requests.stop_at is None:
+        return None
+    share = int(requests.max * config.quota_percent_per_run / 100)
+    return max(0, min(share, requests.stop_at - requests.used))

@@ -1,0 +1,107 @@
+"""What commands print: with rich on a terminal, and as plain lines into a file or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_LABEL_WIDTH = 10
+
+
+def print_heading(text: str) -> None:
+    """Print an empty line and a heading."""
+    console = Console(highlight=False)
+    console.print()
+    console.print(Text(printable(text), style="bold")) if console.is_terminal else click.echo(printable(text))
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print one line per fact; one that is too long for a terminal goes on below its beginning."""
+    console = Console(highlight=False)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="cyan", min_width=_LABEL_WIDTH)
+    grid.add_column(overflow="fold")
+    for label, text in facts:
+        if console.is_terminal:
+            grid.add_row(label, Text(printable(text)))
+        else:
+            click.echo(f"{label:<{_LABEL_WIDTH}} {printable(text)}".rstrip())
+    if console.is_terminal:
+        console.print(grid)
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Collection[str] = ()) -> None:
+    """Print a table; the columns named by ``numbers`` stand to the right."""
+    console = Console(highlight=False)
+    texts = [[printable(cell) for cell in row] for row in rows]
+    if console.is_terminal:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name in head:
+            table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        for row in texts:
+            table.add_row(*map(Text, row))
+        console.print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(head, *texts, strict=True)]
+    for row in [list(head), *texts]:
+        cells = [
+            cell.rjust(width) if name in numbers else cell.ljust(width)
+            for name, cell, width in zip(head, row, widths, strict=True)
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+def print_problem(text: str, *, advice: str = "") -> None:
+    """Print an error, and what to do about it, to stderr."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    line = f"Error: {printable(text)}"
+    console.print(Text(line, style="red")) if console.is_terminal else click.echo(line, err=True)
+    if advice:
+        click.echo(f"       {advice}", err=True)
+
+
+def printable(text: str) -> str:
+    r"""Return the text without what a terminal would take as a command.
+
+    >>> printable("a\x1b[31mb\nc")
+    'a?[31mb?c'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> [duration(each) for each in (0, 3.44, 75, 3700, 200000)]
+    ['0.0 s', '3.4 s', '1 min 15 s', '1 h 1 min', '55 h 33 min']
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = timedelta(seconds=round(seconds))
+    minutes, rest = divmod(int(whole.total_seconds()), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: float) -> str:
+    """Return a count with its thousands set apart.
+
+    >>> number(1234567)
+    '1,234,567'
+    """
+    return f"{value:,.0f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "page"), counted(1200, "page")
+    ('1 page', '1,200 pages')
+    """
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,131 @@
+"""The settings of the plugins: from their config files, or from their environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
+from salesforce_bulk_client import ConfigError, ConnectionConfig, given_settings
+from singer_sdk.configuration._dict_config import parse_environment_config
+from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TAP_SCHEMA
+from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TARGET_SCHEMA
+
+ENVIRONMENT = "ENV"
+"""In the place of a config file, as the plugins have it: their environment variables."""
+
+TAP_PREFIX = "TAP_SALESFORCE_BULK_"
+TARGET_PREFIX = "TARGET_SALESFORCE_BULK_"
+_SCHEMAS: dict[str, dict[str, Any]] = {TAP_PREFIX: TAP_SCHEMA, TARGET_PREFIX: TARGET_SCHEMA}
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a plugin, numbers as floats, and where they come from."""
+
+    values: Mapping[str, Any]
+    source: str
+    """Which files or variables were read, in words."""
+
+    def connection(self) -> ConnectionConfig:
+        """Return how to log in.
+
+        Raises: ConfigError, naming the setting and what to do.
+        """
+        return ConnectionConfig.from_settings(self.values)
+
+
+def connection_options(command: Command) -> Command:
+    """Add the options that say where the settings are."""
+    config = click.option(
+        "--config",
+        multiple=True,
+        metavar="FILE",
+        help="Config file of the tap or the target; later ones win over earlier ones. ENV stands for the environment"
+        " variables, and is what is read when this option is not given.",
+    )
+    target = click.option(
+        "--target",
+        "is_target",
+        is_flag=True,
+        help=f"Of the environment variables, read {TARGET_PREFIX}*, although there are {TAP_PREFIX}* ones, too.",
+    )
+    return config(target(command))
+
+
+def read_settings(config: Sequence[str], *, is_target: bool) -> Settings:
+    """Return the settings of files, the later over the earlier, and of the environment over all (``ENV``, or no file).
+
+    Raises: ConfigError for a file that cannot be read, or when there are no settings at all.
+    """
+    values: dict[str, Any] = {}
+    sources = []
+    for name in config:
+        if name != ENVIRONMENT:
+            values |= _read_file(Path(name))
+            sources.append(name)
+    reads_environment = not config or ENVIRONMENT in config
+    if reads_environment:
+        prefix, found = _read_environment(is_target=is_target)
+        values |= found
+        sources.append(f"{prefix}* variables")
+    if not values:
+        raise ConfigError(f"there are no settings: name a --config FILE, or set {TAP_PREFIX}* or {TARGET_PREFIX}*")
+    unread = [f"{prefix}*" for prefix in _set_prefixes() if f"{prefix}* variables" not in sources]
+    way = "--target reads those" if reads_environment else "--config ENV adds them"
+    note = f" ({' and '.join(unread)} variables are set, too, and not read: {way})" if unread else ""
+    properties = TARGET_SCHEMA["properties"] | TAP_SCHEMA["properties"]
+    return Settings(values=given_settings(values, properties), source=f"{', then '.join(sources)}{note}")
+
+
+def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
+    """Return the JSON object in a file that a user named.
+
+    Raises: ConfigError.
+    """
+    try:
+        content = simplejson.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the {what} {str(path)!r} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        place = f"line {error.lineno}" if isinstance(error, simplejson.JSONDecodeError) else "it is no UTF-8"
+        raise ConfigError(f"the {what} {str(path)!r} is no JSON: {place}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"the {what} {str(path)!r} is no JSON object")
+    return content
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    return read_json_object(path, what="config file")
+
+
+def _read_environment(*, is_target: bool) -> tuple[str, dict[str, Any]]:
+    """Return the settings that one plugin's variables give: the tap's, but the target's if only it has some."""
+    if is_target:
+        return TARGET_PREFIX, _settings_in(TARGET_PREFIX)
+    if found := _settings_in(TAP_PREFIX):
+        return TAP_PREFIX, found
+    if found := _settings_in(TARGET_PREFIX):
+        return TARGET_PREFIX, found
+    return TAP_PREFIX, {}
+
+
+def _settings_in(prefix: str) -> dict[str, Any]:
+    try:
+        return parse_environment_config(_SCHEMAS[prefix], prefix)
+    except ValueError as error:  # of a setting that is a number, a list or an object, none of which is a secret
+        raise ConfigError(f"a {prefix}* variable does not have its setting's type: {error}") from None
+
+
+def _set_prefixes() -> list[str]:
+    return [
+        prefix
+        for prefix, schema in _SCHEMAS.items()
+        if any(prefix + name.upper() in os.environ for name in schema["properties"])
+    ]
