@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
+
+from examples.nycflights13.sandbox import PLUGINS, PROJECT
+from tests.end_to_end.pages import Example, run
 
 WriteJson = Callable[[str, Any], Path]
 BIN = Path(sys.executable).parent
@@ -46,3 +53,47 @@ def write_json(tmp_path: Path) -> WriteJson:
         return path
 
     return write
+
+
+@cache
+def install_plugins() -> None:
+    """Install the plugins of meltano.yml, each in an environment of its own below .meltano, once for all tests."""
+    env = {"UV_SYSTEM_CERTS": "1", **os.environ, "MELTANO_PROJECT_ROOT": str(PROJECT)}
+    done = subprocess.run([BIN / "meltano", "install", *PLUGINS], capture_output=True, text=True, check=False, env=env)
+    # See run_uv.
+    if "error sending request" in done.stderr:
+        pytest.skip(f"the package registry cannot be reached: {done.stderr.splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A copy of the project's meltano.yml, with states and settings of its own, and the plugins that are installed."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def run(self, example: Example) -> str:
+        """Run the commands of a page's example; gives what they printed."""
+        return run(example, cwd=self.folder, env={**os.environ, **self.variables})
+
+
+@pytest.fixture
+def project(tmp_path: Path, url: str) -> Iterator[Project]:
+    """A project whose Salesforce is the simulated one at ``url``."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(PROJECT / "meltano.yml", folder)
+    variables = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1"),
+        "MELTANO_DATABASE_URI": f"sqlite:///{folder / 'meltano.db'}",
+        "MELTANO_SYS_DIR_ROOT": str(PROJECT / ".meltano"),
+        "TAP_SALESFORCE_BULK_LOGIN_URL": url,
+        "TARGET_SALESFORCE_BULK_LOGIN_URL": url,
+    }
+    # Meltano itself keeps two runs of one project apart no better than by failing.
+    with FileLock(PROJECT / ".demo.lock", timeout=600):
+        install_plugins()
+        yield Project(folder=folder, variables=variables)
