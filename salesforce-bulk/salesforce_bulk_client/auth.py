@@ -13,10 +13,11 @@ from xml.sax.saxutils import escape
 
 import jwt
 
-from salesforce_bulk_client import token_file
+from salesforce_bulk_client import telemetry, token_file
 from salesforce_bulk_client.config import AuthFlow, ConnectionConfig, checked_url
 from salesforce_bulk_client.errors import ApiError, BrokenAnswer, ConfigError, LoginError, QuotaError, ServerBusy
 from salesforce_bulk_client.http import read_json, send_once
+from salesforce_bulk_client.instruments import TOKEN_REFRESHES
 from salesforce_bulk_client.limits import JWT_LIFETIME_S, LAST_SOAP_LOGIN_VERSION
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
 
@@ -65,16 +66,29 @@ class Authenticator:
         """
         with self._lock:
             if self._session is expired or self._session is None:
-                if self._config.auth_flow is AuthFlow.ACCESS_TOKEN:
+                flow = self._config.auth_flow
+                if flow is AuthFlow.ACCESS_TOKEN:
+                    telemetry.note(TOKEN_REFRESHES, 1, flow=flow.value, result="failed")
                     raise LoginError(
                         "the given access_token is not valid any more: give a new one,"
                         " or use a login flow that can renew its session"
                     )
-                logger.info("the session has expired: logging in again")
+                logger.info("the session has expired: logging in again", extra={"flow": flow.value})
                 self._session = self._log_in(self._config.retry_total_s)
             return self._session
 
     def _log_in(self, total_s: float) -> Session:
+        flow = self._config.auth_flow.value
+        result = "failed"
+        try:
+            with telemetry.span("salesforce.bulk.login", flow=flow):
+                session = self._new_session(total_s)
+            result = "ok"
+            return session
+        finally:
+            telemetry.note(TOKEN_REFRESHES, 1, flow=flow, result=result)
+
+    def _new_session(self, total_s: float) -> Session:
         config = self._config
         flow = config.auth_flow
         try:

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import msgspec
 import requests
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.auth import Authenticator, Session
 from salesforce_bulk_client.errors import LoginError, QuotaReached, RequestRefused, SessionExpired
 from salesforce_bulk_client.http import Body, Reader, read_json, read_nothing, send_once
+from salesforce_bulk_client.instruments import API_REQUESTS_LIMIT, API_REQUESTS_USED
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
 
 if TYPE_CHECKING:
@@ -236,6 +238,8 @@ class SalesforceClient:
             self._requests_sent += 1
         if usage := _API_USAGE.search(response.headers.get("Sforce-Limit-Info", "")):
             self._usage = ApiUsage(used=int(usage[1]), max=int(usage[2]))
+            telemetry.note(API_REQUESTS_USED, self._usage.used)
+            telemetry.note(API_REQUESTS_LIMIT, self._usage.max)
         try:
             date = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
         except (KeyError, ValueError):

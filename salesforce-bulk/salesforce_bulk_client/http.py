@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -13,7 +15,9 @@ import msgspec
 import requests
 import requests.exceptions
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.errors import BrokenAnswer, ConnectionFailed, error_from_response
+from salesforce_bulk_client.instruments import HTTP_RECEIVED, HTTP_REQUESTS, HTTP_SENT
 
 logger = logging.getLogger(__name__)
 
@@ -67,17 +71,21 @@ def send_once(
     started = time.monotonic()
     data = body() if callable(body) else body
     try:
-        with http.request(
-            method,
-            url,
-            params=params,
-            data=data,
-            headers=headers,
-            auth=_Bearer(token) if token else _NoSession(),
-            timeout=(CONNECT_TIMEOUT_S, timeout_s),
-            stream=True,
-            allow_redirects=False,
-        ) as response:
+        with (
+            _told(method, url, data=data) as answered,
+            http.request(
+                method,
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                auth=_Bearer(token) if token else _NoSession(),
+                timeout=(CONNECT_TIMEOUT_S, timeout_s),
+                stream=True,
+                allow_redirects=False,
+            ) as response,
+        ):
+            answered(response)
             if see:
                 see(response)
             seconds = time.monotonic() - started
@@ -95,6 +103,43 @@ def send_once(
     finally:
         if data is not None and not isinstance(data, bytes):
             data.close()
+
+
+@contextmanager
+def _told(method: str, url: str, *, data: bytes | IO[bytes] | None) -> Iterator[Callable[[requests.Response], None]]:
+    """Count the request that the block sends, and tell of it as a span; the block shows the answer when it has one."""
+    answer: requests.Response | None = None
+    parts = urlsplit(url)
+    template = url_template(parts.path)
+    with telemetry.span(f"{method} {template}", method=method, url_template=template, server=parts.hostname) as note:
+
+        def answered(response: requests.Response) -> None:
+            nonlocal answer
+            answer = response
+            note(status_code=response.status_code)
+
+        try:
+            yield answered
+        finally:
+            status_class = "none" if answer is None else f"{answer.status_code // 100}xx"
+            telemetry.note(HTTP_REQUESTS, 1, method=method, status_class=status_class)
+            if data is not None:
+                telemetry.note(HTTP_SENT, len(data) if isinstance(data, bytes) else data.tell())
+            if answer is not None:
+                telemetry.note(HTTP_RECEIVED, answer.raw.tell())
+
+
+def url_template(path: str) -> str:
+    """Return a path without ids and values, of which there is no end.
+
+    >>> url_template("/services/data/v66.0/jobs/query/750R0000000zlh9IAA/results")
+    'jobs/query/{id}/results'
+    >>> url_template("/services/data/v66.0/sobjects/Daily_File__c/Ref__c/2026-01-15")
+    'sobjects/Daily_File__c/Ref__c/{value}'
+    """
+    path = re.sub(r"^/services/data/v[\d.]+/|^/", "", path)
+    path = re.sub(r"^(sobjects/[^/]+/[^/]+)/.+", r"\1/{value}", path)
+    return re.sub(r"(?<=/)(?=\w*\d)\w{15,18}(-\d+)?(?=/|$)", "{id}", path)
 
 
 def read_json(response: requests.Response) -> Any:

@@ -10,15 +10,18 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.csv_pages import SpooledCsv
 from salesforce_bulk_client.errors import BrokenAnswer, IncompleteResults, JobGone, NotFound, RequestRefused
 from salesforce_bulk_client.http import read_nothing
+from salesforce_bulk_client.instruments import JOBS_CREATED, UPLOAD_DURATION
 from salesforce_bulk_client.jobs import BulkJob, JobInfo, JobState
 
 if TYPE_CHECKING:
@@ -68,7 +71,7 @@ class IngestJob(BulkJob):
     kind = "ingest"
 
     @classmethod
-    def create(cls, client: SalesforceClient, spec: IngestSpec) -> Self:
+    def create(cls, client: SalesforceClient, spec: IngestSpec, *, log_fields: Mapping[str, str] | None = None) -> Self:
         """Make an Open job.
 
         Raises: RequestRefused, QuotaExceeded.
@@ -84,8 +87,9 @@ class IngestJob(BulkJob):
             body["externalIdFieldName"] = spec.external_id_field or "Id"
         if spec.assignment_rule_id:
             body["assignmentRuleId"] = spec.assignment_rule_id
-        job = cls(client, JobInfo.from_json(client.send_json("POST", "jobs/ingest", body)))
-        logger.info("ingest job %s begun: %s %s", job.id, spec.operation.value, spec.object)
+        job = cls(client, JobInfo.from_json(client.send_json("POST", "jobs/ingest", body)), log_fields=log_fields)
+        telemetry.note(JOBS_CREATED, 1, **job.labels)
+        logger.info("ingest job %s begun: %s %s", job.id, spec.operation.value, spec.object, extra=job.log_fields)
         return job
 
     def upload(self, open_data: Callable[[], IO[bytes]]) -> None:
@@ -93,6 +97,12 @@ class IngestJob(BulkJob):
 
         Raises: RequestRefused, JobGone, ConnectionFailed.
         """
+        began_at = time.monotonic()
+        with telemetry.span("salesforce.bulk.job.upload", job_id=self.id, **self.labels):
+            self._upload(open_data)
+        telemetry.note(UPLOAD_DURATION, time.monotonic() - began_at, **self.labels)
+
+    def _upload(self, open_data: Callable[[], IO[bytes]]) -> None:
         try:
             self._client.request(
                 "PUT",
@@ -107,7 +117,7 @@ class IngestJob(BulkJob):
             # Its code is not documented, so the text decides: an earlier try, whose answer was lost, had arrived.
             if not error.message.startswith("Found multiple contents"):
                 raise
-            logger.info("the data of ingest job %s had arrived already", self.id)
+            logger.info("the data of ingest job %s had arrived already", self.id, extra=self.log_fields)
 
     def close(self) -> JobInfo:
         """Say that the data is complete, so that processing begins.

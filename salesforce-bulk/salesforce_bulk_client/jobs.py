@@ -6,12 +6,14 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from salesforce_bulk_client.errors import BrokenAnswer, JobGone, JobTimedOut, NotFound, RequestRefused
+from salesforce_bulk_client import telemetry
+from salesforce_bulk_client.errors import BrokenAnswer, JobError, JobGone, JobTimedOut, NotFound, RequestRefused
+from salesforce_bulk_client.instruments import JOB_DURATION, JOBS_COMPLETED, JOBS_FAILED
 
 if TYPE_CHECKING:
     from salesforce_bulk_client.client import SalesforceClient
@@ -105,9 +107,12 @@ class BulkJob:
 
     kind: ClassVar[Literal["query", "ingest"]]
 
-    def __init__(self, client: SalesforceClient, info: JobInfo) -> None:
+    def __init__(self, client: SalesforceClient, info: JobInfo, *, log_fields: Mapping[str, str] | None = None) -> None:
+        """``log_fields`` are for each log line about the job, beside its own."""
         self._client = client
         self.info = info
+        self._log_fields = log_fields or {}
+        self._begun_at = time.monotonic()
 
     @property
     def id(self) -> str:
@@ -119,8 +124,18 @@ class BulkJob:
         """Where the job is, below the version's root."""
         return f"jobs/{self.kind}/{self.id}"
 
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """What metrics tell of the job; never its id, since each would make a new one of them."""
+        return {"sobject": self.info.object, "operation": self.info.operation, "job_kind": self.kind}
+
+    @property
+    def log_fields(self) -> dict[str, str | None]:
+        """What log lines tell of it as fields."""
+        return {"job_id": self.id, "job_state": self.info.state.value, **self.labels, **self._log_fields}
+
     @classmethod
-    def find(cls, client: SalesforceClient, job_id: str) -> Self:
+    def find(cls, client: SalesforceClient, job_id: str, *, log_fields: Mapping[str, str] | None = None) -> Self:
         """Return a job made earlier.
 
         Raises: JobGone if it does not exist any more.
@@ -129,7 +144,7 @@ class BulkJob:
             answer = client.get_json(f"jobs/{cls.kind}/{job_id}")
         except NotFound as error:
             raise _gone(cls.kind, job_id) from error
-        return cls(client, JobInfo.from_json(answer))
+        return cls(client, JobInfo.from_json(answer), log_fields=log_fields)
 
     def refresh(self) -> JobInfo:
         """Look at the job again, and return what Salesforce now tells of it."""
@@ -156,6 +171,21 @@ class BulkJob:
 
         Raises: JobTimedOut after ``policy.timeout_s``; JobGone.
         """
+        with telemetry.span("salesforce.bulk.job.wait", job_id=self.id, **self.labels) as note:
+            try:
+                info = self._wait(policy, on_look=on_look, stop=stop)
+            except JobError as error:
+                telemetry.note(JOBS_FAILED, 1, **self.labels, job_state=type(error).__name__)
+                raise
+            note(job_state=info.state.value, records=info.number_records_processed)
+        if info.state is JobState.JOB_COMPLETE:
+            telemetry.note(JOBS_COMPLETED, 1, **self.labels)
+        else:
+            telemetry.note(JOBS_FAILED, 1, **self.labels, job_state=info.state.value)
+        telemetry.note(JOB_DURATION, time.monotonic() - self._begun_at, **self.labels, job_state=info.state.value)
+        return info
+
+    def _wait(self, policy: PollPolicy, *, on_look: Look | None, stop: threading.Event | None) -> JobInfo:
         deadline = time.monotonic() + policy.timeout_s
         pause = stop or threading.Event()
         look = 0
@@ -174,6 +204,12 @@ class BulkJob:
                     info.number_records_processed,
                     info.number_records_failed or 0,
                     info.total_processing_ms / 1000,
+                    extra={
+                        **self.log_fields,
+                        "records": info.number_records_processed,
+                        "records_failed": info.number_records_failed or 0,
+                        "seconds": info.total_processing_ms / 1000,
+                    },
                 )
                 return info
             delay = policy.delay(look, chance=random.random())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.errors import JobAborted, JobFailed
+from salesforce_bulk_client.instruments import JOBS_CREATED
 from salesforce_bulk_client.jobs import BulkJob, JobInfo, JobState, Look, PollPolicy
 from salesforce_bulk_client.result_pages import Locator, PageReader, ResultPage
 
@@ -23,7 +25,14 @@ class QueryJob(BulkJob):
     kind = "query"
 
     @classmethod
-    def create(cls, client: SalesforceClient, soql: str, *, include_deleted: bool) -> Self:
+    def create(
+        cls,
+        client: SalesforceClient,
+        soql: str,
+        *,
+        include_deleted: bool,
+        log_fields: Mapping[str, str] | None = None,
+    ) -> Self:
         """Begin a query. When the answer is lost a second job is made; the first costs quota, and harms nothing.
 
         Raises: RequestRefused (with Salesforce's words about the query), QuotaExceeded.
@@ -39,8 +48,9 @@ class QueryJob(BulkJob):
                 "lineEnding": "LF",
             },
         )
-        job = cls(client, JobInfo.from_json(answer))
-        logger.info("query job %s of %s begun", job.id, job.info.object)
+        job = cls(client, JobInfo.from_json(answer), log_fields=log_fields)
+        telemetry.note(JOBS_CREATED, 1, **job.labels)
+        logger.info("query job %s of %s begun", job.id, job.info.object, extra=job.log_fields)
         return job
 
     def wait(self, policy: PollPolicy, *, on_look: Look | None = None, stop: threading.Event | None = None) -> JobInfo:

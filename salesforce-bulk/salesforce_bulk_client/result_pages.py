@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NewType, Self
 from urllib.parse import parse_qs, urlsplit
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.csv_pages import SpooledCsv
 from salesforce_bulk_client.errors import (
     ApiError,
@@ -108,14 +109,17 @@ class PageReader:
             return ResultPage(csv, next_locator=None if following == LOCATOR_AT_THE_END else Locator(following))
 
         try:
-            return self._client.request(
-                "GET",
-                address.path,
-                params=address.params,
-                # Any other value than plain "gzip" turns compression off (Bulk guide, "Use Compression").
-                headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
-                read=read,
-            )
+            with telemetry.span("salesforce.bulk.job.page", job_id=job_id, sobject=self._info.object) as note:
+                page = self._client.request(
+                    "GET",
+                    address.path,
+                    params=address.params,
+                    # Any other value than plain "gzip" turns compression off (Bulk guide, "Use Compression").
+                    headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
+                    read=read,
+                )
+                note(records=page.number_of_records)
+                return page
         except NotFound as error:
             raise JobGone(f"query job {job_id} does not exist any more, nor its results", job_id=job_id) from error
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import backoff
 
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.errors import ConnectionFailed, ServerBusy
+from salesforce_bulk_client.instruments import HTTP_RETRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -79,7 +81,11 @@ def with_retries(policy: RetryPolicy, call: Callable[[], T], *, is_repeatable: b
             error = yield delay
 
     def say(details: Any) -> None:
-        logger.warning("%s; trying again in %.1f s", details["exception"], details["wait"])
+        error, wait_s = details["exception"], details["wait"]
+        error_type = type(error).__name__
+        telemetry.note(HTTP_RETRIES, 1, error_type=error_type)
+        fields = {"error_type": error_type, "wait_s": round(wait_s, 1)}
+        logger.warning("%s; trying again in %.1f s", error, wait_s, extra=fields)
 
     retrying = backoff.on_exception(
         waits,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from salesforce_bulk_client import ConfigError
+from salesforce_bulk_client import ConfigError, telemetry
+from salesforce_bulk_client.instruments import SCHEMA_CHANGES
 from singer_sdk import Stream
 from singer_sdk.singerlib.catalog import (
     REPLICATION_FULL_TABLE,
@@ -137,10 +138,11 @@ class DescribedStream(Stream):
         }
         for since, found in alerts.items():
             if found and level != "ignore":
+                telemetry.note(SCHEMA_CHANGES, len(found), sobject=self.name)
                 line = f"{self.name} has changed since {since}: {as_text(found)}"
                 if level == "error":
                     raise SchemaDrift(f"{line} (schema_drift is error: discover again, or accept it with warn)")
-                self.logger.warning("%s", line)
+                self.logger.warning("%s", line, extra={"stream_name": self.name, "fields_changed": len(found)})
         if new and level != "ignore":
             self.logger.info("%s has fields that the catalog does not know: %s", self.name, as_text(new))
         if registry:

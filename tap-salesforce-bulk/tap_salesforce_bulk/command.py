@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
-from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError
+from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry
+from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
+
+if TYPE_CHECKING:
+    import click
 
 EXIT_FAILED = 1
 EXIT_QUOTA = 75
@@ -20,6 +27,27 @@ class TapCommand(SingerCommand):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command."""
+        try:
+            return self._run(*args, **kwargs)
+        finally:
+            # The run has ended and told so: a signal that comes while Python ends changes nothing any more.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            telemetry.end(sys.exception())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for; all but ``--about`` is a run, with an id and totals."""
+        if not ctx.params.get("about"):
+            telemetry.begin(self.name or "")
+        try:
+            return super().invoke(ctx)
+        finally:
+            for instrument, tags, value in telemetry.totals():
+                name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own
+                point = metrics.Point(instrument.kind.value, name, value, {**tags, "pid": os.getpid()})
+                metrics.log(metrics.get_metrics_logger(), point)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
         except QuotaExceeded as error:
@@ -34,5 +62,5 @@ class TapCommand(SingerCommand):
             self._end("the config, catalog or state is no JSON: %s", error, code=EXIT_FAILED)
 
     def _end(self, message: str, error: Exception, *, code: int) -> None:
-        self.logger.error(message, error)
+        self.logger.error(message, error, extra={"exit_code": code})
         sys.exit(code)

@@ -95,6 +95,7 @@ class Extraction:
         """``parts`` are read in order; but first ``unfinished`` of the last run, and then its ``rest`` instead."""
         self._client = client
         self._query = query
+        self._log_fields = {"stream_name": query.sobject}
         self._page_size: int = settings["page_size"]
         self._concurrent_downloads: int = settings["max_concurrent_downloads"]
         self._retries: int = settings["job_retries"]
@@ -139,7 +140,8 @@ class Extraction:
                 try:
                     (each.job or QueryJob.find(self._client, each.job_id)).abort()
                 except SalesforceError as error:
-                    logger.info("query job %s could not be aborted: %s", each.job_id, error)
+                    fields = {**self._log_fields, "job_id": each.job_id, "error_type": type(error).__name__}
+                    logger.info("query job %s could not be aborted: %s", each.job_id, error, extra=fields)
         self.parts.clear()
 
     def pages(self) -> Iterator[ResultPage]:
@@ -172,7 +174,9 @@ class Extraction:
         self._client.check_quota()
         self._client.check_limits(*LIMITS)
         soql = self._query.soql(each.part)
-        each.job = QueryJob.create(self._client, soql, include_deleted=self._query.include_deleted)
+        each.job = QueryJob.create(
+            self._client, soql, include_deleted=self._query.include_deleted, log_fields=self._log_fields
+        )
         each.job_id = each.job.id
         logger.debug("query job %s: %s", each.job_id, soql)
         self._listener.on_position()
@@ -208,8 +212,9 @@ class Extraction:
         if present.error is not None and not isinstance(present.error, PASSING):
             raise present.error
         if present.job is None and present.job_id is not None:
-            present.job = QueryJob.find(self._client, present.job_id)
-            logger.info("query job %s goes on after %d records", present.job_id, present.records)
+            present.job = QueryJob.find(self._client, present.job_id, log_fields=self._log_fields)
+            fields = {**present.job.log_fields, "records": present.records}
+            logger.info("query job %s goes on after %d records", present.job_id, present.records, extra=fields)
         elif present.job is None:
             self._make_job(present)
         else:
@@ -229,7 +234,13 @@ class Extraction:
             return
         if isinstance(error, RequestRefused) or not failed.retries_left:
             raise error
-        logger.warning("%s; the query is made again (%d retries left)", error, failed.retries_left)
+        fields = {
+            **self._log_fields,
+            "job_id": failed.job_id,
+            "error_type": type(error).__name__,
+            "retries_left": failed.retries_left,
+        }
+        logger.warning("%s; the query is made again (%d retries left)", error, failed.retries_left, extra=fields)
         number_of_timeouts = failed.number_of_timeouts + isinstance(error, JobTimedOut)
         parts: tuple[Part, ...] = (failed.part,)
         if isinstance(error, JobTimedOut) and number_of_timeouts > 1:

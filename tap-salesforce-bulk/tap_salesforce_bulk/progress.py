@@ -37,7 +37,7 @@ class Progress:
             self._total = self.records + (job.number_records_processed or 0) - records_before
             self._began_at = self._began_at or time.monotonic()
         processed = f", {job.number_records_processed:,} records processed" if job.number_records_processed else ""
-        self._tell(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None)
+        self._tell(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None, job=job)
 
     def add(self, records: int) -> None:
         """Tell of records that have been emitted."""
@@ -56,13 +56,16 @@ class Progress:
         if self._is_terminal:
             sys.stderr.write("\r\033[K")
         rate = self.records / max(seconds, 0.001)
-        logger.info("%s: %d records in %.1f s (%d/s)", self._name, self.records, seconds, rate)
+        fields = {"stream_name": self._name, "records": self.records, "seconds": round(seconds, 3)}
+        logger.info("%s: %d records in %.1f s (%d/s)", self._name, self.records, seconds, rate, extra=fields)
 
-    def _tell(self, text: str, *, share: float | None) -> None:
+    def _tell(self, text: str, *, share: float | None, job: JobInfo | None = None) -> None:
         now = time.monotonic()
         if now - self._logged_at >= LOG_INTERVAL_S:
             self._logged_at = now
-            logger.info("%s", text)
+            fields = {"stream_name": self._name, "records": self.records, "records_expected": self._total}
+            fields_of_job = {"job_id": job.id, "job_state": job.state.value} if job else {}
+            logger.info("%s", text, extra={**fields, **fields_of_job})
         if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
             self._shown_at = now
             bar = "" if share is None else f"[{'#' * int(share * BAR_WIDTH):{BAR_WIDTH}}] "

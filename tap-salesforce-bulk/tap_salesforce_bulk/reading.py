@@ -7,7 +7,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from salesforce_bulk_client import ApiError, ConfigError, QuotaError, SalesforceError
+from salesforce_bulk_client import ApiError, ConfigError, QuotaError, SalesforceError, telemetry
+from salesforce_bulk_client.instruments import RECORDS_PROCESSED
 
 from tap_salesforce_bulk.bulk_support import NOT_IN_BULK, is_refused_by_bulk
 from tap_salesforce_bulk.checkpoint import JOB, Checkpoint, finish_job, load_bookmark, load_checkpoint
@@ -74,9 +75,12 @@ class Reading:
         """
         began_at = time.monotonic()
         nuls = 0
+        operation = "queryAll" if self._query.include_deleted else "query"
+        labels = {"sobject": self._query.sobject, "operation": operation, "status": "read"}
         for page in self._pages():
             yield self._chunks(page)
             self._progress.add(page.number_of_records)
+            telemetry.note(RECORDS_PROCESSED, page.number_of_records, **labels)
             nuls += page.nul_count
         finish_job(self._state, replication_key=self._cursor, greatest_cursor=self._greatest)
         self._progress.finish(seconds=time.monotonic() - began_at)

@@ -23,6 +23,7 @@ from salesforce_bulk_client import (
     describe,
     describe_global,
     given_settings,
+    telemetry,
 )
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
@@ -145,7 +146,8 @@ class TapSalesforceBulk(Tap):
             self.failures[name] = error
         # At the end of a sync it is told as an error; a discovery ends well without the object.
         level = logging.WARNING if self.input_catalog is None else logging.INFO
-        self.logger.log(level, "%s cannot be described: %s", name, self.failures[name])
+        fields = {"stream_name": name, "error_type": type(self.failures[name]).__name__}
+        self.logger.log(level, "%s cannot be described: %s", name, self.failures[name], extra=fields)
         return None
 
     # Reading
@@ -163,7 +165,10 @@ class TapSalesforceBulk(Tap):
             jobs_ahead = JobsAhead(selected, max_jobs=self.config["max_concurrent_jobs"])
             for stream in selected:
                 stream.make_jobs_ahead = jobs_ahead.fill
-                stream.sync()
+                with telemetry.span("salesforce.bulk.stream", sobject=stream.name) as note:
+                    stream.sync()
+                    if stream.failure:
+                        note(error_type=type(stream.failure).__name__)
                 stream.finalize_state_progress_markers()
                 self._note_failures([stream])
         self._raise_failures()
@@ -189,7 +194,8 @@ class TapSalesforceBulk(Tap):
             if isinstance(stream.failure, (LoginError, QuotaError)):
                 raise stream.failure
             self.failures[stream.name] = stream.failure
-            self.logger.info("%s failed: %s", stream.name, stream.failure)
+            fields = {"stream_name": stream.name, "error_type": type(stream.failure).__name__}
+            self.logger.info("%s failed: %s", stream.name, stream.failure, extra=fields)
 
     def _raise_failures(self) -> None:
         if self.failures:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError
+from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry
+from singer_sdk import metrics
 from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib.exceptions import SingerError
 
 from target_salesforce_bulk.errors import Interrupted, TargetError
+
+if TYPE_CHECKING:
+    import click
 
 EXIT_FAILED = 1
 EXIT_QUOTA = 75
@@ -30,6 +36,19 @@ class TargetCommand(SingerCommand):
             # The run has ended and told so: a signal that comes while Python ends changes nothing any more.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
+            telemetry.end(sys.exception())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for; all but ``--about`` is a run, with an id and totals."""
+        if not ctx.params.get("about"):
+            telemetry.begin(self.name or "")
+        try:
+            return super().invoke(ctx)
+        finally:
+            for instrument, tags, value in telemetry.totals():
+                name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own
+                point = metrics.Point(instrument.kind.value, name, value, {**tags, "pid": os.getpid()})
+                metrics.log(metrics.get_metrics_logger(), point)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -46,5 +65,5 @@ class TargetCommand(SingerCommand):
             self._end(error, code=EXIT_FAILED)
 
     def _end(self, error: object, *, code: int) -> None:
-        self.logger.error("%s", " ".join(str(error).split()))
+        self.logger.error("%s", " ".join(str(error).split()), extra={"exit_code": code})
         sys.exit(code)

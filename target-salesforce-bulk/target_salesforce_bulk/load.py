@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
-from salesforce_bulk_client import SalesforceClient
+from salesforce_bulk_client import SalesforceClient, telemetry
+from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
 from target_salesforce_bulk.errors import (
     Interrupted,
@@ -55,7 +54,7 @@ class Load:
 
         Raises: ResultsDirInUse; SalesforceError.
         """
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self.run_id = telemetry.run_id()
         self._settings = settings
         self.client = client
         self._gate = gate
@@ -164,10 +163,18 @@ class Load:
 
     def _see_through(self, unit: Unit) -> None:
         """Load one unit; runs in a thread of its own."""
-        if unit in self._found:
-            self._loader.resume(unit, job_id=self._found[unit])
-        else:
-            self._loader.load(unit)
+        labels = {"sobject": unit.destination.object, "operation": unit.destination.operation.value}
+        try:
+            with telemetry.span("salesforce.bulk.load", records=unit.number_of_rows, **labels):
+                if unit in self._found:
+                    self._loader.resume(unit, job_id=self._found[unit])
+                else:
+                    self._loader.load(unit)
+        finally:
+            for kind, number in unit.outcomes.items():
+                telemetry.note(RECORDS_PROCESSED, number, **labels, status=kind.value)
+                if not kind.is_loaded:
+                    telemetry.note(RECORDS_FAILED, number, **labels, status=kind.value)
         if self._tracker:
             self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
         failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]

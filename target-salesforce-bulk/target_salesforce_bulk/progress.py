@@ -41,7 +41,7 @@ class Progress:
         now = time.monotonic()
         if now - self._logged_at >= LOG_INTERVAL_S:
             self._logged_at = now
-            logger.info("%s", self._text(now))
+            logger.info("%s", self._text(now), extra=self._fields())
         if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
             self._shown_at = now
             done = self._tally.number_of_records / max(self._number_read, 1)
@@ -54,10 +54,21 @@ class Progress:
         seconds = time.monotonic() - self._began_at
         if self._is_terminal:
             sys.stderr.write("\r\033[K")
-        for line in self._tally.lines():
-            logger.info("%s", line)
+        counts = self._tally.as_json()["streams"]
+        for line, (stream, statuses) in zip(self._tally.lines(), counts.items(), strict=True):
+            fields = {f"records_{status}": number for status, number in statuses.items()}
+            logger.info("%s", line, extra={"stream_name": stream, **fields})
         rate = self._number_read / max(seconds, 0.001)
-        logger.info("%d records read in %.1f s (%d/s)", self._number_read, seconds, rate)
+        fields = {**self._fields(), "seconds": round(seconds, 3)}
+        logger.info("%d records read in %.1f s (%d/s)", self._number_read, seconds, rate, extra=fields)
+
+    def _fields(self) -> dict[str, int]:
+        return {
+            "records_read": self._number_read,
+            "records": self._tally.number_of_records,
+            "records_failed": self._tally.not_loaded,
+            "jobs_in_flight": self._in_flight(),
+        }
 
     def _text(self, now: float) -> str:
         done = self._tally.number_of_records

@@ -166,7 +166,10 @@ class TargetSalesforceBulk(Target):
         stream = message_dict.get("stream", "")
         if stream not in self._told_versions:
             self._told_versions.add(stream)
-            self.logger.warning("stream %s: ACTIVATE_VERSION is ignored, nothing is deleted for it", stream)
+            fields = {"stream_name": stream}
+            self.logger.warning(
+                "stream %s: ACTIVATE_VERSION is ignored, nothing is deleted for it", stream, extra=fields
+            )
 
     def process_endofpipe(self) -> None:
         """Load what is left, and end the run.

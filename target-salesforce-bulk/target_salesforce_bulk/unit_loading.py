@@ -98,7 +98,7 @@ class UnitLoader:
             self._see_through(unit, was_sent=True)
             return
         try:
-            job = IngestJob.find(self._client, job_id)
+            job = IngestJob.find(self._client, job_id, log_fields=_log_fields(unit))
         except JobGone as gone:
             self._check_repeatable(unit, gone)
             self._see_through(unit)
@@ -148,7 +148,7 @@ class UnitLoader:
         try:
             results = results_of(send, operation=unit.destination.operation, was_sent=was_sent)
         except (RequestRefused, NotFound) as error:
-            logger.info("%s; a job will tell which row is meant", error)
+            logger.info("%s; a job will tell which row is meant", error, extra=_log_fields(unit))
             unit.is_small = False
             return None
         files = write_result_files(unit, results, directory=self._policy.results_dir)
@@ -171,7 +171,8 @@ class UnitLoader:
         self._check_stop()
         self._client.check_quota()
         self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
-        job = IngestJob.create(self._client, unit.destination.ingest_spec(line_ending=unit.line_ending))
+        spec = unit.destination.ingest_spec(line_ending=unit.line_ending)
+        job = IngestJob.create(self._client, spec, log_fields=_log_fields(unit))
         self._journal.job_open(unit.id, job_id=job.id)
         self._tally.add_job(job.info, unit=unit)
         try:
@@ -189,7 +190,8 @@ class UnitLoader:
         """Raise OutcomeUnknowable if what a job that is gone may have done cannot be done twice."""
         if unit.destination.operation is Operation.INSERT:
             raise _unknowable(unit, gone) from gone
-        logger.warning("%s; its rows are sent again, which changes nothing where they had arrived", gone)
+        fields = {**_log_fields(unit), "job_id": gone.job_id}
+        logger.warning("%s; its rows are sent again, which changes nothing where they had arrived", gone, extra=fields)
 
     def _check_stop(self) -> None:
         if self._stopping.is_asked.is_set():
@@ -198,6 +200,10 @@ class UnitLoader:
     def _check_wait(self, info: JobInfo) -> None:
         if self._stopping.is_over.is_set() and not info.state.is_final:
             raise LeftToNextRun(f"ingest job {info.id} still runs; the next run finds it")
+
+
+def _log_fields(unit: Unit) -> dict[str, str]:
+    return {"stream_name": unit.destination.stream}
 
 
 def _unknowable(unit: Unit, error: JobGone) -> OutcomeUnknowable:
