@@ -23,14 +23,16 @@ def print_heading(text: str) -> None:
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print one line per fact; one that is too long for a terminal goes on below its beginning."""
     console = Console(highlight=False)
+    facts = list(facts)
+    width = max([_LABEL_WIDTH, *(len(label) for label, _ in facts)])
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="cyan", min_width=_LABEL_WIDTH)
+    grid.add_column(style="cyan", min_width=width)
     grid.add_column(overflow="fold")
     for label, text in facts:
         if console.is_terminal:
             grid.add_row(label, Text(printable(text)))
         else:
-            click.echo(f"{label:<{_LABEL_WIDTH}} {printable(text)}".rstrip())
+            click.echo(f"{label:<{width}} {printable(text)}".rstrip())
     if console.is_terminal:
         console.print(grid)
 

@@ -32,6 +32,7 @@ class Job:
         self.org = org
         self.lock = RLock()
         self.id = org.job_registry.new_id()
+        self.created_by_id = org.user_id
         self.sobject = sobject
         self.operation = operation
         self.state = state
@@ -163,7 +164,7 @@ class Job:
             "id": self.id,
             "operation": self.operation,
             "object": self.sobject,
-            "createdById": self.org.user_id,
+            "createdById": self.created_by_id,
             "createdDate": _json_date(self.created),
             "systemModstamp": _json_date(self.modified),
             "state": self.state,
