@@ -28,7 +28,7 @@ def canonical_form(field_type: str) -> Canonical:
     form = _BY_TYPE.get(field_type, _text)
 
     def canonical(cell: str) -> str:
-        return "" if cell in {"", NULL_IN_JOB_DATA} else form(cell)
+        return form(cell) if cell and cell != NULL_IN_JOB_DATA else ""
 
     return canonical
 

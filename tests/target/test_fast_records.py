@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
 from singer_sdk.exceptions import InvalidRecord
+from target_salesforce_bulk.columns import ColumnConverter
 from target_salesforce_bulk.fast_records import FastRecords
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan, Refusal
 from target_salesforce_bulk.record_types import record_type
@@ -159,3 +160,30 @@ def test_a_wrong_record_costs_only_itself() -> None:
     ]
     with pytest.raises(InvalidRecord):
         RecordValidator(schema).validate({"k": 5})
+
+
+@pytest.mark.parametrize(
+    ("values", "cells"),
+    [
+        (["2024-01-15T10:30:00Z", None], ["2024-01-15T10:30:00.000Z", "#N/A"]),
+        (["2024-01-15T10:30:00.123456+00:00"], ["2024-01-15T10:30:00.123Z"]),
+        (["2024-01-15T10:30:00.5Z", "2024-01-15"], ["2024-01-15T10:30:00.500Z", "2024-01-15T00:00:00.000Z"]),
+        (["2024-01-15T10:30:00+00:00", "2024-01-15T12:30:00+02:00"], ["2024-01-15T10:30:00.000Z"] * 2),
+        (["", "2024-01-15T10:30:00.000Z"], ["#N/A", "2024-01-15T10:30:00.000Z"]),
+    ],
+)
+def test_columns_of_date_times(values: list[str | None], cells: list[str]) -> None:
+    """Whole columns in UTC and mixed ones give what single values give."""
+    column = ColumnConverter(field_type="datetime", length=0, null_text="#N/A", is_raw=False, takes_null=True)
+
+    assert column.cells(values) == (cells, {})
+
+
+def test_a_day_that_does_not_exist_is_refused_in_its_place() -> None:
+    """The 30th of February looks like a date-time and is none."""
+    column = ColumnConverter(field_type="datetime", length=0, null_text="#N/A", is_raw=False, takes_null=True)
+
+    cells, refused = column.cells(["2024-01-15T10:30:00Z", "2024-02-30T10:30:00Z"])
+
+    assert cells == ["2024-01-15T10:30:00.000Z", ""]
+    assert list(refused) == [1]
