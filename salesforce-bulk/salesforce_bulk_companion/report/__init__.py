@@ -1,0 +1,79 @@
+"""``salesforce-bulk report``: one page that tells what a run of the target did, or several."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from salesforce_bulk_companion.report.page import as_page
+from salesforce_bulk_companion.report.runs import find_runs
+from salesforce_bulk_companion.report.sections import Sections
+from salesforce_bulk_companion.report.text import as_json, as_text
+
+PAGE_NAME = "report.html"
+
+
+@click.command()
+@click.argument(
+    "results_dir",
+    default="salesforce/logs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["html", "text", "json"]),
+    default="html",
+    show_default=True,
+    help="A page for a browser, lines for a terminal, or data for a program.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Where to write it, or - for stdout.  [default: {PAGE_NAME} in RESULTS_DIR for html, stdout for the others]",
+)
+@click.option(
+    "--last", type=click.IntRange(min=0), default=10, show_default=True, help="So many runs, the newest; 0 for all."
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="So many records of each error code.",
+)
+@click.option("--hide-values", is_flag=True, help="Leave out record keys, Ids and messages, to pass the report on.")
+def report(
+    results_dir: Path, *, output_format: str, output: Path | None, last: int, samples: int, hide_values: bool
+) -> None:
+    """Tell what runs of target-salesforce-bulk did, from the files in RESULTS_DIR.
+
+    RESULTS_DIR is the target's results_dir, by default salesforce/logs. Nothing is asked of Salesforce.
+    """
+    runs = list(find_runs(results_dir, last=last or None, max_samples=0 if hide_values else samples))
+    if not runs:
+        raise click.ClickException(f"no run has left files in {results_dir} (a dry run leaves none)")
+    if output is None and output_format == "html":
+        output = results_dir / PAGE_NAME
+    if output_format == "html":
+        folder = output.parent if output else Path()
+        text = as_page(runs, directory=results_dir, sections=Sections(folder=folder, hides_values=hide_values))
+    elif output_format == "text":
+        text = as_text(runs, hides_values=hide_values)
+    else:
+        text = as_json(runs, hides_values=hide_values)
+    if output is None or output == Path("-"):
+        sys.stdout.write(text)
+    else:
+        _write_for_owner(output, text)
+        click.echo(f"{output}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
+
+
+def _write_for_owner(path: Path, text: str) -> None:
+    """Write a file of mode 600 in the place of what was there."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

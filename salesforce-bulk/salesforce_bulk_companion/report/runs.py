@@ -1,0 +1,183 @@
+"""`Run`: one run of the target, put together from the files that it has left in its results folder."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from salesforce_bulk_companion.report.left_behind import LeftBehind, read_journal
+from salesforce_bulk_companion.report.outcome_file import Errors, Outcomes, read_outcomes
+from salesforce_bulk_companion.report.summary_file import Job, Summary, read_summary
+
+LOADED = ("created", "updated", "deleted")
+NOT_LOADED = ("failed", "unprocessed")
+STATUSES = (*LOADED, *NOT_LOADED)
+
+_RUN_FILE = re.compile(r"(?:summary-(.+)\.json|outcomes-(.+)\.jsonl|failed-(.+)\.singer\.jsonl)")
+_RESULT_FILE = re.compile(r".+_(?P<name>[^_]+)_(?P<kind>successful|failed|unprocessed)\.csv")
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. Without a summary it is still going on, or it was cut off."""
+
+    run_id: str
+    is_newest: bool
+    """Whether it is the last of its folder, so that no later run has gone on with it."""
+    summary: Summary | None
+    streams: dict[str, Counter[str]]
+    """Records by stream and status."""
+    errors: list[Errors]
+    jobs: tuple[Job, ...]
+    job_outcomes: dict[str | None, Counter[str]]
+    """Records by job and status; None is for those that went without a job."""
+    left_behind: list[LeftBehind]
+    """For the newest run: what the next one will find."""
+    started_at: datetime | None
+    ended_at: datetime | None
+    """Without a summary: when the last outcome came to disk."""
+    outcomes_file: Path | None
+    failed_file: Path | None
+    files: list[Path]
+    """What holds the whole run, result files of jobs left out."""
+    result_files: dict[str, list[Path]]
+    """Those of each job that have rows."""
+    notes: list[str]
+    """What the reader should know of the files themselves."""
+
+    @property
+    def records(self) -> Counter[str]:
+        """Records by status."""
+        return sum(self.streams.values(), Counter())
+
+    @property
+    def number_of_records(self) -> int:
+        """Records whose outcome this run has told."""
+        return self.records.total()
+
+    @property
+    def loaded(self) -> int:
+        """Records that the org has now."""
+        records = self.records
+        return sum(records[status] for status in LOADED)
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+def find_runs(directory: Path, *, last: int | None, max_samples: int) -> Iterator[Run]:
+    """Yield the ``last`` runs (None: all) that have left files in ``directory``, the newest first."""
+    unended, left_behind = read_journal(directory / "journal.sqlite")
+    names = [path.name for path in directory.iterdir()]
+    run_ids = {next(filter(None, match.groups())) for match in map(_RUN_FILE.fullmatch, names) if match} | set(unended)
+    result_files = _result_files(directory, names)
+    for number, run_id in enumerate(sorted(run_ids, reverse=True)[:last]):  # an id begins with the time
+        yield _read_run(
+            directory,
+            run_id,
+            is_newest=number == 0,
+            left_behind=left_behind if number == 0 else [],
+            result_files=result_files,
+            max_samples=max_samples,
+        )
+
+
+def _result_files(directory: Path, names: list[str]) -> dict[str, list[Path]]:
+    """Return result files by what their names say between object and kind: a job's id, or a run's and a number."""
+    found: dict[str, list[Path]] = {}
+    for name in sorted(names):
+        if match := _RESULT_FILE.fullmatch(name):
+            found.setdefault(match["name"], []).append(directory / name)
+    return found
+
+
+def _read_run(
+    directory: Path,
+    run_id: str,
+    *,
+    is_newest: bool,
+    left_behind: list[LeftBehind],
+    result_files: dict[str, list[Path]],
+    max_samples: int,
+) -> Run:
+    summary_file = directory / f"summary-{run_id}.json"
+    outcomes_file = directory / f"outcomes-{run_id}.jsonl"
+    failed_file = directory / f"failed-{run_id}.singer.jsonl"
+    summary = read_summary(summary_file)
+    outcomes = Outcomes()
+    notes = []
+    ended_at = summary.ended_at if summary else None
+    if outcomes_file.exists():
+        outcomes = read_outcomes(outcomes_file, max_samples=max_samples)
+        ended_at = ended_at or datetime.fromtimestamp(outcomes_file.stat().st_mtime, UTC)
+        if outcomes.unreadable_lines:
+            notes.append(
+                f"{outcomes.unreadable_lines} lines of {outcomes_file.name} cannot be read and are not counted."
+            )
+    streams, errors = outcomes.streams, outcomes.errors
+    if summary and _total(summary.streams) != _total(streams):
+        notes.append(
+            f"The numbers are those of the summary: {outcomes_file.name} is away or not whole,"
+            f" it tells of {_total(streams)} records."
+        )
+        streams = {stream: Counter(counts) for stream, counts in summary.streams.items()}
+        if not errors:
+            errors = [Errors(stream="", status="failed", code=code, number=n) for code, n in summary.errors.items()]
+    if summary is None and summary_file.exists():
+        notes.append(f"{summary_file.name} cannot be read.")
+    jobs = summary.jobs if summary else tuple(Job(id=job_id) for job_id in outcomes.jobs if job_id)
+    requests = [
+        path
+        for name, paths in result_files.items()
+        if name.startswith(f"{run_id}-")
+        for path in paths
+        if _has_rows(path)
+    ]
+    return Run(
+        run_id=run_id,
+        is_newest=is_newest,
+        summary=summary,
+        streams=streams,
+        errors=errors,
+        jobs=jobs,
+        job_outcomes=outcomes.jobs,
+        left_behind=left_behind,
+        started_at=summary.started_at if summary else _time_of(run_id),
+        ended_at=ended_at,
+        outcomes_file=outcomes_file if outcomes_file.exists() else None,
+        failed_file=failed_file if failed_file.exists() else None,
+        files=[path for path in (failed_file, outcomes_file, summary_file) if path.exists()] + requests,
+        result_files={job.id: list(filter(_has_rows, result_files.get(job.id, []))) for job in jobs},
+        notes=notes,
+    )
+
+
+def _has_rows(path: Path) -> bool:
+    """Return whether a result file has more than its header."""
+    with path.open("rb") as file:
+        file.readline()
+        return bool(file.read(1))
+
+
+def _total(streams: dict[str, Counter[str]] | dict[str, dict[str, int]]) -> int:
+    return sum(sum(counts.values()) for counts in streams.values())
+
+
+def _time_of(run_id: str) -> datetime | None:
+    """Return when a run began, by its id.
+
+    >>> _time_of("20240115T103000Z-3f9a1c")
+    datetime.datetime(2024, 1, 15, 10, 30, tzinfo=datetime.timezone.utc)
+    """
+    try:
+        return datetime.strptime(run_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
