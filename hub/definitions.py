@@ -1,7 +1,7 @@
 """Tell Meltano what each plugin is and takes, from the plugin's own ``--about``: ``python -m hub.definitions``.
 
-It writes the definitions in this folder, in the form of the MeltanoHub repository (``_data/meltano``), and the ``settings`` of
-our plugins in meltano.yml. What ``--about`` does not know is said here.
+It writes the definitions in this folder, in the form of the MeltanoHub repository (``_data/meltano``), and the
+``settings`` of our plugins in meltano.yml. What ``--about`` does not know is said here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Plugin:
     def about(self) -> dict[str, Any]:
         """Return what the installed plugin says of itself."""
         command = [str(Path(sys.executable).parent / self.name), "--about", "--format=json"]
-        about: dict[str, Any] = json.loads(subprocess.check_output(command))
+        about: dict[str, Any] = json.loads(subprocess.check_output(command))  # noqa: S603  our own command
         return about
 
 
@@ -149,11 +149,7 @@ def settings_of_companion() -> list[Setting]:
 
 
 def with_settings(project: str, *, plugin: str, settings: list[Setting]) -> str:
-    """Return the text of meltano.yml with other settings of a plugin.
-
-    >>> with_settings("  - name: x\\n    namespace: x\\n    settings:\\n    - {name: a}\\n", plugin="x", settings=[{"name": "b"}])
-    '  - name: x\\n    namespace: x\\n    settings:\\n    - {name: b}\\n'
-    """
+    """Return the text of meltano.yml with other settings of a plugin."""
     start = project.index(f"  - name: {plugin}\n    namespace:")
     before = project.index("\n", project.index("    settings:", start)) + 1
     after = before

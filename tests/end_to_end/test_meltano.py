@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
 from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from filelock import FileLock
 
 from examples.nycflights13.changes import change_salesforce, change_warehouse
-from examples.nycflights13.processes import CommandFailed
 from examples.nycflights13.rounds import run_round
-from examples.nycflights13.sandbox import PLUGINS, PROJECT, running_sandbox
+from examples.nycflights13.sandbox import PROJECT, running_sandbox
 from examples.nycflights13.verdict import Verdict
 from examples.nycflights13.warehouse import fill_warehouse
-from tests.end_to_end.conftest import BIN
+from hub.definitions import PLUGINS, Plugin, definition, settings_in_project, settings_of_companion
+from tests.end_to_end.conftest import BIN, install_plugins
 
-COMMANDS = {"extractors": "tap-salesforce-bulk", "loaders": "target-salesforce-bulk"}
+SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
 
 
-@pytest.mark.parametrize("kind", COMMANDS)
-def test_every_setting_of_a_plugin_is_known_to_meltano(kind: str) -> None:
-    """A setting that meltano.yml does not name could not be set by an environment variable."""
-    project = yaml.safe_load((PROJECT / "meltano.yml").read_text())
-    (plugin,) = (plugin for plugin in project["plugins"][kind] if plugin["name"] == COMMANDS[kind])
-    about = json.loads(subprocess.check_output([BIN / COMMANDS[kind], "--about", "--format=json"]))
+def plugin_of(kind: str, name: str) -> dict[str, Any]:
+    """A plugin's definition in meltano.yml."""
+    project = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
+    (found,) = (each for each in project["plugins"][kind] if each["name"] == name)
+    return dict(found)
 
-    properties = about["settings"]["properties"]
-    in_meltano = {setting["name"]: setting for setting in plugin["settings"]}
-    assert set(in_meltano) == set(properties)
-    assert {name for name, setting in in_meltano.items() if setting.get("sensitive")} == {
-        name for name, schema in properties.items() if schema.get("writeOnly")
-    }
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_every_setting_of_a_plugin_is_known_to_meltano(plugin: Plugin) -> None:
+    """With its kind, default and meaning, and whether it is secret; one that is missing could not be a variable."""
+    in_hub = definition(plugin.about())
+    in_project = plugin_of(plugin.type, plugin.name)
+
+    assert in_project["settings"] == settings_in_project(in_hub)
+    assert in_project["settings_group_validation"] == in_hub["settings_group_validation"]
+    assert set(in_project["capabilities"]) == set(in_hub["capabilities"])
+    assert {each["name"] for each in in_project["settings"] if each.get("sensitive")} == SECRETS
+
+
+def test_the_companion_is_known_to_meltano() -> None:
+    """Its settings are the connection's, handed over in the plugins' own variables; its commands are those it has."""
+    companion = plugin_of("utilities", "salesforce-bulk")
+    help_text = subprocess.check_output([BIN / "salesforce-bulk", "--help"], text=True)
+
+    assert companion["settings"] == settings_of_companion()
+    assert {each["name"] for each in companion["settings"] if each.get("sensitive")} == SECRETS
+    assert set(companion["commands"]) == set(re.findall(r"^  ([a-z]+)  ", help_text, re.MULTILINE))
 
 
 def test_meltano_finds_no_fault_in_the_project(tmp_path: Path) -> None:
@@ -53,13 +68,7 @@ def test_a_warehouse_goes_to_salesforce_and_back(tmp_path: Path) -> None:
     # Meltano itself keeps two runs of one project apart no better than by failing.
     with FileLock(PROJECT / ".demo.lock", timeout=600), running_sandbox(tmp_path / "sandbox") as sandbox:
         fill_warehouse(sandbox.database_url, last_day=date(2013, 1, 1))
-        try:
-            sandbox.meltano("install", *PLUGINS, log="install.log")
-        except CommandFailed as error:
-            # See run_uv in conftest.py.
-            if "error sending request" in str(error):
-                pytest.skip(f"the package registry cannot be reached: {error}")
-            raise
+        install_plugins()
         first = run_round(sandbox, number=1, step=nullcontext)
         flights, to_san_juan = change_warehouse(sandbox.database_url)
         with sandbox.salesforce() as client:

@@ -130,3 +130,7 @@ def test_a_warehouse_and_an_org_follow_each_other(org: Org, database: psycopg.Co
     assert [(row[0], row[-1]) for row in in_warehouse(database, "Contact", CONTACT)] == [
         ("C-1", False), ("C-2", True), ("C-3", True), ("C-4", False)
     ]  # fmt: skip
+
+    # And what Meltano remembers of all that
+    (state,) = examples(PAGE, section="State")
+    project.run(state)

@@ -1,0 +1,78 @@
+"""docs/meltano.md, followed word for word, and the definitions in hub/ with which it begins."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from salesforce_bulk_simulator import Org
+
+from examples.nycflights13.sandbox import PROJECT
+from hub.definitions import PLUGINS, Plugin, as_yaml, definition
+from tests.end_to_end.conftest import BIN, Project
+from tests.end_to_end.pages import Example, examples, run
+
+PAGE = PROJECT / "docs" / "meltano.md"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_a_definition_says_what_the_plugin_says_of_itself(plugin: Plugin) -> None:
+    """``python -m hub.definitions`` would write the same file."""
+    assert plugin.file.read_text(encoding="utf-8") == as_yaml(definition(plugin.about()))
+
+
+def test_a_project_of_ones_own_is_set_up(org: Org, url: str, tmp_path: Path) -> None:
+    """Meltano takes both definitions, finds no fault, installs the plugins, and keeps settings and selection."""
+    shutil.copytree(PROJECT / "hub", tmp_path / "hub")
+    env = {
+        **os.environ,
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1"),  # as scripts/install does
+        "TAP_SALESFORCE_BULK_LOGIN_URL": url,
+        "TAP_SALESFORCE_BULK_CLIENT_ID": "sim-client",
+        "TAP_SALESFORCE_BULK_CLIENT_SECRET": "sim-secret",
+        "TAP_SALESFORCE_BULK_REFRESH_TOKEN": "sim-refresh",
+        "TAP_SALESFORCE_BULK_STREAMS_TO_DISCOVER": '["Account"]',
+    }
+    add, install = examples(PAGE, section="In a project of your own")
+    (settings,) = examples(PAGE, section="Settings")
+    (selection,) = examples(PAGE, section="Which fields")
+    lint = Example(language="console", text="$ cd shop\n$ meltano compile --lint\n")
+
+    run(add, cwd=tmp_path, env=env)
+    faults = run(lint, cwd=tmp_path, env=env)
+    project = tmp_path / "shop" / "meltano.yml"
+    project.write_text(project.read_text().replace("pip_url: singer-salesforce-bulk", f"pip_url: -e {PROJECT}"))
+    run(install, cwd=tmp_path, env=env)
+    run(settings, cwd=tmp_path, env=env)
+    run(selection, cwd=tmp_path, env=env)
+
+    assert "Compiled" in faults
+    assert "::$" not in faults  # it would name the place as file::$.path
+    for plugin in PLUGINS:
+        command = project.parent / ".meltano" / plugin.type / plugin.name / "venv" / "bin" / plugin.name
+        about = json.loads(subprocess.check_output([command, "--about", "--format=json"]))
+        assert about["name"] == plugin.name
+    tap = yaml.safe_load(project.read_text())["plugins"]["extractors"][0]
+    assert tap["use_cached_catalog"] is False
+    assert tap["config"] == {"start_date": "30 days ago", "soql_filters": {"Account": "Industry = 'Banking'"}}
+    assert tap["select"] == ["Account.*", "!Account.Billing*"]
+    assert tap["metadata"] == {"Account": {"replication-method": "FULL_TABLE"}}
+    assert "4F1CE7D0" in (project.parent / ".env").read_text()
+    assert "4F1CE7D0" not in project.read_text()
+
+
+def test_schedules(project: Project) -> None:
+    """A job gets a second schedule; Meltano tells what a scheduler has to run."""
+    (schedules,) = examples(PAGE, section="Schedules")
+
+    project.run(schedules)
+
+    schedule = yaml.safe_load((project.folder / "meltano.yml").read_text())["schedules"][-1]
+    assert schedule == {"name": "nightly-deletes", "interval": "0 3 * * *", "job": "deletes-to-salesforce"}
