@@ -77,9 +77,14 @@ def find_runs(directory: Path, *, last: int | None, max_samples: int) -> Iterato
     """Yield the ``last`` runs (None: all) that have left files in ``directory``, the newest first."""
     unended, left_behind = read_journal(directory / "journal.sqlite")
     names = [path.name for path in directory.iterdir()]
-    run_ids = {next(filter(None, match.groups())) for match in map(_RUN_FILE.fullmatch, names) if match} | set(unended)
+    written_at = dict.fromkeys(unended, 0)
+    for match in filter(None, map(_RUN_FILE.fullmatch, names)):
+        run_id = next(filter(None, match.groups()))
+        written_at[run_id] = max(written_at.get(run_id, 0), (directory / match.string).stat().st_mtime_ns)
+    # An id begins with the second in which the run did.
+    newest_first = sorted(written_at, key=lambda run_id: (run_id[:16], written_at[run_id]), reverse=True)
     result_files = _result_files(directory, names)
-    for number, run_id in enumerate(sorted(run_ids, reverse=True)[:last]):  # an id begins with the time
+    for number, run_id in enumerate(newest_first[:last]):
         yield _read_run(
             directory,
             run_id,
