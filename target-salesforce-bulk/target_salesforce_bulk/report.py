@@ -52,8 +52,8 @@ class RunReport:
         summary = {
             "run_id": self._run_id,
             "org": self._org,
-            "started_at": self._began_at.isoformat(timespec="seconds"),
-            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started_at": self._began_at.isoformat(timespec="milliseconds"),
+            "ended_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "is_finished": is_finished,
             "message": message,
             **self._tally.as_json(),
