@@ -11,9 +11,9 @@ from itertools import islice
 
 import msgspec
 
-from target_salesforce_bulk.canonical import CONVERTED_TYPES, Canonical, canonical_form, canonical_key
-from target_salesforce_bulk.fingerprints import fingerprint
-from target_salesforce_bulk.plan import Column
+from target_salesforce_bulk.canonical import CONVERTED_TYPES, canonical_form
+from target_salesforce_bulk.fingerprints import fingerprint_after, key_fingerprint
+from target_salesforce_bulk.plan import Column, Destination
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
 from target_salesforce_bulk.spool import Spool
 
@@ -25,8 +25,11 @@ MOST_TELLING_COLUMNS = 3
 Settle = Callable[[int, ResultRow], None]
 """Is told the number of a row that was sent, and what a result file says of it."""
 
-Look = Callable[[Sequence[str]], None]
-"""Is shown the cells of each row that was sent, in order, while they are read anyway."""
+Look = Callable[[bytes, Sequence[str]], None]
+"""Is shown each row that was sent, in order, while they are read anyway: its first fingerprint, and its cells."""
+
+PrintOf = Callable[[Sequence[str]], bytes]
+"""Gives for some cells of a row what the row that they belong to on the other side has as well."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,13 +45,13 @@ def match(spool: Spool, *, files: Sequence[ResultFile], settle: Settle, look: Lo
     key_index = spool.destination.key_index
     key = None if key_index is None else spool.destination.columns[key_index]
     if key is not None and key in search.columns:
-        search.by_unique_cells({key: canonical_key(key.type)}, look=look)
+        search.by_unique([key], print_of=_key_print(spool.destination), look=look)
     else:
-        search.by_unique_cells(_forms(search.telling_columns()), look=look)
+        search.by_unique_cells(search.telling_columns())
     if search.is_open:
         search.by_cells()
     if search.is_open:
-        search.by_unique_cells(_forms(search.agreeing_columns()))
+        search.by_unique_cells(search.agreeing_columns())
     if search.is_open:
         search.by_kind()
     return search.unaccounted()
@@ -73,13 +76,19 @@ class _Search:
         """Whether there is something left on both sides."""
         return 0 in self._is_found and any(0 in used for used in self._is_used)
 
-    def by_unique_cells(self, forms: dict[Column, Canonical], *, look: Look | None = None) -> None:
+    def by_unique_cells(self, columns: Sequence[Column]) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
+        self.by_unique(columns, print_of=_print_of(columns))
+
+    def by_unique(self, columns: Sequence[Column], *, print_of: PrintOf, look: Look | None = None) -> None:
+        """Pair the rows whose fingerprint in these columns occurs once on either side."""
         ours: dict[bytes, int | None] = {}
-        for number, print_ in self._rows_left(forms, look=look):
+        for number, print_, cells in self._rows_left(columns, print_of):
             ours[print_] = None if print_ in ours else number
+            if look:
+                look(print_, cells)
         theirs: dict[bytes, _Result | None] = {}
-        for result, print_ in self._results_left(forms):
+        for result, print_ in self._results_left(columns, print_of):
             if ours.get(print_) is not None:
                 theirs[print_] = None if print_ in theirs else result
         for print_, only in theirs.items():
@@ -89,13 +98,13 @@ class _Search:
 
     def by_cells(self) -> None:
         """Pair the rows whose canonical form is the same, however often it occurs."""
-        forms = _forms(self.columns)
+        print_of = _print_of(self.columns)
         wanted: dict[bytes, list[int]] = {}
-        for number, print_ in self._rows_left(forms):
+        for number, print_, _ in self._rows_left(self.columns, print_of):
             wanted.setdefault(print_, []).append(number)
         for numbers in wanted.values():
             numbers.reverse()  # the first is taken first
-        for result, print_ in self._results_left(forms):
+        for result, print_ in self._results_left(self.columns, print_of):
             if numbers := wanted.get(print_, []):
                 self._take(numbers.pop(), result)
 
@@ -116,7 +125,7 @@ class _Search:
 
     def agreeing_columns(self) -> list[Column]:
         """Return the columns whose canonical values are the same on both sides, taken together as a multiset."""
-        forms = _forms(self.columns).values()
+        forms = [canonical_form(column.type) for column in self.columns]
 
         def sums(rows: Iterator[list[str]]) -> list[int]:
             totals = [0] * len(forms)
@@ -143,7 +152,7 @@ class _Search:
         if len(open_files) != 1 or self._is_used[open_files[0]].count(0) != len(left):
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
-        for number, (result, _) in zip(left, list(self._results_left({})), strict=True):
+        for number, (result, _) in zip(left, list(self._results_left([], _print_of([]))), strict=True):
             row, used, place = result
             self._take(number, (row._replace(id=""), used, place))
 
@@ -156,21 +165,19 @@ class _Search:
         self._is_found[number] = used[place] = 1
         self._settle(number, row)
 
-    def _rows_left(self, forms: dict[Column, Canonical], *, look: Look | None = None) -> Iterator[tuple[int, bytes]]:
-        """Yield the number and the fingerprint, in these columns, of each row of ours that was not found."""
-        ways = list(zip(self._places(forms), forms.values(), strict=True))
+    def _rows_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, bytes, list[str]]]:
+        """Yield each row of ours that was not found: its number, its fingerprint in these columns, and its cells."""
+        places = self._places(columns)
         for number, cells in self._spool.rows():
-            if look:
-                look(cells)
             if not self._is_found[number]:
-                yield number, fingerprint(_encode([form(cells[place]) for place, form in ways]))
+                yield number, print_of([cells[place] for place in places]), cells
 
-    def _results_left(self, forms: dict[Column, Canonical]) -> Iterator[tuple[_Result, bytes]]:
+    def _results_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[_Result, bytes]]:
         """Yield each row of the files that was given to none of ours, with its fingerprint in these columns."""
         for file, used in zip(self._files, self._is_used, strict=True):
-            ways = [(file.place(column.name), form) for column, form in forms.items()]
+            places = [file.place(column.name) for column in columns]
             for place, line in _unused(file, used):
-                yield (file.row(line), used, place), fingerprint(_encode([form(line[cell]) for cell, form in ways]))
+                yield (file.row(line), used, place), print_of([line[place] for place in places])
 
     def _places(self, columns: Iterable[Column]) -> list[int]:
         names = [column.name for column in self._spool.destination.columns]
@@ -189,5 +196,12 @@ def _unused(file: ResultFile, used: bytearray) -> Iterator[tuple[int, list[str]]
             yield place, line
 
 
-def _forms(columns: Sequence[Column]) -> dict[Column, Canonical]:
-    return {column: canonical_form(column.type) for column in columns}
+def _print_of(columns: Sequence[Column]) -> PrintOf:
+    forms = [canonical_form(column.type) for column in columns]
+    fingerprint_of = fingerprint_after()
+    return lambda cells: fingerprint_of(_encode([form(cell) for form, cell in zip(forms, cells, strict=True)]))
+
+
+def _key_print(destination: Destination) -> PrintOf:
+    fingerprint_of, form = key_fingerprint(destination), destination.key_form
+    return lambda cells: fingerprint_of(form(cells[0]))

@@ -59,10 +59,11 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     def key_text(self, cells: Sequence[str]) -> str | None:
         """Return what rows for the same record have in common, or None where rows have no key."""
         index = self.key_index
-        return None if index is None else self._key_form(cells[index])
+        return None if index is None else self.key_form(cells[index])
 
     @cached_property
-    def _key_form(self) -> Canonical:
+    def key_form(self) -> Canonical:
+        """Gives the text that all spellings of a key have in common."""
         return canonical_key(self.columns[self.key_index or 0].type)
 
     def ingest_spec(self, *, line_ending: str) -> IngestSpec:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
-from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.fingerprints import SIZE, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.journal import Journal, KnownKind
 from target_salesforce_bulk.matching import Look, match
 from target_salesforce_bulk.outcome_log import OutcomeLog
@@ -135,36 +135,37 @@ class _Sheet:
         for number in match(self._spool, files=end.files, settle=settle, look=self._look()):
             self._verdicts[number] = verdict_of.unaccounted()
 
-    def _look(self) -> Look | None:
-        destination = self._destination
-        if destination.key_index is None:
-            return None
-        key_print, row_print = key_fingerprint(destination), row_fingerprint(destination)
+    def _look(self) -> Look:
+        row_print = row_fingerprint(self._destination)
 
-        def look(cells: Sequence[str]) -> None:
-            self._row_prints += key_print(destination.key_text(cells) or "")
+        def look(key_print: bytes, cells: Sequence[str]) -> None:
+            self._row_prints += key_print
             self._row_prints += row_print(cells)
 
         return look
 
     def write(self) -> None:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
-        print_of = record_fingerprint(self._destination)
+        destination, log, counts = self._destination, self._log, self.counts
+        failed, inserted, keyed = (self.known[kind] for kind in (KnownKind.FAILED, KnownKind.INSERTED, KnownKind.KEYED))
+        print_of = record_fingerprint(destination)
         for number, refusal, record in self._spool.entries():
             verdict = self._verdicts[number] if refusal is None else _refused(refusal)
             if verdict is None:
                 self.again.add(number)
                 continue
-            self._log.write(verdict, record=record, destination=self._destination)
-            self.counts[verdict.kind, verdict.error and verdict.error.code] += 1
-            if not verdict.kind.is_loaded:
-                self._log.write_failed(record, destination=self._destination)
-            if verdict.kind is OutcomeKind.FAILED:
-                self.known[KnownKind.FAILED] += print_of(record)
-            elif self._is_insert and (verdict.kind.is_loaded or verdict.may_be_loaded):
-                self.known[KnownKind.INSERTED] += print_of(record)
-            elif verdict.kind.is_loaded:
-                self.known[KnownKind.KEYED] += self._row_prints[number * 2 * SIZE : (number + 1) * 2 * SIZE]
+            kind, error = verdict.kind, verdict.error
+            log.write(verdict, record=record, destination=destination)
+            counts[kind, error and error.code] += 1
+            if not kind.is_loaded:
+                log.write_failed(record, destination=destination)
+            if kind is OutcomeKind.FAILED:
+                failed += print_of(record)
+            elif self._is_insert:
+                if kind.is_loaded or verdict.may_be_loaded:
+                    inserted += print_of(record)
+            elif kind.is_loaded:
+                keyed += self._row_prints[number * 2 * SIZE : (number + 1) * 2 * SIZE]
 
 
 class _Verdicts:
@@ -172,7 +173,9 @@ class _Verdicts:
 
     def __init__(self, end: JobEnd, *, operation: Operation) -> None:
         self._end = end
+        self._job_id = end.job_id
         self._operation = operation
+        self._loaded = {is_new: loaded_kind(operation, was_created=is_new) for is_new in (False, True)}
         self._errors: dict[str, RecordError] = {}
         """Those read before: rows are refused for few reasons."""
 
@@ -180,16 +183,16 @@ class _Verdicts:
         """Return what a row of a result file says."""
         end, record_id = self._end, row.id or None
         if row.kind is ResultKind.SUCCESSFUL:
-            return Verdict(loaded_kind(self._operation, was_created=row.was_created), record_id, job_id=end.job_id)
+            return Verdict(self._loaded[row.was_created], record_id, job_id=self._job_id)
         if row.kind is ResultKind.FAILED:
             error = self._error(row.error)
             if end.may_retry and error.code in TRANSIENT_CODES:
                 return None
-            return Verdict(OutcomeKind.FAILED, record_id, error, job_id=end.job_id)
+            return Verdict(OutcomeKind.FAILED, record_id, error, job_id=self._job_id)
         if end.may_retry and not end.is_final_error:
             return None
         message = end.error_message or "the job ended before this row's turn"
-        return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=end.job_id)
+        return Verdict(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=self._job_id)
 
     def _error(self, text: str) -> RecordError:
         if text not in self._errors:
@@ -205,7 +208,7 @@ class _Verdicts:
         message = "no result file of the job tells of this row; look in the org before sending it again"
         error = RecordError("NO_OUTCOME", message, ())
         # It may be in the org: not to be inserted again because of a doubt.
-        return Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=self._end.job_id, may_be_loaded=True)
+        return Verdict(OutcomeKind.UNPROCESSED, error=error, job_id=self._job_id, may_be_loaded=True)
 
 
 def _refused(refusal: Refusal) -> Verdict:
