@@ -51,6 +51,8 @@ class Command:
     """Where it runs."""
     before: Callable[[], None] = lambda: None
     """Called before each run, unmeasured."""
+    exit_code: int = 0
+    """With which it has to end."""
 
 
 def run(command: Command, *, stdout: Path | None = None) -> Cost:
@@ -77,7 +79,7 @@ def run(command: Command, *, stdout: Path | None = None) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - began_at
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if process.returncode != command.exit_code:
             errors.seek(0)
             last = errors.read().decode(errors="replace").strip()[-1500:]
             raise Failed(f"{command.name} ended with {process.returncode}: {last}")
