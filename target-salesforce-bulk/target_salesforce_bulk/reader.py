@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections import Counter
@@ -131,6 +132,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
     def _lines(self, file: IO[Any]) -> Iterator[Any]:
         lines = iter(file)
+        mark = codecs.BOM_UTF8  # Windows' tools begin a file with it
         while True:
             self._stopping.check()
             self._stopping.may_interrupt = True
@@ -138,7 +140,8 @@ class MessageReader(GenericSingerReader[bytes]):
             self._stopping.may_interrupt = False
             if line is None:
                 return
-            yield line
+            yield line.removeprefix(mark) if mark and isinstance(line, bytes) else line
+            mark = b""
 
 
 @contextmanager

@@ -62,6 +62,14 @@ def test_a_line_that_is_no_message_ends_the_run(org: Org, target: TargetRunner, 
     assert org.rows("Account") == []
 
 
+def test_a_byte_order_mark_does_no_harm(org: Org, target: TargetRunner) -> None:
+    """Windows' tools begin a file with one."""
+    run = target.run(b"\xef\xbb\xbf" + lines([ACCOUNT]), ADA, operation="insert")
+
+    assert run.error is None
+    assert [row["Name"] for row in org.rows("Account")] == ["Ada"]
+
+
 def test_a_record_of_an_unknown_stream_ends_the_run(org: Org, target: TargetRunner) -> None:
     """Also when another stream is known; none of its values is told."""
     run = target.run(ACCOUNT, records("Konto", SECRET), state({"n": 1}))
