@@ -78,4 +78,4 @@ def test_the_page_fits_its_window(tmp_path: Path, width: int) -> None:
 
     assert made.exit_code == 0, made.output
     title = shown.partition("<title>")[2].partition("</title>")[0]
-    assert title == (f"2 records: 1 loaded, 1 refused · target-salesforce-bulk | {width} | 11.11% 22.22% 77.78%")
+    assert title == (f"2 records: 1 loaded, 1 refused · target-salesforce-bulk | {width} | 10.78% 21.56% 75.44%")

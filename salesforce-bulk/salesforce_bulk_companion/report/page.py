@@ -74,7 +74,7 @@ def _run(run: Run, *, sections: Sections) -> Markup:
         element("dl", *facts),
         *(element("p", remark, class_="remark") for remark in remarks(run)),
         _next_steps(run),
-        section("Records over time, and the jobs", timeline(run)),
+        section("Records over time", timeline(run)),
         sections.streams(run),
         sections.errors(run),
         sections.jobs(run),

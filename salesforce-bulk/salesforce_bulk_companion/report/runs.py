@@ -40,7 +40,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None
     ended_at: datetime | None
     """Without a summary: when the last outcome came to disk."""
-    outcomes_file: Path | None
     failed_file: Path | None
     files: list[Path]
     """What holds the whole run, result files of jobs left out."""
@@ -117,27 +116,19 @@ def _read_run(
     outcomes_file = directory / f"outcomes-{run_id}.jsonl"
     failed_file = directory / f"failed-{run_id}.singer.jsonl"
     summary = read_summary(summary_file)
-    outcomes = Outcomes()
+    outcomes = read_outcomes(outcomes_file, max_samples=max_samples) if outcomes_file.exists() else Outcomes()
+    ended_at = summary.ended_at if summary else _written_at(outcomes_file)
     notes = []
-    ended_at = summary.ended_at if summary else None
-    if outcomes_file.exists():
-        outcomes = read_outcomes(outcomes_file, max_samples=max_samples)
-        ended_at = ended_at or datetime.fromtimestamp(outcomes_file.stat().st_mtime, UTC)
-        if outcomes.unreadable_lines:
-            notes.append(
-                f"{outcomes.unreadable_lines} lines of {outcomes_file.name} cannot be read and are not counted."
-            )
-    streams, errors = outcomes.streams, outcomes.errors
-    if summary and _total(summary.streams) != _total(streams):
+    if summary_file.exists() and not summary:
+        notes.append(f"{summary_file.name} cannot be read.")
+    if outcomes.unreadable_lines:
+        notes.append(f"Lines of {outcomes_file.name} that cannot be read: {outcomes.unreadable_lines}.")
+    if summary and _total(summary.streams) != _total(outcomes.streams):
         notes.append(
             f"The numbers are those of the summary: {outcomes_file.name} is away or not whole,"
-            f" it tells of {_total(streams)} records."
+            f" it tells of {_total(outcomes.streams)} records."
         )
-        streams = {stream: Counter(counts) for stream, counts in summary.streams.items()}
-        if not errors:
-            errors = [Errors(stream="", status="failed", code=code, number=n) for code, n in summary.errors.items()]
-    if summary is None and summary_file.exists():
-        notes.append(f"{summary_file.name} cannot be read.")
+        outcomes = _counted_by(summary, outcomes)
     jobs = summary.jobs if summary else tuple(Job(id=job_id) for job_id in outcomes.jobs if job_id)
     requests = [
         path
@@ -150,14 +141,13 @@ def _read_run(
         run_id=run_id,
         is_newest=is_newest,
         summary=summary,
-        streams=streams,
-        errors=errors,
+        streams=outcomes.streams,
+        errors=outcomes.errors,
         jobs=jobs,
         job_outcomes=outcomes.jobs,
         left_behind=left_behind,
         started_at=summary.started_at if summary else _time_of(run_id),
         ended_at=ended_at,
-        outcomes_file=outcomes_file if outcomes_file.exists() else None,
         failed_file=failed_file if failed_file.exists() else None,
         files=[path for path in (failed_file, outcomes_file, summary_file) if path.exists()] + requests,
         result_files={job.id: list(filter(_has_rows, result_files.get(job.id, []))) for job in jobs},
@@ -170,6 +160,17 @@ def _has_rows(path: Path) -> bool:
     with path.open("rb") as file:
         file.readline()
         return bool(file.read(1))
+
+
+def _counted_by(summary: Summary, outcomes: Outcomes) -> Outcomes:
+    """Return outcomes with the numbers of a summary, which knows error codes of all streams together."""
+    streams = {stream: Counter(counts) for stream, counts in summary.streams.items()}
+    errors = [Errors(stream="", status="failed", code=code, number=number) for code, number in summary.errors.items()]
+    return msgspec.structs.replace(outcomes, streams=streams, errors=outcomes.errors or errors)
+
+
+def _written_at(path: Path) -> datetime | None:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else None
 
 
 def _total(streams: dict[str, Counter[str]] | dict[str, dict[str, int]]) -> int:

@@ -41,7 +41,10 @@ class Sections:
         if not run.streams:
             return None
         head, rows = stream_rows(run)
-        return section("Streams", table(head, rows, caption="Records of each stream by outcome", numbers={*head[2:]}))
+        return section(
+            "Streams",
+            table(head, rows, caption="Records of each stream by outcome", numbers={*head} - {"Stream", "Does"}),
+        )
 
     def errors(self, run: Run) -> Markup | None:
         """Return the error codes, each with what helps and some records."""

@@ -43,7 +43,9 @@ def _lines(run: Run, *, hides_values: bool) -> Iterator[str]:
     if run.streams:
         yield from ("", "Streams")
         head, rows = stream_rows(run)
-        yield from _table([head, *rows], numbers=range(2, len(head)))
+        yield from _table(
+            [head, *rows], numbers=[place for place, name in enumerate(head) if name not in {"Stream", "Does"}]
+        )
     if run.errors:
         yield from ("", "Why records were not loaded")
         for group in sorted_errors(run):

@@ -15,21 +15,27 @@ MAX_JOBS = 100
 
 _MAX_POINTS = 500
 _WIDTH, _HEIGHT = 1000, 200
+_RUN_PERCENT = 97
+"""How much of the width is the run; the rest shows where it has arrived, which mostly happens in its last moment."""
+
 _GOOD_STATE = "JobComplete"
 
 
 def timeline(run: Run) -> Markup | None:
-    """Return the picture, or None for a run that has not noted when things happened."""
+    """Return the picture, or None for a run with too little to show, or that has not noted when things happened."""
     if run.summary is None or not run.summary.settled or run.started_at is None or run.ended_at is None:
         return None
     axis = _Axis(run.started_at, max(run.ended_at, *(one.at for one in run.summary.settled)))
     bars = [_bar(job, axis=axis, settled_at=_settled_at(run, job)) for job in shown_jobs(run) if job.created_at]
+    plot = _plot(run, axis) if len(run.summary.settled) > 1 else None
+    if not plot and not bars:
+        return None
     return element(
         "figure",
-        element("div", _plot(run, axis), class_="plot"),
-        element("ol", *bars, class_="bars", aria_label="Jobs in the order of their creation"),
-        element("div", *axis.labels(), class_="axis"),
-        _legend(),
+        plot,
+        element("ol", *bars, class_="bars", aria_label="Jobs in the order of their creation") if bars else None,
+        element("div", element("div", *axis.labels(), style=f"width:{_RUN_PERCENT}%"), class_="axis"),
+        _legend(has_jobs=bool(bars)),
         class_="timeline",
     )
 
@@ -52,21 +58,22 @@ def _settled_at(run: Run, job: Job) -> datetime | None:
 
 
 class _Axis:
-    """Time from left to right, of which places are percents."""
+    """Time from left to right; places are percents of the width."""
 
     def __init__(self, start: datetime, end: datetime) -> None:
         self._start = start
-        self._length = max(end - start, timedelta(seconds=1))
+        self._length = max(end - start, timedelta(milliseconds=1))
 
     def place(self, at: datetime) -> float:
         """Return where a moment is; what was before the run is at its beginning."""
-        return max(0.0, min(100.0, (at - self._start) / self._length * 100))
+        return max(0.0, min(1.0, (at - self._start) / self._length)) * _RUN_PERCENT
 
     def labels(self) -> list[Markup]:
         """Return the times at the beginning, in the middle and at the end."""
-        form = "%H:%M" if self._length > timedelta(hours=1) else "%H:%M:%S"
+        form = "minutes" if self._length > timedelta(hours=1) else "seconds"
+        form = "milliseconds" if self._length < timedelta(seconds=10) else form
         times = [self._start, self._start + self._length / 2, self._start + self._length]
-        return [element("time", f"{at:{form}}", datetime=at.isoformat()) for at in times]
+        return [element("time", at.time().isoformat(form), datetime=at.isoformat()) for at in times]
 
 
 def _plot(run: Run, axis: _Axis) -> Markup:
@@ -134,13 +141,9 @@ def _bar(job: Job, *, axis: _Axis, settled_at: datetime | None) -> Markup:
 _PARTS = ("data sent in", "Salesforce worked for", "results read in")
 
 
-def _legend() -> Markup:
-    entries = [
-        ("loaded", "loaded"),
-        ("not-loaded", "not loaded"),
-        ("sent", "job data being sent"),
-        ("worked", "Salesforce at work"),
-        ("read", "results being read"),
-    ]
+def _legend(*, has_jobs: bool) -> Markup:
+    entries = [("loaded", "loaded"), ("not-loaded", "not loaded")]
+    if has_jobs:
+        entries += [("sent", "job data being sent"), ("worked", "Salesforce at work"), ("read", "results being read")]
     parts = [element("span", element("i", class_=kind), words) for kind, words in entries]
     return element("figcaption", *parts, " Times are UTC.")

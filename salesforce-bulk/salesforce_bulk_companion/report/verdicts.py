@@ -56,7 +56,7 @@ def verdict(run: Run) -> str:
     """Return what became of the records, in one line."""
     total, counts = run.number_of_records, run.records
     if not total:
-        return "No record was sent"
+        return "No outcome is known" if run.jobs or run.summary is None else "No record was sent"
     if total == run.loaded:
         return f"{records(total)}, {'' if total == 1 else 'all '}loaded"
     parts = [f"{number(run.loaded)} loaded"]

@@ -90,11 +90,13 @@ def stream_rows(run: Run) -> tuple[list[str], list[list[str]]]:
         [stream, _does_of(stream, run=run), *(number(counts[status]) for status in there), number(counts.total())]
         for stream, counts in run.streams.items()
     ]
+    if not any(row[1] for row in rows):  # nothing tells, as there was no job
+        return [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
     return head, rows
 
 
 def _does_of(stream: str, *, run: Run) -> str:
-    """Return what the jobs of a stream do; empty if it needed none, or nothing tells."""
+    """Return what the jobs of a stream do; empty if it had none, or nothing tells."""
     return ", ".join(dict.fromkeys(_does(job) for job in run.jobs if job.stream == stream and job.operation))
 
 
