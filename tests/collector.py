@@ -78,7 +78,7 @@ class Collector:
 
 @contextmanager
 def collecting(*, status: int = 200, stalls: bool = False) -> Iterator[Collector]:
-    """A collector that answers with ``status``, or that ``stalls`` and does not answer at all."""
+    """A collector that answers with ``status``, or that ``stalls``: it answers when it is given up."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,7 +87,6 @@ def collecting(*, status: int = 200, stalls: bool = False) -> Iterator[Collector
             collector.headers.append(dict(self.headers))
             if stalls:
                 collector.release.wait(30)
-                return
             if self.path == "/v1/metrics":
                 collector.metric_exports.extend(ExportMetricsServiceRequest.FromString(body).resource_metrics)
             else:
@@ -102,7 +101,7 @@ def collecting(*, status: int = 200, stalls: bool = False) -> Iterator[Collector
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     collector.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield collector

@@ -44,7 +44,7 @@ class Export:
     def __init__(self, service: str, *, run_id: str, exporters: Mapping[str, Sequence[str]]) -> None:
         """``exporters`` are names by signal: ``TRACES`` and ``METRICS``.
 
-        Raises: whatever OpenTelemetry has against its settings; ImportError for an exporter that is not installed.
+        Raises: whatever OpenTelemetry has against its settings.
         """
         self._warnings = _OneWarning()
         opentelemetry = logging.getLogger("opentelemetry")
@@ -183,4 +183,8 @@ def _otlp(name: str, signal: str, module: str) -> Any:
     packages = {"http/protobuf": "http", "grpc": "grpc"}
     if protocol not in packages:
         raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol} is none of {', '.join(packages)}")
-    return import_module(f"opentelemetry.exporter.otlp.proto.{packages[protocol]}.{module}")
+    try:
+        return import_module(f"opentelemetry.exporter.otlp.proto.{packages[protocol]}.{module}")
+    except ImportError:
+        package = f"opentelemetry-exporter-otlp-proto-{packages[protocol]}"
+        raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol} needs {package}, which is not installed") from None
