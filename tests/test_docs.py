@@ -1,7 +1,11 @@
-"""What the documentation says is true: settings, commands, links, and the examples in docstrings."""
+"""What the documentation says is true: settings, commands, links, messages, and the examples in docstrings.
+
+Its commands are run by tests/end_to_end/test_walkthrough.py.
+"""
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import json
@@ -10,8 +14,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from singer_sdk.plugin_base import PluginBase
@@ -24,14 +31,12 @@ README_OF: dict[type[PluginBase], Path] = {
     TargetSalesforceBulk: ROOT / "target-salesforce-bulk/README.md",
 }
 PAGES = sorted(
-    path
-    for path in [
-        *ROOT.glob("*.md"),
-        *ROOT.glob("*/README.md"),
-        *ROOT.glob("docs/**/*.md"),
-        *ROOT.glob("examples/**/*.md"),
-    ]
-    if ".venv" not in path.parts
+    {
+        path
+        for pattern in ("*.md", "*/README.md", "docs/**/*.md", "examples/**/*.md")
+        for path in ROOT.glob(pattern)
+        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    }
 )
 SDK_SETTINGS = re.compile("stream_map|faker_config|flattening_|validate_records|add_record_metadata|batch_config")
 SETTING_ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?:`(?P<default>[^`]*)`)? ?\| (?P<meaning>.+) \|$", re.MULTILINE)
@@ -85,6 +90,97 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             broken.append(target)
 
     assert broken == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md names each page for its readers."""
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+
+    assert [page.name for page in ROOT.glob("docs/*.md") if page.name != "README.md" and page.name not in index] == []
+
+
+@pytest.mark.parametrize("picture", sorted(ROOT.glob("docs/pictures/*.svg")), ids=lambda picture: picture.name)
+def test_every_picture_is_shown_and_says_what_it_shows(picture: Path) -> None:
+    """Also to readers who cannot see it, and in the dark."""
+    root = ElementTree.parse(picture).getroot()  # our own file
+    names = [element.tag.rpartition("}")[2] for element in root]
+
+    assert any(f"](pictures/{picture.name})" in page.read_text(encoding="utf-8") for page in PAGES)
+    assert names[:3] == ["title", "desc", "style"]
+    assert "prefers-color-scheme: dark" in picture.read_text(encoding="utf-8")
+
+
+NOT_OURS = ("(the SDK's)", "(Python's)", "An unhandled error occurred", "without a message", "though there is a state")
+"""Rows of the troubleshooting page that are not about one message of ours."""
+
+
+@cache
+def code() -> list[ast.AST]:
+    """Return every node of the code of all packages."""
+    files = ROOT.glob("*/*salesforce_bulk*/**/*.py")
+    return [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+
+
+def calls(names: set[str]) -> set[ast.Call]:
+    """Return the calls of functions and classes of these names that have an argument."""
+    found = (node for node in code() if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args)
+    return {call for call in found if isinstance(call.func, ast.Name) and call.func.id in names}
+
+
+def as_told(node: ast.AST) -> str | None:
+    """Return the text that is written here; what is filled in reads …"""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"%(\.\d)?[a-z]", "…", node.value)
+    return None
+
+
+@cache
+def texts() -> list[str]:
+    """Return every text in the code."""
+    return [told for node in code() if (told := as_told(node))]
+
+
+def quoted_messages() -> Iterator[str]:
+    """Yield our messages in the first columns of docs/troubleshooting.md, as patterns of regular expressions.
+
+    Codes and what follows them are Salesforce's words; … stands for what is filled in.
+    """
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition("\n## Refused records")
+    for row in re.findall(r"^\| (.+?) \| ", before + rest.partition("\n## The simulator")[2], re.MULTILINE):
+        for quote in re.findall(r"`([^`]* [^`]*)`", row):
+            ours = re.sub(r"\b\d{3}\b|\b[A-Z]+_[A-Z_]+\b.*", "…", quote).strip("… ")
+            if ours and not any(words in row for words in NOT_OURS):
+                yield ".*".join(re.escape(words) for words in ours.split("…"))
+
+
+@pytest.mark.parametrize("message", sorted(set(quoted_messages())))
+def test_every_message_that_is_explained_is_one_that_comes(message: str) -> None:
+    """Its words stand in one text of the code, in this order."""
+    assert any(re.search(message, text, re.DOTALL) for text in texts())
+
+
+def test_every_error_that_a_user_can_mend_is_explained() -> None:
+    """What the code raises as one of these has its row, whatever is filled in."""
+    explained = re.compile("|".join(quoted_messages()), re.DOTALL)
+    for_users = {"ConfigError", "LoginError", "ColumnProblem", "JobFailed", "JobAborted", "JobTimedOut"}
+    for_users |= {"UnexpectedValue", "SchemaDrift", "QuotaReached", "ResultsDirInUse", "StoppedAtFailure"}
+    raised = {told for call in calls(for_users) if (told := as_told(call.args[0]))}
+    never_seen = {"… is no OAuth grant"}
+
+    assert len(raised) > 50
+    assert [told for told in raised - never_seen if not explained.search(told)] == []
+
+
+def test_every_code_of_our_own_is_explained() -> None:
+    """Those that the target writes into ``error_code`` without Salesforce."""
+    codes = {as_told(call.args[0]) for call in calls({"ValueRefused", "Refusal", "RecordError"})} - {None}
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+
+    assert "NO_OUTCOME" in codes
+    assert [code for code in codes if f"`{code}`" not in page] == []
 
 
 @pytest.mark.parametrize(
