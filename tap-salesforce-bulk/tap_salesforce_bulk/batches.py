@@ -45,7 +45,7 @@ class BatchFiles:
 
 
 def _write_json_lines(
-    file: Any, records: Sequence[Record], _properties: Mapping[str, Any], compression: str | None
+    file: Any, records: Sequence[Any], _properties: Mapping[str, Any], compression: str | None
 ) -> None:
     lines = ENCODER.encode_lines(records)
     file.write(gzip.compress(lines, GZIP_LEVEL) if compression == "gzip" else lines)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import ConnectionFailed, LoginError, QuotaError, SalesforceError, ServerBusy
 from singer_sdk.helpers._batch import SDKBatchMessage
@@ -13,7 +13,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_salesforce_bulk.batches import BatchFiles
 from tap_salesforce_bulk.catalog import DescribedStream
-from tap_salesforce_bulk.lines import LineWriter, RecordLines, changes_nothing
+from tap_salesforce_bulk.lines import LineWriter, RecordLines, RecordStruct, changes_nothing
 from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.soql import Query
 
@@ -96,13 +96,21 @@ class SObjectStream(DescribedStream):
             for stream_map in self.stream_maps
             if not isinstance(stream_map, RemoveRecordTransform)
         }
+        is_plain = changes_nothing(self.stream_maps) and batch_config.encoding.format == "jsonl"
+        struct_of = cache(RecordStruct)
+
+        def records_of(chunk: Chunk) -> Iterable[Any]:
+            return struct_of(chunk.names).of(chunk) if is_plain else chunk.records()
+
         with self.get_record_counter() as counter, self.get_batch_counter() as batch_counter, self.get_sync_timer():
             for chunks in self._pages():
-                records = chain.from_iterable(chunk.records() for chunk in chunks)
+                records = chain.from_iterable(map(records_of, chunks))
                 while some := list(islice(records, batch_config.batch_size)):
                     counter.increment(len(some))
                     for stream_map, its_files in files.items():
-                        mapped = [new for old in some if (new := stream_map.transform(old)) is not None]
+                        mapped = some
+                        if not is_plain:
+                            mapped = [new for old in some if (new := stream_map.transform(old)) is not None]
                         if mapped:
                             manifest = [its_files.write(mapped)]
                             batch_counter.increment()
