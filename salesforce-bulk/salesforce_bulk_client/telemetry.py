@@ -121,9 +121,8 @@ def end(error: BaseException | None) -> None:
 
 def note(instrument: Instrument, amount: float, **attributes: str | None) -> None:
     """Add to a counter, set a gauge, or record in a histogram; an attribute that is None is left out."""
-    if _process.run:
-        told = {name: value for name, value in attributes.items() if value is not None}
-        _process.run.note(instrument, amount, told)
+    if run := _process.run:
+        run.note(instrument, amount, {name: value for name, value in attributes.items() if value is not None})
 
 
 def run_id() -> str:
@@ -147,11 +146,11 @@ def span(name: str, **attributes: Any) -> Iterator[Note]:
 
     An error's class is noted by itself, and never its text, which may hold a record's values.
     """
-    export = _process.run.export if _process.run else None
-    if export is None:
+    run = _process.run
+    if run is None or run.export is None:
         yield _nothing
         return
-    with export.span(name, attributes) as note:
+    with run.export.span(name, attributes) as note:
         yield note
 
 
