@@ -16,7 +16,7 @@ from salesforce_bulk_companion.check_org import look_at_org, requests_of_one_run
 from salesforce_bulk_companion.check_report import as_json, print_end, print_org, print_stream
 from salesforce_bulk_companion.command import EXIT_FAILED, EXIT_QUOTA
 from salesforce_bulk_companion.estimate import Speed
-from salesforce_bulk_companion.output import number, print_problem
+from salesforce_bulk_companion.output import print_problem
 from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def check(
                     print_org(findings)
                 if patterns or catalog:
                     speed = records_per_second and Speed(
-                        records_per_second, f"{number(records_per_second)} records a second, as you said"
+                        records_per_second, f"{records_per_second:g} records a second, as you said"
                     )
                     checker = _checker(
                         client, settings, read_files, speed=speed or None, sampled=bool(sample_size or show_values)
