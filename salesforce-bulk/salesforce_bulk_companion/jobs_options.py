@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from salesforce_bulk_client import JobState, SalesforceClient
 from salesforce_bulk_companion.check_org import who_asks
 from salesforce_bulk_companion.jobs_awaited import DEFAULT_RESULTS_DIR, AwaitedJobs
 from salesforce_bulk_companion.jobs_in_org import KINDS, OrgJob, Selection, list_jobs
-from salesforce_bulk_companion.settings import Settings, connection_options, read_settings
+from salesforce_bulk_companion.settings import TARGET_PREFIX, Settings, connection_options, read_settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?")
@@ -98,7 +99,10 @@ class Org:
 
     def __init__(self, client: SalesforceClient, settings: Settings, options: dict[str, Any]) -> None:
         self.client = client
-        results_dir = options.pop("results_dir") or Path(settings.values.get("results_dir") or DEFAULT_RESULTS_DIR)
+        by_variable = os.environ.get(f"{TARGET_PREFIX}RESULTS_DIR")
+        results_dir = options.pop("results_dir") or Path(
+            settings.values.get("results_dir") or by_variable or DEFAULT_RESULTS_DIR
+        )
         self.awaited = AwaitedJobs(
             results_dir=results_dir.expanduser(), states=options.pop("tap_states"), instance_url=client.instance_url
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
-from salesforce_bulk_client import ConfigError, ConnectionConfig, given_settings
+from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError, ConnectionConfig, given_settings
 from singer_sdk.configuration._dict_config import parse_environment_config
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TAP_SCHEMA
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TARGET_SCHEMA
@@ -21,6 +21,9 @@ ENVIRONMENT = "ENV"
 TAP_PREFIX = "TAP_SALESFORCE_BULK_"
 TARGET_PREFIX = "TARGET_SALESFORCE_BULK_"
 _SCHEMAS: dict[str, dict[str, Any]] = {TAP_PREFIX: TAP_SCHEMA, TARGET_PREFIX: TARGET_SCHEMA}
+
+PATIENCE_S = 20.0
+"""For so long a request is tried again: who waits at a terminal wants to know soon what is wrong."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,11 +37,12 @@ class Settings:
     """Which files or variables were read, in words."""
 
     def connection(self) -> ConnectionConfig:
-        """Return how to log in.
+        """Return how to log in; less patient than a plugin's run.
 
         Raises: ConfigError, naming the setting and what to do.
         """
-        return ConnectionConfig.from_settings(self.values)
+        config = ConnectionConfig.from_settings(self.values)
+        return replace(config, retry_total_s=min(PATIENCE_S, config.retry_total_s))
 
 
 def connection_options(command: Command) -> Command:
@@ -77,7 +81,7 @@ def read_settings(config: Sequence[str], *, is_target: bool) -> Settings:
         sources.append(f"{prefix}* variables")
     if not values:
         raise ConfigError(f"there are no settings: name a --config FILE, or set {TAP_PREFIX}* or {TARGET_PREFIX}*")
-    unread = [f"{prefix}*" for prefix in _set_prefixes() if f"{prefix}* variables" not in sources]
+    unread = [f"{prefix}*" for prefix in _SCHEMAS if _logs_in(prefix) and f"{prefix}* variables" not in sources]
     way = "--target reads those" if reads_environment else "--config ENV adds them"
     note = f" ({' and '.join(unread)} variables are set, too, and not read: {way})" if unread else ""
     properties = TARGET_SCHEMA["properties"] | TAP_SCHEMA["properties"]
@@ -106,14 +110,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _read_environment(*, is_target: bool) -> tuple[str, dict[str, Any]]:
-    """Return the settings that one plugin's variables give: the tap's, but the target's if only it has some."""
-    if is_target:
-        return TARGET_PREFIX, _settings_in(TARGET_PREFIX)
-    if found := _settings_in(TAP_PREFIX):
-        return TAP_PREFIX, found
-    if found := _settings_in(TARGET_PREFIX):
-        return TARGET_PREFIX, found
-    return TAP_PREFIX, {}
+    """Return the settings that one plugin's variables give: the tap's, but the target's if only those log in."""
+    found = {prefix: _settings_in(prefix) for prefix in _SCHEMAS}  # reads a .env file, too
+    only_the_targets = _logs_in(TARGET_PREFIX) and not _logs_in(TAP_PREFIX)
+    prefix = TARGET_PREFIX if is_target or only_the_targets else TAP_PREFIX
+    return prefix, found[prefix]
 
 
 def _settings_in(prefix: str) -> dict[str, Any]:
@@ -123,9 +124,6 @@ def _settings_in(prefix: str) -> dict[str, Any]:
         raise ConfigError(f"a {prefix}* variable does not have its setting's type: {error}") from None
 
 
-def _set_prefixes() -> list[str]:
-    return [
-        prefix
-        for prefix, schema in _SCHEMAS.items()
-        if any(prefix + name.upper() in os.environ for name in schema["properties"])
-    ]
+def _logs_in(prefix: str) -> bool:
+    """Whether one of a plugin's variables has to do with logging in."""
+    return any(prefix + name.upper() in os.environ for name in CONNECTION_PROPERTIES)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from salesforce_bulk_companion.settings import Settings
 from salesforce_bulk_simulator import Org
 
 from .conftest import Run
@@ -40,6 +41,7 @@ def test_without_a_file_one_plugins_variables_are_read(
 ) -> None:
     """As the plugins read them: whichever of the two has some."""
     in_environment(monkeypatch, prefix, settings)
+    monkeypatch.setenv("TAP_SALESFORCE_BULK_PAGE_SIZE", "1000")  # has nothing to do with logging in
 
     done = bare("check")
 
@@ -122,3 +124,11 @@ def test_a_misspelt_setting_is_told(companion: Run, org: Org) -> None:
 
     assert done.exit_code == 0
     assert "neither plugin has a setting refesh_token: a spelling mistake?" in done.stdout
+
+
+def test_what_does_not_answer_is_told_soon(settings: dict[str, Any]) -> None:
+    """A run would try for ten minutes; who sits at a terminal would not."""
+    patient = Settings(values={**settings, "retry_total_s": 600}, source="").connection()
+    hasty = Settings(values={**settings, "retry_total_s": 0.5}, source="").connection()
+
+    assert (patient.retry_total_s, hasty.retry_total_s) == (20, 0.5)
