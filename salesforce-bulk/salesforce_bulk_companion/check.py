@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from salesforce_bulk_client import QuotaError, RequestRefused, SalesforceError
+from tap_salesforce_bulk.tap import TapSalesforceBulk
+from target_salesforce_bulk.target import TargetSalesforceBulk
 
-from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.check_client import CheckingClient
+from salesforce_bulk_companion.check_json import JsonReport
 from salesforce_bulk_companion.check_org import look_at_org, requests_of_one_run, uses_of
-from salesforce_bulk_companion.check_report import as_json, print_end, print_org, print_stream
+from salesforce_bulk_companion.check_stream import StreamChecker
+from salesforce_bulk_companion.check_text import TextReport
 from salesforce_bulk_companion.command import EXIT_FAILED, EXIT_QUOTA
 from salesforce_bulk_companion.estimate import Speed
-from salesforce_bulk_companion.output import print_problem
-from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings
+from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from salesforce_bulk_client import ConnectionConfig
 
     from salesforce_bulk_companion.check_org import LimitUse, OrgFacts
-    from salesforce_bulk_companion.check_stream import StreamCheck, StreamChecker
+    from salesforce_bulk_companion.check_stream import StreamCheck
 
 
 @dataclass(kw_only=True)
@@ -118,41 +119,43 @@ def check(
     Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong, 75 a quota stands in the way.
     """
     settings = read_settings(config, is_target=is_target)
-    texts = output_format == "text"
+    files = {what: read_json_object(path, what=what) for what, path in (("catalog", catalog), ("state", state)) if path}
+    if catalog and not patterns:
+        patterns = ("*",)
     findings = Findings(source=settings.source)
-    read_files = {
-        what: read_json_object(path, what=what) if path else None
-        for what, path in {"catalog": catalog, "state": state}.items()
-    }
+    report_type = {"text": TextReport, "json": JsonReport}[output_format]
+    report = report_type(findings, sample_size=sample_size, show_values=show_values)
+    report.begins()
     try:
         findings.config = settings.connection()
+        report.logs_in()
         with CheckingClient(findings.config) as client:
             try:
                 _check_org(client, findings, settings)
-                if texts:
-                    print_org(findings)
-                if patterns or catalog:
-                    speed = records_per_second and Speed(
-                        records_per_second, f"{records_per_second:g} records a second, as you said"
+                report.has_org()
+                if patterns:
+                    checker = StreamChecker(
+                        client,
+                        settings.values,
+                        catalog=files.get("catalog"),
+                        state=unwrapped(files.get("state")),
+                        speed=_given_speed(records_per_second),
+                        sampled=bool(sample_size),
                     )
-                    checker = _checker(
-                        client, settings, read_files, speed=speed or None, sampled=bool(sample_size or show_values)
-                    )
-                    for found in _check_streams(checker, patterns or ("*",), findings):
-                        if texts:
-                            print_stream(found, sample_size=sample_size, show_values=show_values)
+                    for found in _check_streams(checker, patterns, findings):
+                        report.has_stream(found)
             finally:
                 findings.api_calls = client.number_of_api_calls
     except SalesforceError as error:
         findings.problems.append(("", error))
-    if texts:
-        print_end(findings)
-        for where, problem in findings.problems:
-            print_problem(f"{where}: {problem}" if where else str(problem), advice=advice_on(problem))
-    else:
-        document = as_json(findings, sample_size=sample_size, show_values=show_values)
-        click.echo(json.dumps(document, indent=2, default=str))
+    report.ends()
     ctx.exit(findings.exit_code)
+
+
+def _given_speed(records_per_second: float | None) -> Speed | None:
+    if records_per_second is None:
+        return None
+    return Speed(records_per_second, f"{records_per_second:g} records a second, as you said")
 
 
 def _check_org(client: CheckingClient, findings: Findings, settings: Settings) -> None:
@@ -172,35 +175,11 @@ def _check_org(client: CheckingClient, findings: Findings, settings: Settings) -
 
 
 def _unknown(settings: Settings) -> list[str]:
-    from tap_salesforce_bulk.tap import TapSalesforceBulk
-    from target_salesforce_bulk.target import TargetSalesforceBulk
-
     known: set[str] = set()
     for plugin in (TapSalesforceBulk, TargetSalesforceBulk):
         plugin.append_builtin_config(plugin.config_jsonschema)
         known |= plugin.config_jsonschema["properties"].keys()
     return sorted(settings.values.keys() - known)
-
-
-def _checker(
-    client: CheckingClient,
-    settings: Settings,
-    files: dict[str, dict[str, Any] | None],
-    *,
-    speed: Speed | None,
-    sampled: bool,
-) -> StreamChecker:
-    from salesforce_bulk_companion.check_stream import StreamChecker
-
-    state = files["state"] or {}
-    return StreamChecker(
-        client,
-        settings.values,
-        catalog=files["catalog"],
-        state=state.get("singer_state", state) or None,  # as `meltano state get` gives it
-        speed=speed,
-        sampled=sampled,
-    )
 
 
 def _check_streams(checker: StreamChecker, patterns: tuple[str, ...], findings: Findings) -> Iterator[StreamCheck]:

@@ -88,10 +88,16 @@ class StreamChecker:
         speed: Speed | None,
         sampled: bool,
     ) -> None:
-        """``speed`` is the user's word on how fast records come; ``sampled`` says whether some are to be read."""
+        """``speed`` is the user's word on how fast records come; ``sampled`` says whether some are to be read.
+
+        Raises: ConfigError for settings that the tap refuses.
+        """
         properties = CONFIG_JSONSCHEMA["properties"]
-        self._settings = {name: value for name, value in settings.items() if name in properties} | NEVER_IN_A_CHECK
-        self._window_days: float | None = settings.get("window_days")
+        own = {name: value for name, value in settings.items() if name in properties}
+        self._window_days: float | None = TapSalesforceBulk(config=dict(own), setup_mapper=False).config.get(
+            "window_days"
+        )
+        self._settings = own | NEVER_IN_A_CHECK
         self._client = client
         self._catalog = catalog
         self._state = state

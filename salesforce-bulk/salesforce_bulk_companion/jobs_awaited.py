@@ -10,7 +10,7 @@ from tap_salesforce_bulk.checkpoint import load_checkpoint
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA
 
-from salesforce_bulk_companion.settings import read_json_object
+from salesforce_bulk_companion.settings import read_json_object, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ class AwaitedJobs:
             for job_id in _jobs_in_journal(journal, instance_url=instance_url):
                 self._by[job_id[:_ID_LENGTH]] = f"the target's journal in {results_dir}"
         for path in states:
-            for job_id in _jobs_in_state(read_json_object(path, what="state")):
+            for job_id in _jobs_in_state(unwrapped(read_json_object(path, what="state")) or {}):
                 self._by[job_id[:_ID_LENGTH]] = f"the tap's state {path}"
 
     def __bool__(self) -> bool:
@@ -56,7 +56,7 @@ def _jobs_in_journal(path: Path, *, instance_url: str) -> list[str]:
 
 
 def _jobs_in_state(state: Mapping[str, Any]) -> Iterator[str]:
-    bookmarks = state.get("singer_state", state).get("bookmarks") or {}
+    bookmarks = state.get("bookmarks") or {}
     for entry in bookmarks.values():
         if checkpoint := load_checkpoint(entry):
             yield checkpoint.job_id

@@ -43,8 +43,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: 
     texts = [[printable(cell) for cell in row] for row in rows]
     if console.is_terminal:
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in head:
-            table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        for place, name in enumerate(head):
+            # The first names the row: it stays whole, to be copied.
+            table.add_column(name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=place == 0)
         for row in texts:
             table.add_row(*map(Text, row))
         console.print(table)

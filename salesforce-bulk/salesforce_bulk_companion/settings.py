@@ -105,6 +105,11 @@ def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
     return content
 
 
+def unwrapped(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a Singer state; `meltano state get` puts it into an object."""
+    return state and state.get("singer_state", state)
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     return read_json_object(path, what="config file")
 

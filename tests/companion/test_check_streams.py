@@ -79,7 +79,7 @@ def test_values_are_hidden_unless_asked_for(companion: Run, accounts: None) -> N
 
     assert "AnnualRevenue" in hidden.stdout
     assert "a number" in hidden.stdout
-    assert "fields that are null in all of them are not shown" in hidden.stdout
+    assert "fields, null in all of them" in hidden.stdout
     for value in ("Ada", "Bob", "4711"):
         assert value not in hidden.output
         assert value not in as_json.output
@@ -223,6 +223,7 @@ def test_one_bad_stream_does_not_stop_the_others(companion: Run, accounts: None)
         ({"soql_filters": {"Account": "Name ="}}, "MALFORMED_QUERY", "Look at soql_filters"),
         ({"start_date": "2999-01-01"}, "the start_date, 2999-01-01T00:00:00.000Z, lies in the future", ""),
         ({"page_size": 0}, "0 is less than the minimum of 1", ""),
+        ({"window_days": 0}, "0 is less than or equal to the minimum of 0", ""),
     ],
 )
 def test_settings_that_the_tap_would_fail_with_are_told(
