@@ -59,7 +59,9 @@ def write_json(tmp_path: Path) -> WriteJson:
 def install_plugins() -> None:
     """Install the plugins of meltano.yml, each in an environment of its own below .meltano, once for all tests."""
     env = {"UV_SYSTEM_CERTS": "1", **os.environ, "MELTANO_PROJECT_ROOT": str(PROJECT)}
-    done = subprocess.run([BIN / "meltano", "install", *PLUGINS], capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run(
+        [BIN / "meltano", "install", *PLUGINS, "salesforce-bulk"], capture_output=True, text=True, check=False, env=env
+    )
     # See run_uv.
     if "error sending request" in done.stderr:
         pytest.skip(f"the package registry cannot be reached: {done.stderr.splitlines()[-1]}")

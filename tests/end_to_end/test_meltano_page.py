@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from salesforce_bulk_simulator import Org
 
@@ -76,3 +78,20 @@ def test_schedules(project: Project) -> None:
 
     schedule = yaml.safe_load((project.folder / "meltano.yml").read_text())["schedules"][-1]
     assert schedule == {"name": "nightly-deletes", "interval": "0 3 * * *", "job": "deletes-to-salesforce"}
+
+
+def test_the_environment_org_is_set_up_by_a_copy_of_env_example(org: Org, url: str, project: Project) -> None:
+    """With the lines of one way to log in filled in, and the others left empty; for the plugins and the companion."""
+    login = {"grant_type": "refresh_token", "client_id": "sim-client", "refresh_token": "sim-refresh"}
+    token = requests.post(f"{url}/services/oauth2/token", data=login, timeout=10).json()["access_token"]
+    example = (PROJECT / ".env.example").read_text(encoding="utf-8")
+    filled_in = example.replace("_ACCESS_TOKEN=", f"_ACCESS_TOKEN={token}").replace(
+        "_INSTANCE_URL=", f"_INSTANCE_URL={url}"
+    )
+    (project.folder / ".env").write_text(filled_in)
+    (check,) = examples(PAGE, section="Your own org")
+
+    project.run(check)
+
+    variables = re.findall(r"\$(\w+)", (PROJECT / "meltano.yml").read_text(encoding="utf-8"))
+    assert set(re.findall(r"^(\w+)=", example, re.MULTILINE)) == set(variables)
