@@ -200,7 +200,7 @@ class Authenticator:
                     raise LoginError(
                         f"SOAP login of {config.username} at {config.login_url} was refused:"
                         " check username, password and security_token, and that the org allows SOAP login"
-                        f" (it ends with API {LAST_SOAP_LOGIN_VERSION}; a Connected App is the lasting way)"
+                        f" (it ends with API {LAST_SOAP_LOGIN_VERSION}; an External Client App is the lasting way)"
                     ) from error
                 raise
 
@@ -221,6 +221,12 @@ class Authenticator:
 def _advice(error: ApiError) -> str:
     if error.code == "invalid_client_id":
         return " (check client_id)"
+    if error.code == "invalid_client":
+        return " (check client_secret)"
+    if "no client credentials user" in error.message:
+        return " (name a Run As user in the app's policies)"
+    if "not supported on this domain" in error.message:
+        return " (set domain to your My Domain host)"
     if "expired access/refresh token" in error.message:
         return " (the refresh token is revoked, expired or rotated away: authorize the app again)"
     if "Audience" in error.message:

@@ -147,6 +147,7 @@ class SalesforceClient:
                 see=self._see,
             )
 
+        self._authenticator.session()  # a first login gives up sooner than a request does
         return with_retries(self._retry_policy, lambda: self._with_session(one_try), is_repeatable=is_repeatable)
 
     def limits(self) -> dict[str, Limit]:

@@ -62,7 +62,7 @@ CONNECTION_PROPERTIES: dict[str, dict[str, Any]] = {
     "security_token": _secret("Appended to the password, unless the address is trusted"),
     "private_key": _secret("PEM text of the key for the JWT bearer flow"),
     "private_key_file": _setting("string", "Path of the PEM file for the JWT bearer flow"),
-    "access_token": _secret("A session made elsewhere, e.g. by `sf org display`; goes with `instance_url`"),
+    "access_token": _secret("A session made elsewhere (`sf org auth show-access-token`); goes with `instance_url`"),
     "instance_url": _setting("string", "The org's URL for `access_token`"),
     "auth_flow": _setting(
         "string",

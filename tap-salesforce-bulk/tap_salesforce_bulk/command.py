@@ -41,6 +41,12 @@ class TapCommand(SingerCommand):
             telemetry.begin(self.name or "")
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            self.logger.error(  # noqa: TRY400  # whose end it was, the other program's last lines tell
+                "the program that reads this output has ended: see its last lines;"
+                " the next run goes on from the last STATE"
+            )
+            raise
         finally:
             for instrument, tags, value in telemetry.totals():
                 name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own

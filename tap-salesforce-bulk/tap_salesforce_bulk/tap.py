@@ -27,6 +27,7 @@ from salesforce_bulk_client import (
 )
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 
 from tap_salesforce_bulk.command import TapCommand
@@ -217,6 +218,17 @@ class TapSalesforceBulk(Tap):
         """Print the settings with their defaults, which the SDK's plain text leaves out."""
         super().print_about(output_format or "markdown")
 
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """Return the settings that environment variables give.
+
+        Raises: ConfigError for one that does not have its setting's type.
+        """
+        try:
+            return dict(super()._env_var_config)
+        except ValueError as error:  # of a number, a list or an object, none of which is a secret
+            raise ConfigError(f"a {cls._env_var_prefix}* variable does not have its setting's type: {error}") from None
+
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command, with errors told in one line."""
@@ -226,7 +238,7 @@ class TapSalesforceBulk(Tap):
             callback=command.callback,
             params=command.params,
             context_settings=command.context_settings,
-            help=command.help,
+            help="Read Salesforce objects by Bulk API 2.0 query jobs, as Singer messages on stdout.",
             logger=cls.logger,
         )
 
@@ -242,7 +254,8 @@ def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | di
         inner = content[part]
         entries = inner.values() if isinstance(inner, dict) else inner or ()
         if not isinstance(inner, kind) or not all(isinstance(entry, dict) for entry in entries):
-            raise ConfigError(f"the {name} is none: its {part} must be {'a list' if kind is list else 'an object'}")
+            wanted = "a list" if kind is list else "an object"
+            raise ConfigError(f"the {name} is no Singer {name}: its {part} must be {wanted}")
 
 
 def _without_secret(message: str) -> str:

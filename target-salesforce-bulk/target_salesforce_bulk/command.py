@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
 from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry
 from singer_sdk import metrics
 from singer_sdk.exceptions import SingerSDKError
@@ -59,7 +59,7 @@ class TargetCommand(SingerCommand):
             self._end(f"stopped for quota ({error.quota}); run again later to go on: {error}", code=EXIT_QUOTA)
         except QuotaError as error:
             self._end(error, code=EXIT_QUOTA)
-        except json.JSONDecodeError as error:
+        except simplejson.JSONDecodeError as error:
             self._end(f"the config is no JSON: {error}", code=EXIT_FAILED)
         except (SalesforceError, TargetError, SingerSDKError, SingerError, OSError) as error:
             self._end(error, code=EXIT_FAILED)

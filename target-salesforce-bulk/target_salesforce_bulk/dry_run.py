@@ -132,10 +132,11 @@ class DryRun:
         lines = ["dry run: nothing is sent, and no STATE passes"]
         for name, stream in self._streams.items():
             destination = stream.destination
+            small = f"{stream.small_requests} small request{'' if stream.small_requests == 1 else 's'}"
             by_key = f" by {destination.external_id_field}" if destination.external_id_field else ""
             lines.append(
                 f"{name}: {destination.operation.value} {destination.object}{by_key}: {stream.rows} rows,"
-                f" {stream.size_bytes} bytes of job data, {stream.jobs} jobs, {stream.small_requests} small requests"
+                f" {stream.size_bytes} bytes of job data, {stream.jobs} jobs, {small}"
             )
             for problem, number in stream.problems.most_common():
                 code, place = problem

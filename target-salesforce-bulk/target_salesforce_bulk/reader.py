@@ -160,4 +160,5 @@ def _why(line: bytes | str | msgspec.Raw, error: Exception) -> str:
     with suppress(ValueError, RecursionError):
         json.loads(line if isinstance(line, str) else bytes(line))
         return "it has half of a surrogate pair, a NaN or an Infinity, or a number of thousands of digits"
-    return str(error)
+    text = line if isinstance(line, str) else bytes(line).decode(errors="replace")
+    return str(error) if text.lstrip()[:1] in {"{", "[", ""} else f"{error}; is it a log line among the messages?"

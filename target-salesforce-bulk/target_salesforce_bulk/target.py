@@ -19,6 +19,7 @@ from salesforce_bulk_client import (
     given_settings,
 )
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
@@ -205,6 +206,17 @@ class TargetSalesforceBulk(Target):
         """Print the settings with their defaults, which the SDK's plain text leaves out."""
         super().print_about(output_format or "markdown")
 
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """Return the settings that environment variables give.
+
+        Raises: ConfigError for one that does not have its setting's type.
+        """
+        try:
+            return dict(super()._env_var_config)
+        except ValueError as error:  # of a number, a list or an object, none of which is a secret
+            raise ConfigError(f"a {cls._env_var_prefix}* variable does not have its setting's type: {error}") from None
+
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command, with errors told in one line."""
@@ -214,7 +226,7 @@ class TargetSalesforceBulk(Target):
             callback=command.callback,
             params=command.params,
             context_settings=command.context_settings,
-            help=command.help,
+            help="Load Singer messages from stdin into Salesforce by Bulk API 2.0 ingest jobs.",
             logger=cls.logger,
         )
 

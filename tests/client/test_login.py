@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from salesforce_bulk_client import ConnectionConfig, ConnectionFailed, LoginError, RequestRefused, SalesforceClient
+from salesforce_bulk_client import (
+    ConnectionConfig,
+    ConnectionFailed,
+    LoginError,
+    RequestRefused,
+    SalesforceClient,
+    ServerBusy,
+    auth,
+)
 from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 
 USER = {"username": "sim@example.com", "password": "sim-pass", "security_token": "sim-token"}
@@ -201,3 +209,16 @@ def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.authority))
         log_in(url, **app).close()
     assert logins(org) == 1
+
+
+def test_a_first_login_gives_up_soon(org: Org, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong host is likelier than an outage; ``retry_total_s`` is for what comes later."""
+    monkeypatch.setattr(auth, "FIRST_LOGIN_TOTAL_S", 0.4)
+    org.faults.add("login", Fault.status(503), times=100)
+    settings = {"login_url": url, "client_id": "sim-client", "client_secret": "sim-secret", "retry_total_s": 600}
+    client = SalesforceClient(ConnectionConfig.from_settings(settings))
+
+    with pytest.raises(ServerBusy):
+        client.limits()
+
+    assert len(org.faults.completed) in {1, 2}

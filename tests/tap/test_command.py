@@ -128,10 +128,10 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"state": {"bookmarks": None}}, "the state is none: its bookmarks must be an object"),
-        ({"state": {"bookmarks": {"Account": []}}}, "the state is none: its bookmarks must be an object"),
+        ({"state": {"bookmarks": None}}, "the state is no Singer state: its bookmarks must be an object"),
+        ({"state": {"bookmarks": {"Account": []}}}, "the state is no Singer state: its bookmarks must be an object"),
         ({"catalog": [{"stream": "Account"}]}, "the catalog is a list, but must be an object with streams"),
-        ({"catalog": {"streams": None}}, "the catalog is none: its streams must be a list"),
+        ({"catalog": {"streams": None}}, "the catalog is no Singer catalog: its streams must be a list"),
     ],
 )
 def test_a_file_of_another_form_is_one_line(command: Any, files: dict[str, Any], told: str) -> None:
@@ -218,3 +218,43 @@ def test_a_signal_ends_the_run_with_its_own_exit_code(org: Org, tap: TapRunner, 
     assert process.returncode == 143
     assert rest == []
     assert state["bookmarks"]["Account"]["job"]["job_id"] == org.jobs[0]["id"]
+
+
+def test_a_variable_of_the_wrong_type_is_named(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--config ENV`` reads numbers from texts."""
+    monkeypatch.setenv("TAP_SALESFORCE_BULK_PAGE_SIZE", "many")
+
+    done = command("--config", "ENV", "--discover")
+
+    assert done.returncode == 1
+    (line,) = errors(done)
+    assert "a TAP_SALESFORCE_BULK_* variable does not have its setting's type: " in line
+    assert "'many'" in line
+
+
+def test_a_reader_that_has_ended_is_told(tap: TapRunner, org: Org, tmp_path: Path) -> None:
+    """What happened is not here but in the other program, so its words are pointed to."""
+    org.insert("Account", [{"Name": f"Account {number}"} for number in range(2000)])
+    config = tmp_path / "config"
+    config.write_text(json.dumps(tap.config(streams_to_discover=["Account"])))
+    words = [sys.executable, "-m", "tap_salesforce_bulk", "--config", str(config)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        last_words = process.stderr.read()
+
+    assert process.returncode == 1
+    assert "the program that reads this output has ended" in last_words
+    assert "Traceback" not in last_words
+
+
+def test_a_state_of_another_tap_is_told(command: Any, accounts: list[str]) -> None:
+    """It names no replication key, so that everything is read."""
+    state = {"bookmarks": {"Account": {"SystemModstamp": "2024-01-15T10:30:00Z"}}}
+    done = command(state=state, streams_to_discover=["Account"])
+
+    assert done.returncode == 0
+    (line,) = errors(done)
+    assert "the state has SystemModstamp without a replication_key" in line

@@ -86,6 +86,17 @@ def test_an_unreachable_host_is_one_line(command: Command) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_config_that_is_no_json_is_one_line(tmp_path: Path) -> None:
+    """The SDK reads it before anything of ours runs."""
+    (tmp_path / "config.json").write_text('{"client_id": ')
+    words = [Path(sys.executable).with_name("target-salesforce-bulk"), "--config", tmp_path / "config.json"]
+    done = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "the config is no JSON" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_about_names_each_setting_with_its_default() -> None:
     """``load_method``, which nothing here acts on, is not among them."""
     about = subprocess.run(

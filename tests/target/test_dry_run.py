@@ -61,7 +61,7 @@ def test_small_loads_are_planned_as_such(org: Org, target: TargetRunner, caplog:
     run = target.run(ACCOUNT, records("Account", {"External_Id__c": "a", "Name": "Ada"}), dry_run=True)
 
     assert run.error is None
-    assert told(caplog)[1].endswith("1 rows, 34 bytes of job data, 0 jobs, 1 small requests")
+    assert told(caplog)[1].endswith("1 rows, 34 bytes of job data, 0 jobs, 1 small request")
     assert org.rows("Account") == []
 
 
