@@ -139,13 +139,12 @@ def settings_in_project(plugin: dict[str, Any]) -> list[Setting]:
 
 def settings_of_companion() -> list[Setting]:
     """Return the settings of the utility salesforce-bulk, which it reads from the plugins' variables."""
-    connection = {each: f"TAP_SALESFORCE_BULK_{each.upper()}" for each in CONNECTION_PROPERTIES}
     made = []
-    for name, variable in {**connection, "results_dir": "TARGET_SALESFORCE_BULK_RESULTS_DIR"}.items():
-        schema = CONNECTION_PROPERTIES.get(name, {"type": ["string"]})
-        is_secret = {"sensitive": True} if schema.get("writeOnly") else {}
-        made.append({"name": name, "kind": kind(name, {"type": schema["type"]}), **is_secret, "env": variable})
-    return made
+    for name, schema in CONNECTION_PROPERTIES.items():
+        described = setting(name, schema)
+        kept = {key: described[key] for key in ("name", "kind", "sensitive", "options") if key in described}
+        made.append({**kept, "env": f"TAP_SALESFORCE_BULK_{name.upper()}"})
+    return [*made, {"name": "results_dir", "kind": "file", "env": "TARGET_SALESFORCE_BULK_RESULTS_DIR"}]
 
 
 def with_settings(project: str, *, plugin: str, settings: list[Setting]) -> str:

@@ -21,6 +21,7 @@ from examples.nycflights13.warehouse import fill_warehouse
 from hub.definitions import PLUGINS, Plugin, definition, settings_in_project, settings_of_companion
 from tests.end_to_end.conftest import BIN, install_plugins
 
+WRITE_AGAIN = "meltano.yml is written anew by python -m hub.definitions"
 SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
 
 
@@ -37,7 +38,7 @@ def test_every_setting_of_a_plugin_is_known_to_meltano(plugin: Plugin) -> None:
     in_hub = definition(plugin.about())
     in_project = plugin_of(plugin.type, plugin.name)
 
-    assert in_project["settings"] == settings_in_project(in_hub)
+    assert in_project["settings"] == settings_in_project(in_hub), WRITE_AGAIN
     assert in_project["settings_group_validation"] == in_hub["settings_group_validation"]
     assert set(in_project["capabilities"]) == set(in_hub["capabilities"])
     assert {each["name"] for each in in_project["settings"] if each.get("sensitive")} == SECRETS
@@ -48,7 +49,7 @@ def test_the_companion_is_known_to_meltano() -> None:
     companion = plugin_of("utilities", "salesforce-bulk")
     help_text = subprocess.check_output([BIN / "salesforce-bulk", "--help"], text=True)
 
-    assert companion["settings"] == settings_of_companion()
+    assert companion["settings"] == settings_of_companion(), WRITE_AGAIN
     assert {each["name"] for each in companion["settings"] if each.get("sensitive")} == SECRETS
     assert set(companion["commands"]) == set(re.findall(r"^  ([a-z]+)  ", help_text, re.MULTILINE))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import yaml
 from salesforce_bulk_simulator import Org
 
 from examples.nycflights13.sandbox import PROJECT
+from hub import definitions
 from hub.definitions import PLUGINS, Plugin, as_yaml, definition
 from tests.end_to_end.conftest import BIN, Project
 from tests.end_to_end.pages import Example, examples, run
@@ -22,10 +24,15 @@ from tests.end_to_end.pages import Example, examples, run
 PAGE = PROJECT / "docs" / "meltano.md"
 
 
+def test_the_examples_in_the_docstrings_hold() -> None:
+    """Each example of the script that writes the definitions gives what it says."""
+    assert doctest.testmod(definitions).failed == 0
+
+
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 def test_a_definition_says_what_the_plugin_says_of_itself(plugin: Plugin) -> None:
     """``python -m hub.definitions`` would write the same file."""
-    assert plugin.file.read_text(encoding="utf-8") == as_yaml(definition(plugin.about()))
+    assert plugin.file.read_text(encoding="utf-8") == as_yaml(definition(plugin.about())), "python -m hub.definitions"
 
 
 def test_a_project_of_ones_own_is_set_up(org: Org, url: str, tmp_path: Path) -> None:
