@@ -145,27 +145,21 @@ class Airflow:
         change(plan)
         path.write_text(yaml.safe_dump(plan))
 
-    def start(self, dag: str, **params: Any) -> subprocess.Popen[str]:
+    def start(self, dag: str, *, log: Path, **params: Any) -> subprocess.Popen[bytes]:
         """Begin a run of a DAG, by Airflow's own ``dag.test()``."""
         command = ["airflow", "dags", "test", dag, "--conf", json.dumps(params)]
-        return subprocess.Popen(
-            command,
-            env=self.environment,
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
-    def run(self, dag: str, **params: Any) -> str:
-        """Run a DAG to its end, and return its log."""
-        with self.start(dag, **params) as process:
-            log, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, log[-5000:]
+    def run(self, dag: str, *, log: Path, exit_code: int = 0, **params: Any) -> str:
+        """Run a DAG to its end, and return its log, which holds no secret."""
+        assert self.start(dag, log=log, **params).wait(600) == exit_code, log.read_text()[-5000:]
+        told = log.read_text()
         for secret in ("sim-secret", "sim-refresh", self.environment["PGPASSWORD"]):
-            assert secret not in log
-        return log
+            assert secret not in told
+        return told
 
     def status(self, dag: str) -> dict[str, Any]:
         """What the last run of a DAG says of itself."""
@@ -202,7 +196,7 @@ def airflow(tools: list[Path], tmp_path: Path) -> Iterator[Airflow]:
     wrapper = first / "target-salesforce-bulk"
     wrapper.write_text(f'#!/bin/sh\necho $$ > {tmp_path}/target.pid\nexec {BIN}/target-salesforce-bulk "$@"\n')
     wrapper.chmod(0o755)
-    org = Org(objects=[OBJECTS, {"objects": [STATUS_OBJECT]}], progression=Progression.seconds(2))
+    org = Org(objects=[OBJECTS, {"objects": [STATUS_OBJECT]}], progression=Progression.immediate())
     with (
         # As root, PostgreSQL becomes another user, who may not look into pytest's folder.
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as database,
@@ -239,20 +233,22 @@ def airflow(tools: list[Path], tmp_path: Path) -> Iterator[Airflow]:
         )
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool], *, process: subprocess.Popen[bytes]) -> None:
     """Wait for what another process does."""
     deadline = time.monotonic() + 120
     while not is_so():
+        assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
-def test_a_warehouse_goes_to_salesforce_and_back(airflow: Airflow) -> None:
+def test_a_warehouse_goes_to_salesforce_and_back(airflow: Airflow, tmp_path: Path) -> None:
     """A quota stops the target once and the tap once: the run waits and goes on, with the same job where it was."""
     airflow.org.faults.add("ingest.create", Fault.request_limit_total())
-    there = airflow.run("warehouse_to_salesforce")
+    there = airflow.run("warehouse_to_salesforce", log=tmp_path / "there.log")
     airflow.org.faults.add("query.results", Fault.request_limit_total(), after=3)  # the second page of planes
-    back = airflow.run("salesforce_to_warehouse", overrides={"Plane__c": {"page_size": 1000}})
+    overrides = {"Plane__c": {"page_size": 1000}}
+    back = airflow.run("salesforce_to_warehouse", log=tmp_path / "back.log", overrides=overrides)
 
     assert len(airflow.org.faults.completed) == 2
     assert there.count("marking task as UP_FOR_RESCHEDULE") == 1
@@ -274,8 +270,8 @@ def test_a_warehouse_goes_to_salesforce_and_back(airflow: Airflow) -> None:
     ]
 
 
-def test_no_row_is_loaded_twice_when_tasks_die(airflow: Airflow) -> None:
-    """Inserts, which nothing but the journal keeps apart: first the target is killed, then the whole worker."""
+def test_no_row_is_loaded_twice_when_tasks_die(airflow: Airflow, tmp_path: Path) -> None:
+    """Inserts, which only the journal keeps apart: the target is killed, a task is ended, the worker is killed."""
 
     def insert_planes_in_three_batches(plan: dict[str, Any]) -> None:
         plan["rows_per_batch"] = 1500
@@ -285,31 +281,45 @@ def test_no_row_is_loaded_twice_when_tasks_die(airflow: Airflow) -> None:
         return sum(method == "PATCH" for method, _ in airflow.org.requests) == jobs
 
     airflow.plan(insert_planes_in_three_batches)
-    with airflow.start("warehouse_to_salesforce", tables=["planes"]) as worker:
-        wait_until(lambda: has_closed(1))
+    airflow.org.progression = Progression.seconds(2)
+    logs = tmp_path / "1.log", tmp_path / "2.log"
+    worker = airflow.start("warehouse_to_salesforce", log=logs[0], tables=["planes"])
+    try:
+        wait_until(lambda: has_closed(1), process=worker)
         os.kill(int(airflow.pid_file.read_text()), signal.SIGKILL)
-        wait_until(lambda: has_closed(2))  # the task has been retried, and the second batch is under way
+        wait_until(lambda: has_closed(2), process=worker)  # the task was retried, and the second batch is under way
+        os.kill(worker.pid, signal.SIGTERM)  # as Airflow ends a task; the task is retried, too
+        wait_until(lambda: has_closed(3), process=worker)
+    finally:
         os.killpg(worker.pid, signal.SIGKILL)
-        first, _ = worker.communicate()
-    second = airflow.run("warehouse_to_salesforce", tables=["planes"])
+        worker.wait()
+    second = airflow.run("warehouse_to_salesforce", log=logs[1], tables=["planes"])
 
     rows = airflow.org.rows("Plane__c")
     assert len(rows) == 3322
     assert len({row["Tailnum__c"] for row in rows}) == 3322
-    assert "ended with exit code -9" in first
+    assert "ended with exit code -9" in logs[0].read_text()
+    assert "ended with exit code 143" in logs[0].read_text()
     assert "planes was not loaded to its end by run" in second
     assert airflow.status("warehouse_to_salesforce")["tables"] == {
         "planes": {"is_loaded": True, "outcomes": {"created": 3322}}
     }
 
 
-def test_a_run_can_be_narrowed(airflow: Airflow) -> None:
+def test_a_run_can_be_narrowed(airflow: Airflow, tmp_path: Path) -> None:
     """To some tables, from a batch on, with settings of the target for this run; each batch has a status record."""
     airflow.plan(lambda plan: plan.update(rows_per_batch=1500))
+    # Without a connection the environment has the secrets, as where a platform's store puts them there.
+    connection = json.loads(airflow.environment.pop("AIRFLOW_CONN_SALESFORCE"))
+    extra = json.loads(connection["extra"])
+    airflow.environment["TARGET_SALESFORCE_BULK_LOGIN_URL"] = extra["login_url"]
+    airflow.environment["TARGET_SALESFORCE_BULK_CLIENT_ID"] = connection["login"]
+    airflow.environment["TARGET_SALESFORCE_BULK_REFRESH_TOKEN"] = extra["refresh_token"]
     tracking = {"object": "Load_Status__c", "external_id_field": "Ref__c", "fields": {"status": "Status__c"}}
     overrides = {"planes": {"batch_size_rows": 200, "job_timeout_s": 300, "status_tracking": tracking}}
+    narrow = {"tables": ["planes"], "start_batch": 3, "overrides": overrides}
 
-    airflow.run("warehouse_to_salesforce", tables=["planes"], start_batch=3, overrides=overrides)
+    airflow.run("warehouse_to_salesforce", log=tmp_path / "run.log", **narrow)
 
     assert len(airflow.org.rows("Plane__c")) == 3322 - 2 * 1500
     assert airflow.org.rows("Airline__c") == []
@@ -317,3 +327,16 @@ def test_a_run_can_be_narrowed(airflow: Airflow) -> None:
     (status,) = airflow.org.rows("Load_Status__c")
     assert status["Ref__c"].endswith("-planes-0003")
     assert status["Status__c"] == "succeeded"
+
+
+def test_a_run_with_refused_records_fails_at_its_end(airflow: Airflow, tmp_path: Path) -> None:
+    """Unless the plan says otherwise; and it does not try them again, since they would be refused again."""
+    airflow.plan(lambda plan: plan["tables"]["flights"]["settings"].pop("on_record_failure"))
+
+    airflow.run("warehouse_to_salesforce", log=tmp_path / "run.log", exit_code=1, tables=["flights"])
+
+    assert airflow.status("warehouse_to_salesforce")["status"] == "failed"
+    assert airflow.status("warehouse_to_salesforce")["tables"] == {
+        "flights": {"is_loaded": True, "outcomes": {"failed": 842}}  # their airports and planes are not there
+    }
+    assert [job["object"] for job in airflow.org.jobs] == ["Flight__c"]

@@ -1,0 +1,1 @@
+"""What the DAGs share: running Singer programs, and the files between them."""
