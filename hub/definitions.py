@@ -139,7 +139,7 @@ def settings_in_project(plugin: dict[str, Any]) -> list[Setting]:
 
 def settings_of_companion() -> list[Setting]:
     """Return the settings of the utility salesforce-bulk, which it reads from the plugins' variables."""
-    made = []
+    made: list[Setting] = []
     for name, schema in CONNECTION_PROPERTIES.items():
         described = setting(name, schema)
         kept = {key: described[key] for key in ("name", "kind", "sensitive", "options") if key in described}
