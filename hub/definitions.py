@@ -142,7 +142,7 @@ def settings_of_companion() -> list[Setting]:
     made: list[Setting] = []
     for name, schema in CONNECTION_PROPERTIES.items():
         described = setting(name, schema)
-        kept = {key: described[key] for key in ("name", "kind", "sensitive", "options") if key in described}
+        kept: Setting = {key: described[key] for key in ("name", "kind", "sensitive", "options") if key in described}
         made.append({**kept, "env": f"TAP_SALESFORCE_BULK_{name.upper()}"})
     return [*made, {"name": "results_dir", "kind": "file", "env": "TARGET_SALESFORCE_BULK_RESULTS_DIR"}]
 
