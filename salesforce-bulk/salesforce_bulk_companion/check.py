@@ -184,15 +184,17 @@ def _unknown(settings: Settings) -> list[str]:
 
 def _check_streams(checker: StreamChecker, patterns: tuple[str, ...], findings: Findings) -> Iterator[StreamCheck]:
     """Yield what is found of each stream; what goes wrong with one does not stop the others."""
-    seen = set()
+    seen: set[str] = set()
     for pattern in patterns:
         try:
-            streams = checker.streams(pattern)
+            streams, failures = checker.streams(pattern)
         except QuotaError:
             raise
         except SalesforceError as error:
             findings.problems.append((pattern, error))
             continue
+        findings.problems += [(name, error) for name, error in failures.items() if name not in seen]
+        seen |= failures.keys()
         for stream in streams:
             if stream.name in seen:
                 continue

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salesforce_bulk_client import ConfigError, QuotaError, RequestRefused, query_records
+from salesforce_bulk_client import BrokenAnswer, ConfigError, QuotaError, RequestRefused, query_records
 
 from salesforce_bulk_companion.check_client import VERSIONS
 
@@ -82,10 +83,14 @@ def who_asks(client: SalesforceClient) -> tuple[str, str]:
     """Return the ids of the org and of the user that is logged in; one API call.
 
     The address ``identity`` ends with both. Unlike ``userinfo`` it needs no scope but ``api``.
+
+    Raises: BrokenAnswer.
     """
-    identity = client.get_json(f"/services/data/v{client.api_version}/")["identity"]
-    *_, org_id, user_id = identity.rstrip("/").split("/")
-    return org_id, user_id
+    path = f"/services/data/v{client.api_version}/"
+    identity = re.search(r"/id/(\w{15,18})/(\w{15,18})$", client.get_json(path).get("identity", ""))
+    if identity is None:
+        raise BrokenAnswer(f"GET {path} answered no identity that names org and user")
+    return identity[1], identity[2]
 
 
 def _row(client: SalesforceClient, soql: str) -> dict[str, Any] | None:

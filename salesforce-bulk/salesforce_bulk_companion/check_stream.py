@@ -20,6 +20,7 @@ from salesforce_bulk_client import (
     QueryJob,
     QuotaError,
     RequestRefused,
+    SalesforceError,
     describe_global,
     list_jobs,
     query_records,
@@ -40,13 +41,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from salesforce_bulk_client import JobInfo
+
     from salesforce_bulk_companion.check_client import CheckingClient
 
 NEVER_IN_A_CHECK = {"window_days": None, "resume_jobs": False, "schema_registry": None}
 """Settings that would cut the query into windows, go on with a job, or write files."""
 
-LATEST_JOBS = 1000
-"""So many of the org's query jobs are looked through for an earlier one of the object: one page of the list."""
+LISTED_JOBS = 1000
+"""So many of the org's query jobs are looked through for earlier ones of the object: one page of the list."""
+
+EARLIER_JOBS = 3
+"""So many of those are looked at, the latest: a full read may stand among incremental ones."""
+
+COMPARABLE_SHARE = 0.1
+"""A job of fewer records than this share tells little: most of its time went into other things than records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +113,10 @@ class StreamChecker:
         self._speed = speed
         self._sampled = sampled
 
-    def streams(self, pattern: str) -> list[SObjectStream]:
-        """Return the streams that a name or glob stands for.
+    def streams(self, pattern: str) -> tuple[list[SObjectStream], dict[str, SalesforceError]]:
+        """Return the streams that a name or glob stands for; and of those that cannot be described, why.
 
-        Raises: ConfigError if there is none; what a describe answers.
+        Raises: ConfigError if there is none.
         """
         if self._catalog is None:
             self._check_name(pattern)
@@ -123,12 +132,10 @@ class StreamChecker:
             for name, stream in tap.streams.items()
             if isinstance(stream, SObjectStream) and stream.selected and fnmatchcase(name.lower(), pattern.lower())
         ]
-        for name, error in tap.failures.items():
-            if fnmatchcase(name.lower(), pattern.lower()):
-                raise ConfigError(f"{name} cannot be described: {error}")
-        if not streams:
+        failures = {name: error for name, error in tap.failures.items() if fnmatchcase(name.lower(), pattern.lower())}
+        if not streams and not failures:
             raise ConfigError(f"{pattern!r} names no stream that the catalog selects")
-        return streams
+        return streams, failures
 
     def _check_name(self, pattern: str) -> None:
         """Say that there is no such object in words that fit the command line, where the tap speaks of a setting."""
@@ -140,7 +147,7 @@ class StreamChecker:
         raise ConfigError(f"this user can query no such object; {hint}")
 
     def check(self, stream: SObjectStream) -> StreamCheck:
-        """Return what is found; three API calls, or four with ``window_days``.
+        """Return what is found.
 
         Raises: SalesforceError.
         """
@@ -168,7 +175,7 @@ class StreamChecker:
             estimate=estimate(
                 reading,
                 given=self._speed,
-                server=None if self._speed or not rows else self._speed_of_server(query),
+                server=self._speed_of_server(query, rows=rows) if query.is_bulk and rows and not self._speed else None,
                 download=_download_speed(sample, number_of_fields=len(fields)),
             ),
         )
@@ -220,32 +227,26 @@ class StreamChecker:
     # How fast Salesforce is
 
     @cached_property
-    def _latest_jobs(self) -> list[Any]:
-        jobs = islice(list_jobs(self._client, "query"), LATEST_JOBS)
+    def _latest_jobs(self) -> list[JobInfo]:
+        jobs = islice(list_jobs(self._client, "query"), LISTED_JOBS)
         return sorted(jobs, key=lambda job: job.created_date, reverse=True)
 
-    def _speed_of_server(self, query: PlannedQuery) -> Speed | None:
-        """Return how fast the last finished query job of the object was, if the org still has one."""
-        if not query.is_bulk:
-            return None
+    def _speed_of_server(self, query: PlannedQuery, *, rows: int) -> Speed | None:
+        """Return how fast an earlier job of the object was, if the org still has one of comparable size."""
         name = query.source.split()[0]
         try:
-            job = next(
-                (job for job in self._latest_jobs if job.object == name and job.state is JobState.JOB_COMPLETE), None
-            )
-            if job is None:
-                return None
-            info = QueryJob.find(self._client, job.id).info
+            ended = [job for job in self._latest_jobs if job.object == name and job.state is JobState.JOB_COMPLETE]
+            earlier = [QueryJob.find(self._client, job.id).info for job in ended[:EARLIER_JOBS]]
         except QuotaError:
             raise
-        except (RequestRefused, JobGone):
+        except (RequestRefused, JobGone):  # the estimate does without them
             return None
-        seconds, records = info.total_processing_ms / 1000, info.number_records_processed or 0
-        if not seconds or not records:
+        job = max(earlier, key=lambda job: job.number_records_processed or 0, default=None)
+        records = job.number_records_processed or 0 if job else 0
+        if job is None or not job.total_processing_ms or records < rows * COMPARABLE_SHARE:
             return None
-        basis = (
-            f"as fast as job {info.id} of {info.created_date[:10]}, {number(records)} records in {duration(seconds)}"
-        )
+        seconds = job.total_processing_ms / 1000
+        basis = f"as fast as job {job.id} of {job.created_date[:10]}, {number(records)} records in {duration(seconds)}"
         return Speed(records / seconds, basis)
 
 

@@ -77,7 +77,9 @@ def estimate(reading: Reading, *, given: Speed | None, server: Speed | None, dow
     if reading.is_bulk and server:
         basis.append(f"{duration(waited_s)} until the job is done: {server.basis}")
     elif reading.is_bulk:
-        basis.append("not in it is the time that Salesforce takes to run the query: no earlier job tells of it")
+        basis.append(
+            "not in it is the time that Salesforce takes to run the query: no earlier job of its size tells of it"
+        )
     if download:
         times = f", {at_once} at a time" if at_once > 1 else ""
         basis.append(f"{duration(download_s)} to download {counted(pages, 'page')}{times}: {download.basis}")

@@ -167,11 +167,26 @@ def test_the_time_rests_on_an_earlier_job_and_on_the_sample(
     with_one = companion("check", "--stream", "Account")
 
     assert "Estimate   at least 0." in without.stdout
-    assert "not in it is the time that Salesforce takes to run the query: no earlier job tells of it" in without.stdout
+    assert (
+        "not in it is the time that Salesforce takes to run the query: no earlier job of its size tells of it"
+        in without.stdout
+    )
     assert "Estimate   about 0." in with_one.stdout
     assert f"as fast as job {org.jobs[0]['id']} of " in with_one.stdout
     assert "3 records in 0.1 s" in with_one.stdout
     assert "as fast as 3 records came by REST just now" in with_one.stdout
+
+
+def test_a_job_of_another_size_tells_nothing(companion: Run, org: Org, settings: dict[str, Any]) -> None:
+    """An incremental one of a few records would make a full read of many look endless."""
+    org.progression = Progression.seconds(0.05)
+    org.insert("Account", [{"Name": "Ada"}])
+    read({**settings, "poll_min_s": 0.01, "streams_to_discover": ["Account"]})
+    org.insert("Account", [{"Name": f"A{number}"} for number in range(20)])
+
+    done = companion("check", "--stream", "Account")
+
+    assert "no earlier job of its size tells of it" in done.stdout
 
 
 def test_a_speed_that_is_given_is_believed(companion: Run, accounts: None) -> None:
@@ -235,6 +250,20 @@ def test_settings_that_the_tap_would_fail_with_are_told(
     assert done.exit_code == 1
     assert told in done.stderr
     assert advice in done.stderr
+
+
+def test_an_object_that_cannot_be_described_does_not_hide_the_others(companion: Run, org: Org) -> None:
+    """Of those that a glob stands for."""
+    refused = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "not for you"}]
+    org.faults.add("describe", Fault.status(403, json=refused))
+
+    done = companion("check", "--stream", "Account*", "--format", "json")
+
+    document = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (len(document["streams"]), len(document["problems"])) == (2, 1)
+    assert "not for you" in document["problems"][0]["message"]
+    assert "ask an administrator" in document["problems"][0]["advice"]
 
 
 def test_an_object_that_may_not_be_read_says_whom_to_ask(companion: Run, org: Org) -> None:
