@@ -248,15 +248,17 @@ def _gone(kind: str, job_id: str) -> JobGone:
 
 def list_jobs(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[JobInfo]:
     """Yield the org's Bulk 2.0 jobs of one kind, in no promised order."""
+    return map(JobInfo.from_json, list_job_answers(client, kind))
+
+
+def list_job_answers(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[dict[str, Any]]:
+    """Yield the same jobs with all that Salesforce tells of each; one API call for each 1000."""
     job_type = {"query": "V2Query", "ingest": "V2Ingest"}[kind]
     params: dict[str, str] | None = {"jobType": job_type}
-    path = f"jobs/{kind}"
-    while True:
-        answer = client.get_json(path, params=params)
-        for entry in answer["records"]:
-            yield JobInfo.from_json(entry)
-        following = answer.get("nextRecordsUrl")
-        if answer.get("done", True) or not following:
-            return
+    while params:
+        answer = client.get_json(f"jobs/{kind}", params=params)
+        yield from answer["records"]
         # A query list's documented next address says /jobs/ingest: only its locator is used (docs/salesforce-notes.md).
-        params = {"jobType": job_type, "queryLocator": following.partition("queryLocator=")[2]}
+        locator = (answer.get("nextRecordsUrl") or "").partition("queryLocator=")[2]
+        has_more = locator and not answer.get("done", True)
+        params = {"jobType": job_type, "queryLocator": locator} if has_more else None

@@ -15,17 +15,17 @@ from salesforce_bulk_client import (
     QueryJob,
     QuotaError,
     RequestRefused,
+    list_job_answers,
 )
 from salesforce_bulk_client.jobs import BulkJob
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from salesforce_bulk_client import SalesforceClient
 
 Kind = Literal["query", "ingest"]
 KINDS: tuple[Kind, ...] = ("query", "ingest")
-_JOB_TYPES: dict[Kind, str] = {"query": "V2Query", "ingest": "V2Ingest"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,22 +109,9 @@ class Selection:
 def list_jobs(client: SalesforceClient, selection: Selection) -> list[OrgJob]:
     """Return the jobs of the org that are selected, the newest first; one API call for each 1000 jobs there are."""
     kinds = KINDS if selection.kind is None else (selection.kind,)
-    jobs = [job for kind in kinds for job in _all_jobs(client, kind)]
+    jobs = [OrgJob.from_json(answer, kind=kind) for kind in kinds for answer in list_job_answers(client, kind)]
     now = client.server_now()
     return sorted((job for job in jobs if selection.has(job, now=now)), key=lambda job: job.created_at, reverse=True)
-
-
-def _all_jobs(client: SalesforceClient, kind: Kind) -> Iterator[OrgJob]:
-    """Yield all jobs of a kind, in no order: as the client's `list_jobs`, which leaves out who made them."""
-    params: dict[str, str] | None = {"jobType": _JOB_TYPES[kind]}
-    while params:
-        answer = client.get_json(f"jobs/{kind}", params=params)
-        for entry in answer["records"]:
-            yield OrgJob.from_json(entry, kind=kind)
-        # A query list's documented next address says /jobs/ingest: only its locator is used (docs/salesforce-notes.md).
-        locator = (answer.get("nextRecordsUrl") or "").partition("queryLocator=")[2]
-        has_more = locator and not answer.get("done", True)
-        params = {"jobType": _JOB_TYPES[kind], "queryLocator": locator} if has_more else None
 
 
 def find_job(client: SalesforceClient, job_id: str) -> OrgJob:
