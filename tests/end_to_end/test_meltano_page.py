@@ -6,7 +6,6 @@ import doctest
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def test_a_definition_says_what_the_plugin_says_of_itself(plugin: Plugin) -> Non
 
 def test_a_project_of_ones_own_is_set_up(org: Org, url: str, tmp_path: Path) -> None:
     """Meltano takes both definitions, finds no fault, installs the plugins, and keeps settings and selection."""
-    shutil.copytree(PROJECT / "hub", tmp_path / "hub")
+    (tmp_path / "singer-salesforce-bulk").symlink_to(PROJECT)
     env = {
         **os.environ,
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -52,20 +51,21 @@ def test_a_project_of_ones_own_is_set_up(org: Org, url: str, tmp_path: Path) -> 
     add, install = examples(PAGE, section="In a project of your own")
     (settings,) = examples(PAGE, section="Settings")
     (selection,) = examples(PAGE, section="Which fields")
-    lint = Example(language="console", text="$ cd shop\n$ meltano compile --lint\n")
+    lint = Example(language="console", text="$ meltano compile --lint\n")
 
+    shop = tmp_path / "shop"
+    project = shop / "meltano.yml"
     run(add, cwd=tmp_path, env=env)
-    faults = run(lint, cwd=tmp_path, env=env)
-    project = tmp_path / "shop" / "meltano.yml"
-    project.write_text(project.read_text().replace("pip_url: singer-salesforce-bulk", f"pip_url: -e {PROJECT}"))
-    run(install, cwd=tmp_path, env=env)
-    run(settings, cwd=tmp_path, env=env)
-    run(selection, cwd=tmp_path, env=env)
+    faults = run(lint, cwd=shop, env=env)
+    by_name, by_path = "pip_url: singer-salesforce-bulk", "pip_url: -e ../singer-salesforce-bulk"
+    project.write_text(project.read_text().replace(by_name, by_path))
+    for example in (install, settings, selection):
+        run(example, cwd=shop, env=env)
 
     assert "Compiled" in faults
     assert "::$" not in faults  # it would name the place as file::$.path
     for plugin in PLUGINS:
-        command = project.parent / ".meltano" / plugin.type / plugin.name / "venv" / "bin" / plugin.name
+        command = shop / ".meltano" / plugin.type / plugin.name / "venv" / "bin" / plugin.name
         about = json.loads(subprocess.check_output([command, "--about", "--format=json"]))
         assert about["name"] == plugin.name
     tap = yaml.safe_load(project.read_text())["plugins"]["extractors"][0]
@@ -73,7 +73,7 @@ def test_a_project_of_ones_own_is_set_up(org: Org, url: str, tmp_path: Path) -> 
     assert tap["config"] == {"start_date": "30 days ago", "soql_filters": {"Account": "Industry = 'Banking'"}}
     assert tap["select"] == ["Account.*", "!Account.Billing*"]
     assert tap["metadata"] == {"Account": {"replication-method": "FULL_TABLE"}}
-    assert "4F1CE7D0" in (project.parent / ".env").read_text()
+    assert "4F1CE7D0" in (shop / ".env").read_text()
     assert "4F1CE7D0" not in project.read_text()
 
 
