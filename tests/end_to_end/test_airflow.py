@@ -282,7 +282,7 @@ def test_no_row_is_loaded_twice_when_tasks_die(airflow: Airflow, tmp_path: Path)
 
     airflow.plan(insert_planes_in_three_batches)
     airflow.org.progression = Progression.seconds(2)
-    logs = tmp_path / "1.log", tmp_path / "2.log"
+    logs = [tmp_path / f"{number}.log" for number in range(3)]
     worker = airflow.start("warehouse_to_salesforce", log=logs[0], tables=["planes"])
     try:
         wait_until(lambda: has_closed(1), process=worker)
@@ -293,14 +293,15 @@ def test_no_row_is_loaded_twice_when_tasks_die(airflow: Airflow, tmp_path: Path)
     finally:
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
-    second = airflow.run("warehouse_to_salesforce", log=logs[1], tables=["planes"])
+    airflow.run("warehouse_to_salesforce", log=logs[1], tables=["airlines"])  # that leaves planes as they are
+    last = airflow.run("warehouse_to_salesforce", log=logs[2], tables=["planes"])
 
     rows = airflow.org.rows("Plane__c")
     assert len(rows) == 3322
     assert len({row["Tailnum__c"] for row in rows}) == 3322
     assert "ended with exit code -9" in logs[0].read_text()
     assert "ended with exit code 143" in logs[0].read_text()
-    assert "planes was not loaded to its end by run" in second
+    assert "planes was not loaded to its end by run" in last
     assert airflow.status("warehouse_to_salesforce")["tables"] == {
         "planes": {"is_loaded": True, "outcomes": {"created": 3322}}
     }

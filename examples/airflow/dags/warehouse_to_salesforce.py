@@ -63,14 +63,14 @@ def authenticate() -> None:
 def extract(table: str) -> list[str]:
     """Read what is new in a table; gives the batches to load, one upload each."""
     context = get_current_context()
-    if context["params"]["tables"] and table not in context["params"]["tables"]:
+    if table not in tables_of_run():
         raise AirflowSkipException(f"{table} is not among the tables of this run")
     extraction = Extraction.to_load(HOME, table=table, run_id=context["run_id"])
     if extraction.run != folder_name(context["run_id"]):
         logger.warning("%s was not loaded to its end by run %s: going on with its batches", table, extraction.run)
     if not extraction.is_complete:
         read_table(extraction)
-    return [str(batch) for batch in extraction.batches[context["params"]["start_batch"] - 1 :]]
+    return [str(batch) for batch in batches_of_run(extraction)]
 
 
 def read_table(extraction: Extraction) -> None:
@@ -128,13 +128,17 @@ def upload(batch: str, table: str) -> None:
     run([TARGET, "--config=ENV"], settings=settings, stdin=path)
 
 
-@task(trigger_rule=TriggerRule.NONE_FAILED)
+@task(trigger_rule=TriggerRule.NONE_FAILED)  # also where there was no batch, so that no upload ran
 def confirm(table: str) -> None:
     """All batches are loaded: the next extraction begins where this one ended."""
     run_id = get_current_context()["run_id"]
+    if table not in tables_of_run():
+        raise AirflowSkipException(f"{table} is not among the tables of this run")
     extraction = Extraction.to_load(HOME, table=table, run_id=run_id)
-    if extraction.is_complete:  # it is not if the table was skipped
-        extraction.confirm(run_id=run_id)
+    missing = [batch.name for batch in batches_of_run(extraction) if not is_batch_loaded(batch)]
+    if missing:  # somebody has marked an upload as a success by hand
+        raise AirflowFailException(f"not loaded: {missing}")
+    extraction.confirm(run_id=run_id)
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
@@ -143,7 +147,7 @@ def collect_results() -> dict[str, Any]:
     context = get_current_context()
     folder = make_private(run_folder() / "results")
     results = {}
-    for table in context["params"]["tables"] or TABLES:
+    for table in tables_of_run():
         extraction = Extraction.of_run(HOME, table=table, run_id=context["run_id"])
         if extraction is None:  # not even extracted
             results[table] = {"is_loaded": False, "outcomes": {}}
@@ -170,6 +174,17 @@ def update_status(results: dict[str, Any]) -> None:
     write_private(make_private(run_folder()) / "status.json", json.dumps(status, indent=2))
     if not_loaded or not_tolerated:
         raise AirflowFailException(f"not loaded to the end: {not_loaded}; records were refused of: {not_tolerated}")
+
+
+def tables_of_run() -> list[str]:
+    """Return the tables that this run is about."""
+    return get_current_context()["params"]["tables"] or list(TABLES)
+
+
+def batches_of_run(extraction: Extraction) -> list[Path]:
+    """Return the batches of a table that this run is about."""
+    batches: list[Path] = extraction.batches
+    return batches[get_current_context()["params"]["start_batch"] - 1 :]
 
 
 def settings_for(table: str) -> dict[str, Any]:
