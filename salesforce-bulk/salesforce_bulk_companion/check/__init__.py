@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,56 +10,19 @@ from salesforce_bulk_client import QuotaError, RequestRefused, SalesforceError
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
-from salesforce_bulk_companion.check_client import CheckingClient
-from salesforce_bulk_companion.check_json import JsonReport
-from salesforce_bulk_companion.check_org import look_at_org, requests_of_one_run, uses_of
-from salesforce_bulk_companion.check_stream import StreamChecker
-from salesforce_bulk_companion.check_text import TextReport
-from salesforce_bulk_companion.command import EXIT_FAILED, EXIT_QUOTA
-from salesforce_bulk_companion.estimate import Speed
+from salesforce_bulk_companion.check.as_json import JsonReport
+from salesforce_bulk_companion.check.client import CheckingClient
+from salesforce_bulk_companion.check.estimate import Speed
+from salesforce_bulk_companion.check.findings import Findings
+from salesforce_bulk_companion.check.streams import StreamChecker
+from salesforce_bulk_companion.check.text import TextReport
+from salesforce_bulk_companion.org import look_at_org, uses_of
 from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from salesforce_bulk_client import ConnectionConfig
-
-    from salesforce_bulk_companion.check_org import LimitUse, OrgFacts
-    from salesforce_bulk_companion.check_stream import StreamCheck
-
-
-@dataclass(kw_only=True)
-class Findings:
-    """What has been found so far."""
-
-    source: str
-    """Of the settings."""
-    config: ConnectionConfig | None = None
-    facts: OrgFacts | None = None
-    limits: list[LimitUse] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What a user should know, and is no failure."""
-    streams: list[StreamCheck] = field(default_factory=list)
-    problems: list[tuple[str, SalesforceError]] = field(default_factory=list)
-    """Where, and what."""
-    api_calls: int = 0
-
-    @property
-    def requests_of_one_run(self) -> int | None:
-        """How many API requests a run may use now."""
-        return requests_of_one_run(self.limits, self.config) if self.config else None
-
-    @property
-    def reached(self) -> list[LimitUse]:
-        """The limits at which the plugins would stop."""
-        return [use for use in self.limits if use.is_reached]
-
-    @property
-    def exit_code(self) -> int:
-        """0, 1 for a failure, or 75 when nothing but a quota stands in the way."""
-        if any(not isinstance(error, QuotaError) for _, error in self.problems):
-            return EXIT_FAILED
-        return EXIT_QUOTA if self.problems or self.reached else 0
+    from salesforce_bulk_companion.check.streams import StreamCheck
 
 
 @click.command()

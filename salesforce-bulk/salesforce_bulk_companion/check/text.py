@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_companion.advice import advice_on
-from salesforce_bulk_companion.check_org import STOPPING_LIMITS
-from salesforce_bulk_companion.check_report import Report, hidden, operation
+from salesforce_bulk_companion.check.report import Report, hidden, operation
+from salesforce_bulk_companion.org import STOPPING_LIMITS
 from salesforce_bulk_companion.output import (
     counted,
     duration,
@@ -20,10 +20,10 @@ from salesforce_bulk_companion.output import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from salesforce_bulk_companion.check import Findings
-    from salesforce_bulk_companion.check_org import LimitUse, OrgFacts
-    from salesforce_bulk_companion.check_stream import StreamCheck
-    from salesforce_bulk_companion.estimate import Estimate
+    from salesforce_bulk_companion.check.estimate import Estimate
+    from salesforce_bulk_companion.check.findings import Findings
+    from salesforce_bulk_companion.check.streams import StreamCheck
+    from salesforce_bulk_companion.org import LimitUse, OrgFacts
 
 
 class TextReport(Report):

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from salesforce_bulk_companion.check import Findings
-    from salesforce_bulk_companion.check_stream import StreamCheck
+    from salesforce_bulk_companion.check.findings import Findings
+    from salesforce_bulk_companion.check.streams import StreamCheck
 
 
 class Report:

@@ -1,4 +1,4 @@
-"""What `check` tells of the org: who and where one is, and how much of the org's limits is left."""
+"""What an org tells of itself: who and where one is, and how much of the org's limits is left."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import BrokenAnswer, ConfigError, QuotaError, RequestRefused, query_records
 
-from salesforce_bulk_companion.check_client import VERSIONS
-
 if TYPE_CHECKING:
     from salesforce_bulk_client import ConnectionConfig, Limit, SalesforceClient
+
+VERSIONS = "/services/data"
+"""The only address that costs none of the org's API requests (REST guide, "Limit Info Header")."""
 
 STOPPING_LIMITS = {
     "DailyApiRequests": "reading and loading",

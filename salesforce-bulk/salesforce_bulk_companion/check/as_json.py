@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from salesforce_bulk_companion.advice import advice_on
-from salesforce_bulk_companion.check_report import Report, hidden, operation
+from salesforce_bulk_companion.check.report import Report, hidden, operation
 
 if TYPE_CHECKING:
-    from salesforce_bulk_companion.check_stream import StreamCheck
+    from salesforce_bulk_companion.check.streams import StreamCheck
 
 
 class JsonReport(Report):

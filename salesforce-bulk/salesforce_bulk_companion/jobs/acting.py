@@ -11,8 +11,8 @@ from salesforce_bulk_client import JobState, LoginError, QuotaError, SalesforceE
 
 from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.command import EXIT_FAILED
-from salesforce_bulk_companion.jobs_in_org import OrgJob, find_job
-from salesforce_bulk_companion.jobs_options import (
+from salesforce_bulk_companion.jobs.in_org import OrgJob, find_job
+from salesforce_bulk_companion.jobs.options import (
     ACTING,
     AWAITED,
     FORMAT,
@@ -22,7 +22,7 @@ from salesforce_bulk_companion.jobs_options import (
     open_org,
     options_of,
 )
-from salesforce_bulk_companion.jobs_report import print_jobs
+from salesforce_bulk_companion.jobs.report import print_jobs
 from salesforce_bulk_companion.output import counted, print_problem
 
 if TYPE_CHECKING:

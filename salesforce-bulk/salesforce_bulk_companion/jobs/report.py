@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from salesforce_bulk_companion.output import print_facts, print_heading, print_table
 
 if TYPE_CHECKING:
-    from salesforce_bulk_companion.jobs_awaited import AwaitedJobs
-    from salesforce_bulk_companion.jobs_in_org import OrgJob
+    from salesforce_bulk_companion.jobs.awaited import AwaitedJobs
+    from salesforce_bulk_companion.jobs.in_org import OrgJob
 
 
 def print_jobs(found: list[OrgJob], awaited: AwaitedJobs, *, user_id: str | None) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import click
 from salesforce_bulk_client import JobState, SalesforceClient
 
-from salesforce_bulk_companion.check_org import who_asks
-from salesforce_bulk_companion.jobs_awaited import DEFAULT_RESULTS_DIR, AwaitedJobs
-from salesforce_bulk_companion.jobs_in_org import KINDS, OrgJob, Selection, list_jobs
+from salesforce_bulk_companion.jobs.awaited import DEFAULT_RESULTS_DIR, AwaitedJobs
+from salesforce_bulk_companion.jobs.in_org import KINDS, OrgJob, Selection, list_jobs
+from salesforce_bulk_companion.org import who_asks
 from salesforce_bulk_companion.settings import TARGET_PREFIX, Settings, connection_options, read_settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

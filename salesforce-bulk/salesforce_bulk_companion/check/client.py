@@ -11,10 +11,9 @@ import msgspec
 from salesforce_bulk_client import ConnectionConfig, SalesforceClient
 from salesforce_bulk_client.http import Body, Reader
 
-T = TypeVar("T")
+from salesforce_bulk_companion.org import VERSIONS
 
-VERSIONS = "/services/data"
-"""The only address that costs none of the org's API requests (REST guide, "Limit Info Header")."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)

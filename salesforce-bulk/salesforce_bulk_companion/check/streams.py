@@ -33,8 +33,8 @@ from tap_salesforce_bulk.streams import SObjectStream
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 from tap_salesforce_bulk.values import parse_instant
 
-from salesforce_bulk_companion.check_client import Noted, PlannedQuery
-from salesforce_bulk_companion.estimate import REST_BATCH, Estimate, Reading, Speed, estimate
+from salesforce_bulk_companion.check.client import Noted, PlannedQuery
+from salesforce_bulk_companion.check.estimate import REST_BATCH, Estimate, Reading, Speed, estimate
 from salesforce_bulk_companion.output import duration, number
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from salesforce_bulk_client import JobInfo
 
-    from salesforce_bulk_companion.check_client import CheckingClient
+    from salesforce_bulk_companion.check.client import CheckingClient
 
 NEVER_IN_A_CHECK = {"window_days": None, "resume_jobs": False, "schema_registry": None}
 """Settings that would cut the query into windows, go on with a job, or write files."""
