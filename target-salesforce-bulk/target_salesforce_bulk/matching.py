@@ -1,13 +1,15 @@
 """Finds for each row of the result files the row that was sent: Salesforce orders and converts them as it likes.
 
-Memory holds a hash and a number for each row that is still looked for, and what the result files say of it.
+Memory holds a hash and a number for each row that is still looked for, and what is said of those that were found.
 """
 
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 
 import msgspec
 
@@ -22,9 +24,6 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1000
 MOST_TELLING_COLUMNS = 3
 
-Settle = Callable[[int, ResultRow], None]
-"""Is told the number of a row that was sent, and what a result file says of it."""
-
 Look = Callable[[bytes, Sequence[str]], None]
 """Is shown each row that was sent, in order, while they are read anyway: its first fingerprint, and its cells."""
 
@@ -34,14 +33,14 @@ PrintOf = Callable[[Sequence[str]], bytes]
 _encode = msgspec.json.Encoder().encode
 
 
-def match(spool: Spool, *, files: Sequence[ResultFile], settle: Settle, look: Look | None = None) -> list[int]:
-    """Tell ``settle`` of each row once, and return the numbers of the rows that no result file accounts for.
+def match(spool: Spool, *, files: Sequence[ResultFile], look: Look | None = None) -> list[ResultRow | None]:
+    """Return what the result files say of each row, by its number; None where nothing does.
 
     Rows are looked for by their key, or without one by a few columns that tell them apart; then by their whole
     canonical form as a multiset, then by the columns whose values agree as a whole (one may have been converted in a
     way that we do not know) where these leave no choice. What is left and of one kind is sure without pairing.
     """
-    search = _Search(spool, files=files, settle=settle)
+    search = _Search(spool, files=files)
     key_index = spool.destination.key_index
     key = None if key_index is None else spool.destination.columns[key_index]
     if key is not None and key in search.columns:
@@ -54,19 +53,18 @@ def match(spool: Spool, *, files: Sequence[ResultFile], settle: Settle, look: Lo
         search.by_unique_cells(search.agreeing_columns())
     if search.is_open:
         search.by_kind()
-    return search.unaccounted()
+    return search.found
 
 
 class _Search:
     """One match under way: which rows, on either side, have not found each other yet."""
 
-    def __init__(self, spool: Spool, *, files: Sequence[ResultFile], settle: Settle) -> None:
+    def __init__(self, spool: Spool, *, files: Sequence[ResultFile]) -> None:
         self._spool = spool
         self._files = files
-        self._settle = settle
-        self._is_found = bytearray(spool.number_of_rows)
-        self._is_used = [bytearray() for _ in files]
-        """For each row of each file whether it was given to a row of ours; grows when the file is first read."""
+        self.found: list[ResultRow | None] = [None] * spool.number_of_rows
+        self._is_used = bytearray()
+        """For each row of the files, counted through all of them, whether it is found; grows when first read."""
         self.columns = [
             column for column in spool.destination.columns if all(column.name in file.columns for file in files)
         ]
@@ -74,7 +72,7 @@ class _Search:
     @property
     def is_open(self) -> bool:
         """Whether there is something left on both sides."""
-        return 0 in self._is_found and any(0 in used for used in self._is_used)
+        return None in self.found and 0 in self._is_used
 
     def by_unique_cells(self, columns: Sequence[Column]) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
@@ -87,14 +85,17 @@ class _Search:
             ours[print_] = None if print_ in ours else number
             if look:
                 look(print_, cells)
-        theirs: dict[bytes, _Result | None] = {}
-        for result, print_ in self._results_left(columns, print_of):
-            if ours.get(print_) is not None:
-                theirs[print_] = None if print_ in theirs else result
-        for print_, only in theirs.items():
-            one = ours[print_]
-            if only is not None and one is not None:
-                self._take(one, only)
+        place_of = array("Q", [0]) * len(self.found)
+        for place, row, print_ in self._results_left(columns, print_of):
+            one = ours.get(print_)
+            if one is None:
+                continue
+            if self.found[one] is None:
+                self._take(one, row, place)
+                place_of[one] = place
+            else:  # occurs twice on the other side, so neither is sure
+                self._give_back(one, place_of[one])
+                ours[print_] = None
 
     def by_cells(self) -> None:
         """Pair the rows whose canonical form is the same, however often it occurs."""
@@ -104,9 +105,9 @@ class _Search:
             wanted.setdefault(print_, []).append(number)
         for numbers in wanted.values():
             numbers.reverse()  # the first is taken first
-        for result, print_ in self._results_left(self.columns, print_of):
+        for place, row, print_ in self._results_left(self.columns, print_of):
             if numbers := wanted.get(print_, []):
-                self._take(numbers.pop(), result)
+                self._take(numbers.pop(), row, place)
 
     def telling_columns(self) -> list[Column]:
         """Return the fewest columns that tell the rows of a sample apart, or as nearly as a few can."""
@@ -136,64 +137,58 @@ class _Search:
 
         places = self._places(self.columns)
         ours = sums(
-            [cells[place] for place in places] for number, cells in self._spool.rows() if not self._is_found[number]
+            [cells[place] for place in places]
+            for (_, cells), row in zip(self._spool.rows(), self.found, strict=True)
+            if row is None
         )
         theirs = sums(
-            [line[file.place(column.name)] for column in self.columns]
-            for file, used in zip(self._files, self._is_used, strict=True)
-            for _, line in _unused(file, used)
+            [line[file.place(column.name)] for column in self.columns] for file, _, line in self._lines_left()
         )
         return [column for column, mine, other in zip(self.columns, ours, theirs, strict=True) if mine == other]
 
     def by_kind(self) -> None:
         """Give the rows that are left to each other when there are as many, and all in one file."""
-        open_files = [number for number, used in enumerate(self._is_used) if 0 in used]
-        left = self.unaccounted()
-        if len(open_files) != 1 or self._is_used[open_files[0]].count(0) != len(left):
+        left = [number for number, row in enumerate(self.found) if row is None]
+        results = list(self._results_left([], _print_of([])))
+        if len(results) != len(left) or len({row.kind for _, row, _ in results}) != 1:
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
-        for number, (result, _) in zip(left, list(self._results_left([], _print_of([]))), strict=True):
-            row, used, place = result
-            self._take(number, (row._replace(id=""), used, place))
+        for number, (place, row, _) in zip(left, results, strict=True):
+            self._take(number, row._replace(id=""), place)
 
-    def unaccounted(self) -> list[int]:
-        """Return the numbers of our rows that were not found."""
-        return [number for number, is_found in enumerate(self._is_found) if not is_found]
+    def _take(self, number: int, row: ResultRow, place: int) -> None:
+        self.found[number] = row
+        self._is_used[place] = 1
 
-    def _take(self, number: int, result: _Result) -> None:
-        row, used, place = result
-        self._is_found[number] = used[place] = 1
-        self._settle(number, row)
+    def _give_back(self, number: int, place: int) -> None:
+        self.found[number] = None
+        self._is_used[place] = 0
 
     def _rows_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, bytes, list[str]]]:
         """Yield each row of ours that was not found: its number, its fingerprint in these columns, and its cells."""
         places = self._places(columns)
         for number, cells in self._spool.rows():
-            if not self._is_found[number]:
+            if self.found[number] is None:
                 yield number, print_of([cells[place] for place in places]), cells
 
-    def _results_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[_Result, bytes]]:
-        """Yield each row of the files that was given to none of ours, with its fingerprint in these columns."""
-        for file, used in zip(self._files, self._is_used, strict=True):
+    def _results_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, ResultRow, bytes]]:
+        """Yield each row of the files that was not found: its place, what it says, its fingerprint in these columns."""
+        for file, lines in groupby(self._lines_left(), key=itemgetter(0)):
             places = [file.place(column.name) for column in columns]
-            for place, line in _unused(file, used):
-                yield (file.row(line), used, place), print_of([line[place] for place in places])
+            for _, place, line in lines:
+                yield place, file.row(line), print_of([line[cell] for cell in places])
+
+    def _lines_left(self) -> Iterator[tuple[ResultFile, int, list[str]]]:
+        lines = ((file, line) for file in self._files for line in file.lines())
+        for place, (file, line) in enumerate(lines):
+            if place == len(self._is_used):
+                self._is_used.append(0)
+            if not self._is_used[place]:
+                yield file, place, line
 
     def _places(self, columns: Iterable[Column]) -> list[int]:
         names = [column.name for column in self._spool.destination.columns]
         return [names.index(column.name) for column in columns]
-
-
-_Result = tuple[ResultRow, bytearray, int]
-"""What a row of a result file says; and the marks of its file's rows, with its place in them."""
-
-
-def _unused(file: ResultFile, used: bytearray) -> Iterator[tuple[int, list[str]]]:
-    for place, line in enumerate(file.lines()):
-        if place == len(used):
-            used.append(0)
-        if not used[place]:
-            yield place, line
 
 
 def _print_of(columns: Sequence[Column]) -> PrintOf:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from target_salesforce_bulk.unit import Unit
 
+MOST_READY = 2
+"""Units that are filled and wait: enough to go on with, and each holds its keys in memory."""
+
 LOOK_S = 0.5
 """How often a waiting main thread looks up, so that a signal is answered soon."""
 
@@ -41,7 +44,7 @@ class UnitRunner:
             return list(self._unfinished)
 
     def wait_for_room(self) -> None:
-        """Wait until it makes sense to fill another unit: as many as can run at once may lie ready.
+        """Wait until it makes sense to fill another unit: `MOST_READY` may lie ready while others run.
 
         Raises: the first error of a unit; what ``check`` raises.
         """
@@ -50,7 +53,7 @@ class UnitRunner:
             with self._changed:
                 if self.error:
                     raise self.error
-                if len(self._unfinished) < 2 * self._max_concurrent:
+                if len(self._unfinished) < self._max_concurrent + MOST_READY:
                     return
                 self._changed.wait(LOOK_S)
 

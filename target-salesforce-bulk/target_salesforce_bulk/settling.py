@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
@@ -115,8 +115,9 @@ class _Sheet:
         self._log = log
         self._destination = spool.destination
         self._is_insert = spool.destination.operation is Operation.INSERT
-        self._verdicts: list[Verdict | None] = [None] * spool.number_of_rows
-        """Of each row; None if it is to be sent again."""
+        self._results: list[ResultRow | None] = []
+        """What the result files say of each row."""
+        self._verdict_of: Callable[[ResultRow | None], Verdict | None] = lambda _: None
         self._row_prints = bytearray()
         """Two fingerprints a row, of its key and of itself; nothing where rows have no key."""
         self.again: set[int] = set()
@@ -127,13 +128,8 @@ class _Sheet:
 
     def read_results(self, end: JobEnd) -> None:
         """Find out what the job says of each row that was sent."""
-        verdict_of = _Verdicts(end, operation=self._destination.operation)
-
-        def settle(number: int, row: ResultRow) -> None:
-            self._verdicts[number] = verdict_of.row(row)
-
-        for number in match(self._spool, files=end.files, settle=settle, look=self._look()):
-            self._verdicts[number] = verdict_of.unaccounted()
+        self._results = match(self._spool, files=end.files, look=self._look())
+        self._verdict_of = _Verdicts(end, operation=self._destination.operation).of
 
     def _look(self) -> Look:
         row_print = row_fingerprint(self._destination)
@@ -147,10 +143,11 @@ class _Sheet:
     def write(self) -> None:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
         destination, log, counts = self._destination, self._log, self.counts
+        results, verdict_of = self._results, self._verdict_of
         failed, inserted, keyed = (self.known[kind] for kind in (KnownKind.FAILED, KnownKind.INSERTED, KnownKind.KEYED))
         print_of = record_fingerprint(destination)
         for number, refusal, record in self._spool.entries():
-            verdict = self._verdicts[number] if refusal is None else _refused(refusal)
+            verdict = _refused(refusal) if refusal else verdict_of(results[number])
             if verdict is None:
                 self.again.add(number)
                 continue
@@ -179,8 +176,10 @@ class _Verdicts:
         self._errors: dict[str, RecordError] = {}
         """Those read before: rows are refused for few reasons."""
 
-    def row(self, row: ResultRow) -> Verdict | None:
-        """Return what a row of a result file says."""
+    def of(self, row: ResultRow | None) -> Verdict | None:
+        """Return what a row of a result file says; None is for a row that no file tells of."""
+        if row is None:
+            return self._unaccounted()
         end, record_id = self._end, row.id or None
         if row.kind is ResultKind.SUCCESSFUL:
             return Verdict(self._loaded[row.was_created], record_id, job_id=self._job_id)
@@ -199,10 +198,9 @@ class _Verdicts:
             self._errors[text] = parse_sf_error(text)
         return self._errors[text]
 
-    def unaccounted(self) -> Verdict | None:
-        """Return what is to be said of a row that no result file tells of."""
+    def _unaccounted(self) -> Verdict | None:
         if self._end.never_began:
-            return self.row(NOT_PROCESSED)
+            return self.of(NOT_PROCESSED)
         if self._end.may_retry and self._operation in _REPEATABLE:
             return None
         message = "no result file of the job tells of this row; look in the org before sending it again"

@@ -9,7 +9,7 @@ import pytest
 from salesforce_bulk_client import Operation, ResultKind
 from target_salesforce_bulk.matching import match
 from target_salesforce_bulk.plan import Column, Destination
-from target_salesforce_bulk.result_files import ResultFile, ResultRow
+from target_salesforce_bulk.result_files import ResultFile
 from target_salesforce_bulk.spool import Entry, Spool
 
 COLUMNS = (Column("Name", "string"), Column("Amount", "currency"), Column("Day", "datetime"))
@@ -43,13 +43,9 @@ def matched(tmp_path: Path) -> Callable[..., Matched]:
                 path = tmp_path / f"{kind.value}.csv"
                 path.write_text(text)
                 files.append(ResultFile(path, kind=kind, columns=[column.name for column in COLUMNS]))
-        got: dict[int, str] = {}
-
-        def settle(number: int, row: ResultRow) -> None:
-            assert number not in got
-            got[number] = row.id or row.error
-
-        return got, match(spool, files=files, settle=settle)
+        found = match(spool, files=files)
+        got = {number: row.id or row.error for number, row in enumerate(found) if row}
+        return got, [number for number, row in enumerate(found) if not row]
 
     return run
 
