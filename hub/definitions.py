@@ -31,8 +31,9 @@ SPECIAL_KINDS = {
 }
 """Kinds that no JSON schema tells."""
 
-KINDS = {"number": "decimal"}
-"""JSON schema's types that Meltano calls otherwise."""
+KINDS = {"number": "string"}
+"""JSON schema's types that Meltano calls otherwise. Of a `decimal` in a variable Meltano 4.4 makes what JSON cannot say
+("Decimal is not JSON serializable"); the plugins also take numbers that are texts."""
 
 UNKNOWN_TO_MELTANO = {"validate-records", "target-schema"}
 """Capabilities that the Hub knows, and Meltano's schema of meltano.yml does not."""
@@ -107,7 +108,7 @@ def kind(name: str, schema: dict[str, Any]) -> str:
     """Return Meltano's word for a setting's type.
 
     >>> kind("lookback_window", {"type": ["number", "null"]}), kind("token_file", {"type": ["string", "null"]})
-    ('decimal', 'file')
+    ('string', 'file')
     """
     if "enum" in schema:
         return "options"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.benchmarks.bench import Answer, Bench, Goal, program
-from tests.benchmarks.loading import write_lines
+from tests.benchmarks.loading import OPERATIONS, write_lines
 from tests.benchmarks.measuring import Command, in_turn, run, simulator
 
 MOST_MB = 250
@@ -20,17 +20,18 @@ def memory(bench: Bench) -> Answer:
         for name, sobject in (("tap small", "Copy0000__c"), ("tap large", "Bench__c")):
             bench.tell(f"memory: {name}")
             peaks[name] = run(bench.tap(name, site.environment, streams_to_discover=[sobject])).peak_mb
-    for name, count in (("target small", small), ("target large", large)):
-        lines = write_lines(bench, count)
-        with simulator(bench.folder) as site:
-            bench.tell(f"memory: {name}")
-            peaks[name] = run(bench.target(name, site.environment, lines=lines, operation="insert")).peak_mb
+    for operation, settings in OPERATIONS.items():
+        for name, count in ((f"{operation} small", small), (f"{operation} large", large)):
+            lines = write_lines(bench, count)
+            with simulator(bench.folder) as site:
+                bench.tell(f"memory: {name}")
+                peaks[name] = run(bench.target(name, site.environment, lines=lines, **settings)).peak_mb
     goals = []
-    for who in ("tap", "target"):
+    for who, what in {"tap": "tap", **{operation: f"target, {operation}" for operation in OPERATIONS}}.items():
         little, much = peaks[f"{who} small"], peaks[f"{who} large"]
         goals.append(
             Goal(
-                what=f"{who}, peak memory at {large:,} records",
+                what=f"{what}, peak memory at {large:,} records",
                 goal=f"< {MOST_MB} MB, flat from {small:,} on",
                 measured=f"{much:.0f} MB; at {small:,} records {little:.0f} MB",
                 is_met=much < MOST_MB and much < MOST_GROWTH * little,

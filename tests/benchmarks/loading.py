@@ -16,7 +16,13 @@ from tests.simulator.peers.installed import CannotInstall
 Maker = Callable[[int], Command]
 """Makes the command that loads so many records."""
 
-OPERATIONS = ("insert", "upsert")
+# Upserts go into an object of their own: what was inserted again and again has each key many times.
+OPERATIONS = {
+    "insert": {"operation": "insert", "object": "Load__c"},
+    "upsert": {"operation": "upsert", "object": "Upsert__c", "external_id_field": "Key__c"},
+}
+"""Settings of each operation that is measured."""
+
 UPLOADED = "until uploaded"
 
 JOBS = 5
@@ -66,9 +72,7 @@ def _goals(runs: dict[str, Run]) -> Iterator[Goal]:
 
 
 def _ours(bench: Bench, site: Site, inputs: dict[int, Path], operation: str, **settings: Any) -> Maker:
-    settings |= {"operation": operation, **({"external_id_field": "Key__c"} if operation == "upsert" else {})}
-    # Upserts go into an object of their own: what was inserted again and again has each key many times.
-    settings["object"] = "Load__c" if operation == "insert" else "Upsert__c"
+    settings |= OPERATIONS[operation]
     return lambda count: bench.target(
         f"{operation}-{count}-{len(settings)}", site.environment, lines=inputs[count], **settings
     )
