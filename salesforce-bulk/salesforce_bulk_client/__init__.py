@@ -28,6 +28,7 @@ from salesforce_bulk_client.errors import (
 from salesforce_bulk_client.ingest import IngestJob, IngestSpec, Operation, ResultKind
 from salesforce_bulk_client.job_data import JobData
 from salesforce_bulk_client.jobs import JobInfo, JobState, PollPolicy, list_job_answers, list_jobs
+from salesforce_bulk_client.malloc import use_one_arena
 from salesforce_bulk_client.query import QueryJob
 from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
@@ -81,4 +82,5 @@ __all__ = [
     "list_job_answers",
     "list_jobs",
     "query_records",
+    "use_one_arena",
 ]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
-from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry
+from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry, use_one_arena
 from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
@@ -37,6 +37,7 @@ class TapCommand(SingerCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run what was asked for; all but ``--about`` is a run, with an id and totals."""
+        use_one_arena()
         if not ctx.params.get("about"):
             telemetry.begin(self.name or "")
         try:

@@ -27,6 +27,7 @@ class UnitRunner:
         self._unfinished: list[Unit] = []
         """As submitted; a unit that ended with an error stays."""
         self._begun: set[Unit] = set()
+        """Those of them that are being seen through, or ended with an error."""
         self._number_running = 0
         self._starts_more = True
         self.error: BaseException | None = None
@@ -109,6 +110,7 @@ class UnitRunner:
             self._number_running -= 1
             if error is None:
                 self._unfinished.remove(unit)
+                self._begun.remove(unit)
             else:
                 self.error = self.error or error
                 self._starts_more = False

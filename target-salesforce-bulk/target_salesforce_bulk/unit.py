@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from target_salesforce_bulk.key_set import KeySet
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
 from target_salesforce_bulk.spool import Entry, Spool
@@ -33,7 +34,7 @@ class Unit:
         self.line_ending = "LF"
         self.is_small = False
         """Whether its rows may go in one request instead of a job: they are all that its stream has for now."""
-        self.keys: set[int] = set()
+        self.keys = KeySet()
         """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
         self.after: set[Unit] = set()
         """Units that must be finished before this one starts."""

@@ -1,0 +1,59 @@
+"""`KeySet`: a set of hashes in a third of the memory of Python's own, since each unit under way has one. Pure."""
+
+from __future__ import annotations
+
+from array import array
+
+FIRST_SLOTS = 1 << 8
+
+
+class KeySet:
+    """64-bit hashes, added and looked up; each takes two or three slots of eight bytes.
+
+    >>> keys = KeySet()
+    >>> for number in range(1000):
+    ...     keys.add(hash(str(number)))
+    >>> hash("7") in keys, hash("seven") in keys, len(keys)
+    (True, False, 1000)
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("q", bytes(8 * FIRST_SLOTS))
+        self._mask = FIRST_SLOTS - 1
+        self._number = 0
+
+    def __len__(self) -> int:
+        return self._number
+
+    def __contains__(self, key: int) -> bool:
+        slots, mask = self._slots, self._mask
+        key = key or 1  # an empty slot is 0
+        place = key & mask
+        while found := slots[place]:
+            if found == key:
+                return True
+            place = (place + 1) & mask
+        return False
+
+    def add(self, key: int) -> None:
+        """Take a hash, which may be there already."""
+        if 2 * self._number > self._mask:
+            self._grow()
+        slots, mask = self._slots, self._mask
+        key = key or 1
+        place = key & mask
+        while found := slots[place]:
+            if found == key:
+                return
+            place = (place + 1) & mask
+        slots[place] = key
+        self._number += 1
+
+    def _grow(self) -> None:
+        keys = self._slots
+        self._slots = array("q", bytes(8 * 2 * len(keys)))
+        self._mask = len(self._slots) - 1
+        self._number = 0
+        for key in keys:
+            if key:
+                self.add(key)
