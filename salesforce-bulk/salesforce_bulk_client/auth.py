@@ -6,12 +6,10 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
-
-import jwt
 
 from salesforce_bulk_client import telemetry, token_file
 from salesforce_bulk_client.config import AuthFlow, ConnectionConfig, checked_url
@@ -119,6 +117,8 @@ class Authenticator:
                 raise ConfigError(f"{config.auth_flow.value} is no OAuth grant")
 
     def _assertion(self) -> str:
+        import jwt  # with cryptography it takes 30 ms, and one flow needs it
+
         claims = {
             "iss": self._config.client_id,
             "sub": self._config.username,
@@ -178,8 +178,8 @@ class Authenticator:
             '<?xml version="1.0" encoding="utf-8"?>'
             '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
             'xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Body><urn:login>'
-            f"<urn:username>{escape(config.username)}</urn:username>"
-            f"<urn:password>{escape(config.password)}</urn:password>"
+            f"<urn:username>{escape(config.username, quote=False)}</urn:username>"
+            f"<urn:password>{escape(config.password, quote=False)}</urn:password>"
             "</urn:login></soapenv:Body></soapenv:Envelope>"
         ).encode()
         version = min(config.api_version, LAST_SOAP_LOGIN_VERSION, key=float)

@@ -8,16 +8,20 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-
-from filelock import FileLock
+from typing import TYPE_CHECKING
 
 from salesforce_bulk_client.errors import ConfigError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 
 
 def locked(path: Path) -> FileLock:
     """Return a lock to hold while the token is used: the tap and the target of one pipeline may share the file."""
+    from filelock import FileLock  # most logins have no token file
+
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock")
 
