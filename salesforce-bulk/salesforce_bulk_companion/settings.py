@@ -58,7 +58,7 @@ def connection_options(command: Command) -> Command:
         "--target",
         "is_target",
         is_flag=True,
-        help=f"Of the environment variables, read {TARGET_PREFIX}*, although there are {TAP_PREFIX}* ones, too.",
+        help=f"Read {TARGET_PREFIX}* variables also when {TAP_PREFIX}* ones are set, too.",
     )
     return config(target(command))
 

@@ -311,6 +311,18 @@ def test_a_folder_without_runs_is_told(tmp_path: Path) -> None:
     assert result.output == f"Error: no run has left files in {tmp_path} (a dry run leaves none)\n"
 
 
+def test_the_target_s_variable_names_the_folder(
+    org: Org, target: TargetRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container or in Meltano it is set for both."""
+    mixed_run(target)
+    monkeypatch.setenv("TARGET_SALESFORCE_BULK_RESULTS_DIR", str(target.results_dir))
+
+    result = CliRunner().invoke(main, ["report"])
+
+    assert result.output == f"{target.results_dir / 'report.html'}: 1 run\n"
+
+
 def test_the_summary_tells_the_times_of_jobs(org: Org, target: TargetRunner) -> None:
     """When each was created, had its data and ended; and when outcomes were on disk, which add up to the records."""
     mixed_run(target)

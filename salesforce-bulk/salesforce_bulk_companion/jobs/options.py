@@ -86,7 +86,12 @@ AWAITED: tuple[Command, ...] = (
     ),
 )
 FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines to read, or data for a program.",
 )
 ACTING: tuple[Command, ...] = (
     click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal to ask at."),

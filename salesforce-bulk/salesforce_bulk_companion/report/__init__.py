@@ -20,6 +20,7 @@ PAGE_NAME = "report.html"
 @click.argument(
     "results_dir",
     default="salesforce/logs",
+    envvar="TARGET_SALESFORCE_BULK_RESULTS_DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
 @click.option(
@@ -51,7 +52,10 @@ def report(
 ) -> None:
     """Tell what runs of target-salesforce-bulk did, from the files in RESULTS_DIR.
 
-    RESULTS_DIR is the target's results_dir, by default salesforce/logs. Nothing is asked of Salesforce.
+    RESULTS_DIR is the target's results_dir, by default what TARGET_SALESFORCE_BULK_RESULTS_DIR says, or
+    salesforce/logs. Nothing is asked of Salesforce.
+
+    Exit codes: 0 it is written, 1 no run has left files there, 2 the command line is wrong.
     """
     runs = list(find_runs(results_dir, last=last or None, max_samples=0 if hide_values else samples))
     if not runs:
