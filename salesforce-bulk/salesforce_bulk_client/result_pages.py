@@ -180,7 +180,7 @@ class PageReader:
         while path:
             try:
                 answer = self._client.get_json(path, params=params)
-                addresses = [self._listed_address(entry["resultUrl"]) for entry in answer["resultPages"]]
+                addresses = [self._sized(entry["resultUrl"]) for entry in answer["resultPages"]]
             except (ApiError, KeyError, TypeError) as error:
                 logger.debug("query job %s lists no pages, so they are read one by one: %s", self._info.id, error)
                 return
@@ -192,9 +192,10 @@ class PageReader:
                     yield name, address
             # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
             following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
-            path, params = ("" if answer.get("done") else following or ""), {}
+            path, params = self._sized("" if answer.get("done") else following or "")
 
-    def _listed_address(self, url: str) -> Address:
+    def _sized(self, url: str) -> Address:
+        """Return an address of the server's, which may leave out the size that was asked for."""
         return Address(url, {} if "maxRecords=" in url else self._size)
 
 

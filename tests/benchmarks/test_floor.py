@@ -52,7 +52,7 @@ def test_the_tap_is_near_the_floor(bench: Bench, site_url: str) -> None:
 
 
 def test_the_target_is_near_the_floor(bench: Bench, site_url: str) -> None:
-    """A record costs the target less than thirty times what decoding it and writing a CSV row take."""
+    """A record and its outcome cost the target less than 15 times what decoding it and writing a CSV row take."""
     folder = str(bench.folder)
 
     def lowest(count: int) -> Command:
@@ -65,4 +65,4 @@ def test_the_target_is_near_the_floor(bench: Bench, site_url: str) -> None:
 
     runs = bench.race("target", {"floor": lowest, "ours": ours}, few=FEW, many=RECORDS)
 
-    assert runs["floor"].per_record_us / runs["ours"].per_record_us > 0.03
+    assert runs["floor"].per_record_us / runs["ours"].per_record_us > 0.07

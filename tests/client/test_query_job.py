@@ -92,6 +92,17 @@ def test_pages_read_in_parallel_come_in_order_and_once(org: Org, job: QueryJob, 
     assert any("resultPages" in path for _, path in org.requests)
 
 
+def test_all_lists_of_pages_are_followed(org: Org, client: SalesforceClient) -> None:
+    """A list holds five pages and names the next list, without the size of the pages: that is for us to say again."""
+    org.insert("Account", [{"Name": f"Account {number}"} for number in range(12)])
+    job = QueryJob.create(client, "SELECT Id, Name FROM Account", include_deleted=False)
+    job.wait(SOON)
+    org.requests.clear()
+
+    assert len(read(job, max_records=1, concurrent=2)) == pages_read(org) == 12
+    assert sum("/resultpages" in path.lower() for _, path in org.requests) == 3
+
+
 def test_parallel_reading_goes_on_from_any_page(org: Org, job: QueryJob) -> None:
     """Pages before the start are listed, but not read again."""
     with next(job.pages(max_records=1)) as first:
