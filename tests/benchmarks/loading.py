@@ -82,7 +82,7 @@ def _uploads(bench: Bench, endless: Site, inputs: dict[int, Path], operation: st
     """Return how job data comes to a server whose jobs never end, which the target leaves there after half a second."""
     settings = {"small_batch_rows": 0, "job_timeout_s": 0.5, "poll_min_s": 0.5}
     ours = _ours(bench, endless, inputs, operation, **settings)
-    return lambda count: replace(ours(count), exit_code=1)
+    return lambda count: replace(ours(count), exit_code=1, last_words="is still UploadComplete")
 
 
 def _peers(bench: Bench, site: Site) -> Iterator[tuple[str, Maker]]:

@@ -53,6 +53,8 @@ class Command:
     """Called before each run, unmeasured."""
     exit_code: int = 0
     """With which it has to end."""
+    last_words: str = ""
+    """That its log then has to have."""
 
 
 def run(command: Command, *, stdout: Path | None = None) -> Cost:
@@ -79,9 +81,9 @@ def run(command: Command, *, stdout: Path | None = None) -> Cost:
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - began_at
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != command.exit_code:
-            errors.seek(0)
-            last = errors.read().decode(errors="replace").strip()[-1500:]
+        errors.seek(0)
+        last = errors.read().decode(errors="replace").strip()[-1500:]
+        if process.returncode != command.exit_code or command.last_words not in last:
             raise Failed(f"{command.name} ended with {process.returncode}: {last}")
     peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Cost(wall_s=wall_s, cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=peak_bytes / 1e6)
