@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, t
 from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
+
+from tap_salesforce_bulk.stopping import is_over
 
 if TYPE_CHECKING:
     import click
@@ -30,9 +31,7 @@ class TapCommand(SingerCommand):
         try:
             return self._run(*args, **kwargs)
         finally:
-            # The run has ended and told so: a signal that comes while Python ends changes nothing any more.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+            is_over()
             telemetry.end(sys.exception())
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -35,6 +34,7 @@ from tap_salesforce_bulk.errors import StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.lines import LineWriter
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
+from tap_salesforce_bulk.stopping import stop
 from tap_salesforce_bulk.streams import SObjectStream
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class TapSalesforceBulk(Tap):
         No STATE is written here: each page's was, and a signal may come in the middle of another line.
         """
         self.logger.info("Stopped by signal %d", signum)
-        sys.exit(128 + signum)
+        stop(128 + signum)
 
     @classmethod
     def print_about(cls, output_format: str | None = None) -> None:

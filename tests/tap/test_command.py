@@ -258,3 +258,26 @@ def test_a_state_of_another_tap_is_told(command: Any, accounts: list[str]) -> No
     assert done.returncode == 0
     (line,) = errors(done)
     assert "the state has SystemModstamp without a replication_key" in line
+
+
+def test_a_signal_is_heard_also_while_a_file_is_finalized() -> None:
+    """What its handler raises there is lost without a word, so it is raised again."""
+    script = """
+import functools, io, logging, os, signal, time, types
+from tap_salesforce_bulk.tap import TapSalesforceBulk
+
+class Closing(io.RawIOBase):
+    def close(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        super().close()
+
+tap = types.SimpleNamespace(logger=logging.getLogger())
+signal.signal(signal.SIGTERM, functools.partial(TapSalesforceBulk._handle_termination, tap))
+Closing()
+print("lost", flush=True)
+time.sleep(60)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30)
+
+    assert done.stdout == "lost\n"
+    assert done.returncode == 143
