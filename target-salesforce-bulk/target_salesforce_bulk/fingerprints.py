@@ -20,20 +20,13 @@ _encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").e
 Fingerprint = Callable[[str | bytes], bytes]
 
 
-def fingerprint(*parts: str | bytes) -> bytes:
-    """Return the fingerprint of some texts; each text's end is part of it.
-
-    >>> fingerprint("a", "bc") == fingerprint("ab", "c")
-    False
-    """
-    return fingerprint_after(*parts[:-1])(parts[-1])
-
-
 def fingerprint_after(*parts: str | bytes) -> Fingerprint:
     """Return what gives the fingerprint of these texts and one more, for many that begin alike.
 
-    >>> fingerprint_after("a", "b")("c") == fingerprint("a", "b", "c")
-    True
+    Each text's end is part of it.
+
+    >>> fingerprint_after("a")("bc") == fingerprint_after("ab")("c")
+    False
     """
     beginning = blake2b(digest_size=SIZE)
     for part in parts:
