@@ -97,7 +97,14 @@ class Authenticator:
             if flow is AuthFlow.REFRESH_TOKEN:
                 return self._refresh(total_s)
             return self._session_from(self._ask_token(self._grant(), total_s))
-        except (ServerBusy, QuotaError):
+        except ServerBusy as error:
+            if error.status != 404:
+                raise
+            raise LoginError(
+                f"{config.login_url} answers 404 to a login, and not as Salesforce does: it is not a login host of"
+                " Salesforce's (check domain, or login_url where that is set)"
+            ) from error
+        except QuotaError:
             raise
         except ApiError as error:
             raise LoginError(

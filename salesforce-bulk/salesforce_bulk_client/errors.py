@@ -8,9 +8,9 @@
     ├── ConnectionFailed          no answer: refused, reset, timed out
     │   └── BrokenAnswer          an answer came, but not whole, or not what was asked for
     ├── ApiError                  Salesforce answered with an error (status, code, message)
-    │   ├── ServerBusy            passing: worth asking again
+    │   ├── ServerBusy            passing: worth asking again; also a 404 that is not Salesforce's own
     │   ├── SessionExpired        401: worth asking again with a new session
-    │   ├── NotFound              404: no such object, or a job that is gone
+    │   ├── NotFound              404 with Salesforce's error code: no such object, or a job that is gone
     │   ├── QuotaExceeded         a daily limit of the org is used up (also a QuotaError)
     │   └── RequestRefused        anything else: asking again changes nothing
     ├── QuotaError                stop now, go on later
@@ -80,8 +80,11 @@ class ServerBusy(ApiError):
 
     @property
     def may_have_worked(self) -> bool:
-        """True when the request may have been carried out although the answer is an error."""
-        return self.status in {500, 502, 504}
+        """True when the request may have been carried out although the answer is an error.
+
+        A gateway answers 404, 502, 503 or 504 in its own name: it does not know what Salesforce did.
+        """
+        return self.status in {404, 500, 502, 503, 504}
 
 
 class SessionExpired(ApiError):
@@ -171,6 +174,7 @@ def error_from_response(response: requests.Response, *, request: str) -> ApiErro
 
     ``request`` says what was asked (``GET limits``). Bodies may be the usual array of
     ``{errorCode, message}``, one such object, the login's ``{error, error_description}``, HTML, or empty.
+    A 404 without an error code of Salesforce's comes from a gateway, and proves nothing.
     """
     status = response.status_code
     code, message = _code_and_message(response.content)
@@ -184,7 +188,7 @@ def error_from_response(response: requests.Response, *, request: str) -> ApiErro
     elif status in BUSY_STATUSES or code in BUSY_CODES:
         kind = ServerBusy
     elif status == 404:
-        kind = NotFound
+        kind = NotFound if code else ServerBusy
     return kind(
         status=status,
         code=code,
@@ -202,9 +206,10 @@ def _code_and_message(body: bytes) -> tuple[str, str]:
     first = answer[0] if isinstance(answer, list) and answer else answer
     if not isinstance(first, dict):
         return "", "an answer of an unknown form"
-    code = first.get("errorCode") or first.get("error") or ""
-    message = first.get("message") or first.get("error_description") or "(no message)"
-    return str(code), " ".join(str(message).split())
+    code, message = first.get("errorCode"), first.get("message")
+    if not code and "error_description" in first:  # the login's form; other programs give an ``error`` by itself
+        code, message = first.get("error"), first["error_description"]
+    return str(code or ""), " ".join(str(message or "(no message)").split())
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ from typing import IO, TYPE_CHECKING, Self
 
 from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.csv_pages import SpooledCsv
-from salesforce_bulk_client.errors import BrokenAnswer, IncompleteResults, JobGone, NotFound, RequestRefused
+from salesforce_bulk_client.errors import BrokenAnswer, IncompleteResults, RequestRefused
 from salesforce_bulk_client.http import read_nothing
 from salesforce_bulk_client.instruments import JOBS_CREATED, UPLOAD_DURATION
-from salesforce_bulk_client.jobs import BulkJob, JobInfo, JobState
+from salesforce_bulk_client.jobs import BulkJob, JobInfo, JobState, PollPolicy
 
 if TYPE_CHECKING:
     import requests
@@ -71,8 +72,16 @@ class IngestJob(BulkJob):
     kind = "ingest"
 
     @classmethod
-    def create(cls, client: SalesforceClient, spec: IngestSpec, *, log_fields: Mapping[str, str] | None = None) -> Self:
-        """Make an Open job.
+    def create(
+        cls,
+        client: SalesforceClient,
+        spec: IngestSpec,
+        *,
+        poll: PollPolicy | None = None,
+        stop: threading.Event | None = None,
+        log_fields: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Create an Open job; for ``poll`` and ``stop`` see `BulkJob`.
 
         Raises: RequestRefused, QuotaExceeded.
         """
@@ -87,7 +96,8 @@ class IngestJob(BulkJob):
             body["externalIdFieldName"] = spec.external_id_field or "Id"
         if spec.assignment_rule_id:
             body["assignmentRuleId"] = spec.assignment_rule_id
-        job = cls(client, JobInfo.from_json(client.send_json("POST", "jobs/ingest", body)), log_fields=log_fields)
+        info = JobInfo.from_json(client.send_json("POST", "jobs/ingest", body))
+        job = cls(client, info, poll=poll, stop=stop, log_fields=log_fields)
         telemetry.note(JOBS_CREATED, 1, **job.labels)
         logger.info("ingest job %s begun: %s %s", job.id, spec.operation.value, spec.object, extra=job.log_fields)
         return job
@@ -103,16 +113,17 @@ class IngestJob(BulkJob):
         telemetry.note(UPLOAD_DURATION, time.monotonic() - began_at, **self.labels)
 
     def _upload(self, open_data: Callable[[], IO[bytes]]) -> None:
-        try:
-            self._client.request(
+        def put() -> None:
+            self.client.request(
                 "PUT",
                 f"{self.path}/batches",
                 body=open_data,
                 headers={"Content-Type": "text/csv; charset=UTF-8"},
                 read=read_nothing,
             )
-        except NotFound as error:
-            raise JobGone(f"ingest job {self.id} does not exist any more", job_id=self.id) from error
+
+        try:
+            self.unless_gone(put)
         except RequestRefused as error:
             # Its code is not documented, so the text decides: an earlier try, whose answer was lost, had arrived.
             if not error.message.startswith("Found multiple contents"):
@@ -124,7 +135,12 @@ class IngestJob(BulkJob):
 
         Raises: RequestRefused, JobGone.
         """
-        return self._patch_state(JobState.UPLOAD_COMPLETE)
+        try:
+            return self._patch_state(JobState.UPLOAD_COMPLETE)
+        except RequestRefused:
+            if self.refresh().state is JobState.OPEN:
+                raise
+            return self.info  # an earlier try had worked, whose answer was lost; or the job was aborted
 
     def download(self, kind: ResultKind, path: Path) -> int:
         """Write one result file to ``path``, as received, mode 600, whole or not at all; return its number of rows.
@@ -149,15 +165,15 @@ class IngestJob(BulkJob):
                 _write_whole(csv.file, path)
                 return csv.number_of_records
 
-        try:
-            return self._client.request(
+        def get() -> int:
+            return self.client.request(
                 "GET",
                 f"{self.path}/{kind.value}",
                 headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
                 read=read,
             )
-        except NotFound as error:
-            raise JobGone(f"ingest job {self.id} does not exist any more, nor its results", job_id=self.id) from error
+
+        return self.unless_gone(get)
 
     def _counted(self, kind: ResultKind) -> int | None:
         """Return how many rows the job says a file has, where it says so."""

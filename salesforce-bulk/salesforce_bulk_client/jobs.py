@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.errors import BrokenAnswer, JobError, JobGone, JobTimedOut, NotFound, RequestRefused
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from salesforce_bulk_client.client import SalesforceClient
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class JobState(Enum):
@@ -53,6 +55,11 @@ class JobInfo:
     total_processing_ms: int
     api_version: str
     """The only version in which this job may be used."""
+
+    @property
+    def proves_untouched(self) -> bool:
+        """Whether the job ended without having touched a single record: counted, not merely left unsaid."""
+        return self.state in {JobState.ABORTED, JobState.FAILED} and self.number_records_processed == 0
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Self:
@@ -101,16 +108,32 @@ class PollPolicy:
 
 Look = Callable[[JobInfo], None]
 
+NOT_FOUND_TRIES = 6
+"""A job is gone when this many requests in a row do not find it. One 404 proves nothing: routers lose an org, too."""
+
 
 class BulkJob:
     """One job on the server; `QueryJob` and `IngestJob` say what can be done with it."""
 
     kind: ClassVar[Literal["query", "ingest"]]
 
-    def __init__(self, client: SalesforceClient, info: JobInfo, *, log_fields: Mapping[str, str] | None = None) -> None:
-        """``log_fields`` are for each log line about the job, beside its own."""
-        self._client = client
+    def __init__(
+        self,
+        client: SalesforceClient,
+        info: JobInfo,
+        *,
+        poll: PollPolicy | None = None,
+        stop: threading.Event | None = None,
+        log_fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """``poll`` spaces the requests that confirm that the job is gone, until ``stop`` is set.
+
+        ``log_fields`` are for each log line about the job, beside its own.
+        """
+        self.client = client
         self.info = info
+        self.poll = poll or PollPolicy()
+        self._stop = stop
         self._log_fields = log_fields or {}
         self._begun_at = time.monotonic()
 
@@ -135,30 +158,68 @@ class BulkJob:
         return {"job_id": self.id, "job_state": self.info.state.value, **self.labels, **self._log_fields}
 
     @classmethod
-    def find(cls, client: SalesforceClient, job_id: str, *, log_fields: Mapping[str, str] | None = None) -> Self:
-        """Return a job made earlier.
+    def find(
+        cls,
+        client: SalesforceClient,
+        job_id: str,
+        *,
+        poll: PollPolicy | None = None,
+        stop: threading.Event | None = None,
+        log_fields: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a job created earlier.
 
-        Raises: JobGone if it does not exist any more.
+        Raises: JobGone if it does not exist any more; NotFound if ``stop`` was set before that was sure.
         """
-        try:
-            answer = client.get_json(f"jobs/{cls.kind}/{job_id}")
-        except NotFound as error:
-            raise _gone(cls.kind, job_id) from error
-        return cls(client, JobInfo.from_json(answer), log_fields=log_fields)
+
+        def ask() -> JobInfo:
+            return JobInfo.from_json(client.get_json(f"jobs/{cls.kind}/{job_id}"))
+
+        info = _unless_gone(ask, kind=cls.kind, job_id=job_id, poll=poll or PollPolicy(), stop=stop)
+        return cls(client, info, poll=poll, stop=stop, log_fields=log_fields)
+
+    def unless_gone(self, call: Callable[[], T]) -> T:
+        """Return what ``call``, a request to this job, gives; a 404 is confirmed before it counts.
+
+        Raises: JobGone after `NOT_FOUND_TRIES` of them in a row; NotFound if ``stop`` was set before that.
+        """
+        return _unless_gone(call, kind=self.kind, job_id=self.id, poll=self.poll, stop=self._stop)
 
     def refresh(self) -> JobInfo:
-        """Look at the job again, and return what Salesforce now tells of it."""
-        self.info = self.find(self._client, self.id).info
+        """Ask for the job again, and return its info as it is now.
+
+        Raises: JobGone; NotFound if ``stop`` was set before that was sure.
+        """
+        return self._refresh(self.poll, stop=self._stop)
+
+    def _refresh(self, poll: PollPolicy, *, stop: threading.Event | None) -> JobInfo:
+        def ask() -> JobInfo:
+            return JobInfo.from_json(self.client.get_json(self.path))
+
+        self.info = _unless_gone(ask, kind=self.kind, job_id=self.id, poll=poll, stop=stop)
         return self.info
 
     def abort(self) -> JobInfo:
-        """Abort the job; one that is already final is left as it is. What it has committed stays."""
-        return self._patch_state(JobState.ABORTED)
+        """Abort the job, and return its info as it is afterwards. What it has committed stays.
+
+        A job that has ended, or was closed meanwhile by somebody else, may not be aborted: the info's state says so.
+
+        Raises: RequestRefused when the job could still be aborted, but not by this user; JobGone.
+        """
+        before = self.info.state
+        try:
+            self._patch_state(JobState.ABORTED)
+        except RequestRefused:
+            now = self.refresh()
+            if now.state is before and not before.is_final:
+                raise
+            return now
+        return self.refresh()  # only this answer has the counts
 
     def delete(self) -> None:
         """Delete the job with its results; one that is gone is fine."""
         try:
-            self._client.delete(self.path)
+            self.client.delete(self.path)
         except NotFound:
             logger.debug("%s job %s was already gone", self.kind, self.id)
 
@@ -187,10 +248,10 @@ class BulkJob:
 
     def _wait(self, policy: PollPolicy, *, on_look: Look | None, stop: threading.Event | None) -> JobInfo:
         deadline = time.monotonic() + policy.timeout_s
-        pause = stop or threading.Event()
+        pause = stop or self._stop or threading.Event()
         look = 0
         while True:
-            info = self.refresh()
+            info = self._look(policy, on_look=on_look, stop=pause)
             look += 1
             if on_look:
                 on_look(info)
@@ -221,29 +282,56 @@ class BulkJob:
                 )
             pause.wait(delay)
 
-    def _patch_state(self, state: JobState) -> JobInfo:
-        """Ask for a state; when that is refused, look whether the job is past the need of it.
-
-        It is when the answer to an earlier try was lost, or the job has ended meanwhile.
-        """
+    def _look(self, policy: PollPolicy, *, on_look: Look | None, stop: threading.Event) -> JobInfo:
         try:
-            answer = self._client.send_json("PATCH", self.path, {"state": state.value})
-        except NotFound as error:
-            raise _gone(self.kind, self.id) from error
-        except RequestRefused:
-            now = self.refresh().state
-            is_past = now.is_final or (state is JobState.UPLOAD_COMPLETE and now is not JobState.OPEN)
-            if not is_past:
-                raise
-            return self.info
+            return self._refresh(policy, stop=stop)
+        except NotFound:
+            if on_look:  # the wait was cut short: it can raise what ends it
+                on_look(self.info)
+            raise
+
+    def _patch_state(self, state: JobState) -> JobInfo:
+        """Ask for a state.
+
+        Raises: RequestRefused, also when an earlier try had worked whose answer was lost; JobGone.
+        """
+
+        def ask() -> Any:
+            return self.client.send_json("PATCH", self.path, {"state": state.value})
+
+        answer = self.unless_gone(ask)
         self.info = JobInfo.from_json(answer) if answer else self.refresh()
         return self.info
 
 
-def _gone(kind: str, job_id: str) -> JobGone:
-    return JobGone(
-        f"{kind} job {job_id} does not exist any more: it was deleted, or ended more than 7 days ago", job_id=job_id
-    )
+def _unless_gone(call: Callable[[], T], *, kind: str, job_id: str, poll: PollPolicy, stop: threading.Event | None) -> T:
+    """Return what ``call`` gives, calling it again while it raises NotFound, at ``poll``'s growing distances.
+
+    Raises: JobGone, NotFound; see `BulkJob.unless_gone`.
+    """
+    pause = stop or threading.Event()
+    for tries in range(1, NOT_FOUND_TRIES + 1):
+        try:
+            return call()
+        except NotFound as error:
+            if tries == NOT_FOUND_TRIES:
+                raise JobGone(
+                    f"{kind} job {job_id} does not exist any more: it was deleted, or ended more than 7 days ago"
+                    f" ({tries} requests in a row were answered 404 {error.code})",
+                    job_id=job_id,
+                ) from error
+            delay = poll.delay(tries, chance=random.random())
+            logger.info(
+                "%s job %s was not found (404 %s); asking again in %.1f s before it is taken for gone",
+                kind,
+                job_id,
+                error.code,
+                delay,
+                extra={"job_id": job_id},
+            )
+            if pause.wait(delay):
+                raise
+    raise AssertionError
 
 
 def list_jobs(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[JobInfo]:

@@ -31,6 +31,8 @@ class QueryJob(BulkJob):
         soql: str,
         *,
         include_deleted: bool,
+        poll: PollPolicy | None = None,
+        stop: threading.Event | None = None,
         log_fields: Mapping[str, str] | None = None,
     ) -> Self:
         """Begin a query. When the answer is lost a second job is made; the first costs quota, and harms nothing.
@@ -48,7 +50,7 @@ class QueryJob(BulkJob):
                 "lineEnding": "LF",
             },
         )
-        job = cls(client, JobInfo.from_json(answer), log_fields=log_fields)
+        job = cls(client, JobInfo.from_json(answer), poll=poll, stop=stop, log_fields=log_fields)
         telemetry.note(JOBS_CREATED, 1, **job.labels)
         logger.info("query job %s of %s begun", job.id, job.info.object, extra=job.log_fields)
         return job
@@ -79,5 +81,5 @@ class QueryJob(BulkJob):
 
         Raises: IncompleteResults, JobGone, ConnectionFailed.
         """
-        reader = PageReader(self._client, self.info, max_records=max_records)
+        reader = PageReader(self, max_records=max_records)
         return reader.pages(start=start, rows_before=rows_before, concurrent=concurrent)

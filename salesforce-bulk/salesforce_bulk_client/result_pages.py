@@ -20,8 +20,6 @@ from salesforce_bulk_client.errors import (
     ApiError,
     BrokenAnswer,
     IncompleteResults,
-    JobGone,
-    NotFound,
     RequestRefused,
     SalesforceError,
 )
@@ -30,8 +28,7 @@ from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION, LOCATOR_AT
 if TYPE_CHECKING:
     import requests
 
-    from salesforce_bulk_client.client import SalesforceClient
-    from salesforce_bulk_client.jobs import JobInfo
+    from salesforce_bulk_client.query import QueryJob
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +78,11 @@ class Address(NamedTuple):
 class PageReader:
     """Reads the pages of one finished job."""
 
-    def __init__(self, client: SalesforceClient, info: JobInfo, *, max_records: int | None) -> None:
-        self._client = client
-        self._info = info
-        self._path = f"jobs/query/{info.id}"
+    def __init__(self, job: QueryJob, *, max_records: int | None) -> None:
+        self._job = job
+        self._client = job.client
+        self._info = job.info
+        self._path = job.path
         self._max_records = max_records
         self._size = {"maxRecords": max_records} if max_records else {}
 
@@ -108,20 +106,20 @@ class PageReader:
             following = response.headers.get("Sforce-Locator") or LOCATOR_AT_THE_END
             return ResultPage(csv, next_locator=None if following == LOCATOR_AT_THE_END else Locator(following))
 
-        try:
-            with telemetry.span("salesforce.bulk.job.page", job_id=job_id, sobject=self._info.object) as note:
-                page = self._client.request(
-                    "GET",
-                    address.path,
-                    params=address.params,
-                    # Any other value than plain "gzip" turns compression off (Bulk guide, "Use Compression").
-                    headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
-                    read=read,
-                )
-                note(records=page.number_of_records)
-                return page
-        except NotFound as error:
-            raise JobGone(f"query job {job_id} does not exist any more, nor its results", job_id=job_id) from error
+        def get() -> ResultPage:
+            return self._client.request(
+                "GET",
+                address.path,
+                params=address.params,
+                # Any other value than plain "gzip" turns compression off (Bulk guide, "Use Compression").
+                headers={"Accept": "text/csv", "Accept-Encoding": "gzip"},
+                read=read,
+            )
+
+        with telemetry.span("salesforce.bulk.job.page", job_id=job_id, sobject=self._info.object) as note:
+            page = self._job.unless_gone(get)
+            note(records=page.number_of_records)
+            return page
 
     def pages(self, *, start: Locator | None, rows_before: int, concurrent: int) -> Iterator[ResultPage]:
         """Yield the pages in order; see `QueryJob.pages`."""

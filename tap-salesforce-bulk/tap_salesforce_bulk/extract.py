@@ -138,7 +138,7 @@ class Extraction:
         for each in self.parts:
             if each.job_id and each.may_be_running:
                 try:
-                    (each.job or QueryJob.find(self._client, each.job_id)).abort()
+                    (each.job or self._find(each.job_id)).abort()
                 except SalesforceError as error:
                     fields = {**self._log_fields, "job_id": each.job_id, "error_type": type(error).__name__}
                     logger.info("query job %s could not be aborted: %s", each.job_id, error, extra=fields)
@@ -175,7 +175,11 @@ class Extraction:
         self._client.check_limits(*LIMITS)
         soql = self._query.soql(each.part)
         each.job = QueryJob.create(
-            self._client, soql, include_deleted=self._query.include_deleted, log_fields=self._log_fields
+            self._client,
+            soql,
+            include_deleted=self._query.include_deleted,
+            poll=self._poll,
+            log_fields=self._log_fields,
         )
         each.job_id = each.job.id
         logger.debug("query job %s: %s", each.job_id, soql)
@@ -212,7 +216,7 @@ class Extraction:
         if present.error is not None and not isinstance(present.error, PASSING):
             raise present.error
         if present.job is None and present.job_id is not None:
-            present.job = QueryJob.find(self._client, present.job_id, log_fields=self._log_fields)
+            present.job = self._find(present.job_id)
             fields = {**present.job.log_fields, "records": present.records}
             logger.info("query job %s goes on after %d records", present.job_id, present.records, extra=fields)
         elif present.job is None:
@@ -221,6 +225,9 @@ class Extraction:
             self._listener.on_position()  # made ahead: now it is the stream's present one
         assert present.job is not None
         return present.job
+
+    def _find(self, job_id: str) -> QueryJob:
+        return QueryJob.find(self._client, job_id, poll=self._poll, log_fields=self._log_fields)
 
     def _plan_again(self, failed: PartJob, error: SalesforceError) -> None:
         """Put into the failed part's place what is to be tried instead.

@@ -16,10 +16,11 @@ from salesforce_bulk_client import (
     JobState,
     Operation,
     PollPolicy,
+    RequestRefused,
     ResultKind,
     SalesforceClient,
 )
-from salesforce_bulk_simulator import Fault, Org
+from salesforce_bulk_simulator import Fault, Org, Progression
 
 SOON = PollPolicy(min_s=0.01, max_s=0.02, timeout_s=10)
 ACCOUNTS = IngestSpec(object="Account", operation=Operation.INSERT)
@@ -124,3 +125,60 @@ def test_a_job_can_be_found_again(client: SalesforceClient) -> None:
 
     with pytest.raises(JobGone, match="does not exist any more"):
         IngestJob.find(client, job.id)
+
+
+def test_an_abort_that_comes_after_a_close_says_how_far_the_job_is(org: Org, client: SalesforceClient) -> None:
+    """Another run's close has won: the abort is refused, and that is an answer, not an error."""
+    job = IngestJob.create(client, ACCOUNTS)
+    job.upload(lambda: io.BytesIO(DATA))
+    org.faults.add("ingest.abort", Fault.status(400, json=[{"errorCode": "INVALIDJOBSTATE", "message": "no"}]))
+    org.progression = Progression.looks(100)
+    IngestJob.find(client, job.id).close()
+
+    info = job.abort()
+
+    assert org.faults.completed
+    assert (job.info, info.state.is_final, info.proves_untouched) == (info, False, False)
+    assert info.state is not JobState.OPEN
+
+
+def test_an_abort_that_is_refused_for_another_reason_is_an_error(org: Org, client: SalesforceClient) -> None:
+    """The job is as it was: who is not told would take it for aborted."""
+    job = IngestJob.create(client, ACCOUNTS)
+    org.faults.add("ingest.abort", Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
+
+    with pytest.raises(RequestRefused, match="INSUFFICIENT_ACCESS"):
+        job.abort()
+    assert org.faults.completed
+
+
+def test_an_aborted_job_has_what_salesforce_counts(client: SalesforceClient) -> None:
+    """The answer to an abort has no counts, so the job is asked for once more."""
+    job = IngestJob.create(client, ACCOUNTS)
+    job.upload(lambda: io.BytesIO(DATA))
+
+    info = job.abort()
+
+    assert (info.state, info.number_records_processed, info.proves_untouched) == (JobState.ABORTED, 0, True)
+
+
+@pytest.mark.parametrize(
+    ("state", "processed", "proves_untouched"),
+    [
+        ("Aborted", 0, True),
+        ("Failed", 0, True),
+        ("Aborted", None, False),
+        ("Failed", None, False),
+        ("Failed", 1, False),
+        ("Open", 0, False),
+        ("InProgress", 0, False),
+        ("JobComplete", 0, False),
+    ],
+)
+def test_only_a_counted_zero_proves_that_a_job_has_touched_nothing(
+    state: str, processed: int | None, *, proves_untouched: bool
+) -> None:
+    """A count that is absent is not 0, and a job that has not ended can still begin."""
+    info = JobInfo.from_json({"id": "750000000000001AAA", "state": state, "numberRecordsProcessed": processed})
+
+    assert info.proves_untouched is proves_untouched

@@ -66,7 +66,7 @@ def test_reading_goes_on_from_any_page(job: QueryJob) -> None:
     with next(job.pages(max_records=2)) as first:
         names = [row[1] for row in first.rows()]
 
-    found = QueryJob.find(job._client, job.id)
+    found = QueryJob.find(job.client, job.id)
     for page in found.pages(max_records=2, start=first.next_locator, rows_before=2):
         with page:
             names += [row[1] for row in page.rows()]
@@ -221,7 +221,7 @@ def test_a_deleted_job_is_gone(job: QueryJob) -> None:
     job.delete()
 
     with pytest.raises(JobGone):
-        QueryJob.find(job._client, job.id)
+        QueryJob.find(job.client, job.id)
     with pytest.raises(JobGone):
         read(job)
 

@@ -38,9 +38,11 @@ def test_a_longer_retry_after_wins() -> None:
     [
         (ConnectionFailed("refused", may_have_worked=False), True),
         (ConnectionFailed("cut", may_have_worked=True), False),
-        (busy(503), True),
         (busy(429), True),
+        (busy(404), False),
         (busy(500), False),
+        (busy(502), False),
+        (busy(503), False),
         (busy(504), False),
     ],
 )

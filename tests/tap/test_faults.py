@@ -97,9 +97,9 @@ def test_a_job_that_takes_too_long_is_aborted_and_made_again(org: Org, tap: TapR
 def test_a_job_that_vanishes_midway_is_made_again(org: Org, tap: TapRunner) -> None:
     """The pages that were read come again: every row at least once."""
     gone = Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
-    org.faults.add("query.results", gone, after=1)
+    org.faults.add("query.results", gone, after=1, times=6)
 
-    run = tap.run("Account", page_size=1)
+    run = tap.run("Account", page_size=1, max_concurrent_downloads=1, poll_min_s=0.01)
 
     assert run.error is None
     assert set(run.column("Account", "Name")) == {"Ada", "Bob", "Cyd"}
