@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -34,6 +35,22 @@ class Session:
 
     access_token: str = field(repr=False)
     instance_url: str
+    org_id: str = ""
+    """As far as the login tells it; the first 15 characters."""
+
+
+def org_id_in(text: object) -> str:
+    """Return the org id that a text holds, its first 15 characters; empty when there is none.
+
+    A text is an id, an identity URL, or an access token, which begins with the org's id.
+
+    >>> org_id_in("https://login.salesforce.com/id/00D5g000008kGHiEAM/0055g00000ABCDEAA2")
+    '00D5g000008kGHi'
+    >>> org_id_in("00D5g000008kGHi!AQ4AQ.ab"), org_id_in("6Cel800DR000000mQGZ888R000000ZjD!x"), org_id_in(None)
+    ('00D5g000008kGHi', '', '')
+    """
+    match = re.match(r"(?:https?://[^/]+/id/)?(00D[A-Za-z0-9]{12})(?:[A-Za-z0-9]{3})?(?:[/!]|$)", str(text or ""))
+    return match[1] if match else ""
 
 
 class Authenticator:
@@ -91,7 +108,11 @@ class Authenticator:
         flow = config.auth_flow
         try:
             if flow is AuthFlow.ACCESS_TOKEN:
-                return Session(access_token=config.access_token, instance_url=config.instance_url)
+                return Session(
+                    access_token=config.access_token,
+                    instance_url=config.instance_url,
+                    org_id=org_id_in(config.access_token),
+                )
             if flow is AuthFlow.SOAP:
                 return self._soap_login(total_s)
             if flow is AuthFlow.REFRESH_TOKEN:
@@ -216,12 +237,17 @@ class Authenticator:
             raise LoginError(f"SOAP login at {config.login_url} answered without a session")
         server = urlsplit(fields["serverUrl"])
         url = f"{server.scheme}://{server.netloc.replace('-api.', '.', 1)}"
-        return Session(access_token=fields["sessionId"], instance_url=checked_url("the instance URL", url))
+        return Session(
+            access_token=fields["sessionId"],
+            instance_url=checked_url("the instance URL", url),
+            org_id=org_id_in(fields.get("organizationId")) or org_id_in(fields["sessionId"]),
+        )
 
     def _session_from(self, answer: dict[str, Any]) -> Session:
         return Session(
             access_token=str(answer["access_token"]),
             instance_url=checked_url("the instance URL that the login answered", str(answer["instance_url"])),
+            org_id=org_id_in(answer.get("id")) or org_id_in(answer["access_token"]),
         )
 
 

@@ -11,17 +11,27 @@ import math
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
 
 from salesforce_bulk_client import telemetry
-from salesforce_bulk_client.auth import Authenticator, Session
-from salesforce_bulk_client.errors import LoginError, QuotaReached, RequestRefused, SessionExpired
+from salesforce_bulk_client.auth import Authenticator, Session, org_id_in
+from salesforce_bulk_client.errors import (
+    BrokenAnswer,
+    LoginError,
+    NotFound,
+    QuotaReached,
+    RequestRefused,
+    SessionExpired,
+)
 from salesforce_bulk_client.http import Body, Reader, read_json, read_nothing, send_once
 from salesforce_bulk_client.instruments import API_REQUESTS_LIMIT, API_REQUESTS_USED
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
@@ -94,6 +104,35 @@ class SalesforceClient:
     def instance_url(self) -> str:
         """The org's host, as the login answered it; logs in when that has not been done yet."""
         return self._authenticator.session().instance_url
+
+    @cached_property
+    def org_id(self) -> str:
+        """What tells the org from all others, whatever its address: the first 15 characters of its id.
+
+        Mostly the login tells it; else it costs one or two API requests. Where nothing tells it, this is the
+        org's host. Logs in when that has not been done yet.
+
+        Raises: ConnectionFailed, LoginError, QuotaError, as any request; never for an answer of another form.
+        """
+        session = self._authenticator.session()
+        org_id = session.org_id or self._asked_org_id()
+        if org_id:
+            return org_id
+        host = urlsplit(session.instance_url).netloc
+        logger.info("the org does not give its id, so it is known by its host, %s", host)
+        return host
+
+    def _asked_org_id(self) -> str:
+        """Return the org's id as the version's root gives it, or its own record; empty when neither does."""
+        odd = (RequestRefused, NotFound, BrokenAnswer, LookupError, TypeError)
+        with suppress(*odd):
+            root = self.get_json(f"/services/data/v{self.api_version}/")
+            if org_id := org_id_in(root["identity"]):
+                return org_id
+        with suppress(*odd):
+            answer = self.get_json("query", params={"q": "SELECT Id FROM Organization"})
+            return org_id_in(answer["records"][0]["Id"])
+        return ""
 
     def get_json(self, path: str, *, params: dict[str, Any] | None = None) -> Any:
         """Return the JSON at ``path``: relative to the version's root (``limits``), or absolute."""

@@ -150,7 +150,7 @@ def test_stopping_ends_the_search_for_a_job(org: Org, client: SalesforceClient, 
 def test_a_login_at_a_host_that_is_not_salesforces_ends_soon(
     org: Org, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A 404 page there is asked again as any other, but not for ten minutes; then the host and the setting are named."""
+    """A 404 page there is asked again as any other, but not for ten minutes; host and setting are named."""
     monkeypatch.setattr(auth, "FIRST_LOGIN_TOTAL_S", 0.4)
     org.faults.add("login", Fault.html(404), times=100)
 
