@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
-from salesforce_bulk_client import telemetry, token_file
+from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.config import AuthFlow, ConnectionConfig, checked_url
 from salesforce_bulk_client.errors import ApiError, BrokenAnswer, ConfigError, LoginError, QuotaError, ServerBusy
 from salesforce_bulk_client.http import read_json, send_once
 from salesforce_bulk_client.instruments import TOKEN_REFRESHES
 from salesforce_bulk_client.limits import JWT_LIFETIME_S, LAST_SOAP_LOGIN_VERSION
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
+from salesforce_bulk_client.token_file import RefreshToken
 
 if TYPE_CHECKING:
     import requests
@@ -65,6 +66,7 @@ class Authenticator:
         self._http = http
         self._lock = threading.Lock()
         self._session: Session | None = None
+        self._refresh_token = RefreshToken(configured=config.refresh_token, path=config.token_file)
 
     def session(self) -> Session:
         """Return the session, logging in first if there is none."""
@@ -183,21 +185,11 @@ class Authenticator:
         return with_retries(RetryPolicy(total_s=total_s), post, is_repeatable=True)
 
     def _refresh(self, total_s: float) -> Session:
-        """Log in by refresh token; a rotated one is kept in ``token_file`` before the new session is used."""
-        form = {"grant_type": "refresh_token"}
-        path = self._config.token_file
-        if path is None:
-            answer = self._ask_token({**form, "refresh_token": self._config.refresh_token}, total_s)
-            if "refresh_token" in answer and answer["refresh_token"] != self._config.refresh_token:
-                logger.warning("Salesforce has rotated the refresh token, but token_file is not set: it is not kept")
-            return self._session_from(answer)
-
-        with token_file.locked(path):
-            token = token_file.kept_or(path, configured=self._config.refresh_token)
-            answer = self._ask_token({**form, "refresh_token": token}, total_s)
-            if answer.get("refresh_token", token) != token:
-                token_file.keep(path, answer["refresh_token"], configured=self._config.refresh_token)
-            return self._session_from(answer)
+        """Log in by refresh token; a rotated one is kept before the new session is used."""
+        with self._refresh_token.turn(wait_s=self._config.retry_total_s) as token:
+            answer = self._ask_token({"grant_type": "refresh_token", "refresh_token": token}, total_s)
+            self._refresh_token.keep(str(answer.get("refresh_token") or token))
+        return self._session_from(answer)
 
     def _soap_login(self, total_s: float) -> Session:
         """Log in by SOAP, which ends with API 64.0; the session it gives serves every version."""
