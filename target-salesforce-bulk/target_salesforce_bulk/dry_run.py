@@ -1,4 +1,4 @@
-"""`DryRun`: stands in for `Load`, makes the same units of the same rows, and tells of them instead of sending them."""
+"""`DryRun`: stands in for `Load`, makes the same batches of the same rows, and tells of them instead of sending them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import logging
 import math
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from salesforce_bulk_client import RequestRefused, SalesforceClient
 
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.batcher import Batcher
 from target_salesforce_bulk.errors import RecordsFailed, TargetError
-from target_salesforce_bulk.filling import Filler
-from target_salesforce_bulk.plan import Destination, Plan, Refusal
+from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.journal import Journal
+from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.small_loads import request_for
-from target_salesforce_bulk.spool import Entry
-from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -52,66 +53,76 @@ class DryRun:
         self.client = client
         self._settings = settings
         self._folder = tempfile.TemporaryDirectory(prefix="target-salesforce-bulk-")
-        self._filler = Filler(
-            begin=self._begin_unit, under_way=lambda: (), submit=self._count, small_rows=settings.small_batch_rows
+        self._batcher = Batcher(
+            begin=self._begin_batch, under_way=lambda: (), submit=self._count, small_rows=settings.small_batch_rows
         )
         self._streams: dict[str, _StreamPlan] = {}
-        self._number_of_units = 0
+        self._number_of_batches = 0
         self._number_of_records = 0
 
     def start(self) -> None:
         """Nothing: what earlier runs have left is not touched."""
 
-    def begin_stream(self, stream: str) -> None:
+    def begin_stream(self, destination: Destination) -> None:
         """Note a new schema of a stream: rows of the old one go first."""
-        self._filler.close_stream(stream)
+        self._batcher.close_stream(destination.stream)
 
     def close_stream(self, stream: str) -> None:
         """Nothing: how long records would wait is not known."""
 
-    def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
-        """Take one record."""
-        result = refusal or plan.row(record)
-        cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
-        self.add_entry(Entry(cells, refused, b"{}"), destination=plan.destination)
-
-    def add_entry(self, entry: Entry, *, destination: Destination) -> None:
-        """Take one record whose row, or the reason why it has none, is known."""
+    def add(
+        self,
+        destination: Destination,
+        *,
+        cells: Sequence[str] | None,
+        refusal: Refusal | None,
+        record: bytes,  # noqa: ARG002
+        fingerprint: bytes | None = None,  # noqa: ARG002
+    ) -> None:
+        """Take one record: its row or the reason why it has none."""
         stream = self._streams.setdefault(destination.stream, _StreamPlan(destination))
         self._number_of_records += 1
-        if entry.refusal:
-            _note(stream, entry.refusal)
-        if entry.cells is not None:
-            self._filler.add(entry, destination=destination, key_text=destination.key_text(entry.cells))
+        if refusal:
+            _note(stream, refusal)
+        if cells is not None:
+            entry = Entry(cells, None, b"{}")
+            self._batcher.add(entry, destination=destination, key_text=destination.key_text(cells))
 
-    def _begin_unit(self, destination: Destination) -> Unit:
-        self._number_of_units += 1
-        return Unit.begin(
-            str(self._number_of_units),
+    def forget(self) -> None:
+        """Nothing: no journal was kept."""
+
+    def _begin_batch(self, destination: Destination) -> Batch:
+        self._number_of_batches += 1
+        return Batch.begin(
+            str(self._number_of_batches),
             destination=destination,
             directory=Path(self._folder.name),
             limits=self._settings.limits,
+            journal=Journal(None, org=""),
         )
 
-    def _count(self, unit: Unit) -> None:
-        stream = self._streams[unit.destination.stream]
-        if unit.spool.number_of_refusals:
-            for _, refusal, _ in unit.spool.entries():
-                if refusal:
-                    _note(stream, refusal)
-        if unit.number_of_rows:
-            stream.rows += unit.number_of_rows
-            stream.size_bytes += unit.size_bytes
-            if request_for(unit, client=self.client):
+    def _count(self, batch: Batch) -> None:
+        stream = self._streams[batch.destination.stream]
+        if batch.files.number_of_refusals:
+            for entry in batch.files.entries():
+                if entry.refusal:
+                    _note(stream, entry.refusal)
+        if batch.number_of_rows:
+            stream.rows += batch.number_of_rows
+            stream.size_bytes += batch.size_bytes
+            if request_for(batch, client=self.client):
                 stream.small_requests += 1
             else:
                 stream.jobs += 1
-                stream.batches += math.ceil(unit.number_of_rows / ROWS_OF_A_BATCH)
-        unit.discard()
+                stream.batches += math.ceil(batch.number_of_rows / ROWS_OF_A_BATCH)
+        batch.discard()
+
+    def end_input(self) -> None:
+        """Nothing: `finish` follows."""
 
     def finish(self) -> TargetError | None:
         """Tell the plan, and return what would be wrong with the records."""
-        self._filler.close_all()
+        self._batcher.close_all()
         for line in self._lines():
             logger.info("%s", line)
         self.abandon(None)
@@ -124,7 +135,7 @@ class DryRun:
 
     def abandon(self, error: BaseException | None) -> None:  # noqa: ARG002
         """Leave nothing behind."""
-        self._filler.let_go()
+        self._batcher.abandon()
         self._folder.cleanup()
         self.client.close()
 

@@ -7,9 +7,11 @@
     ├── InputBroken             a line of the input is no Singer message
     ├── RecordsFailed           everything was loaded, but Salesforce (or a check of ours) refused some records
     ├── RecordsUnprocessed      some records were never processed: the run is unfinished
+    ├── RecordsDoubtful         nothing tells whether some records were loaded: a person decides
     ├── StoppedAtFailure        ``on_record_failure: fail_fast``
     ├── ResultsDirInUse         another run works in the same ``results_dir``
-    └── OutcomeUnknowable       an earlier run's inserts may or may not have happened
+    ├── JournalUnusable         the journal is damaged, locked, or of another version
+    └── JobDataDamaged          the files of a batch that an earlier run has left cannot be read
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ class RecordsUnprocessed(TargetError):
     """Some records were never processed, so the run is unfinished."""
 
 
+class RecordsDoubtful(TargetError):
+    """Nothing tells whether some records were loaded."""
+
+
 class StoppedAtFailure(TargetError):
     """A job had a failure, and ``on_record_failure`` is ``fail_fast``."""
 
@@ -41,8 +47,12 @@ class ResultsDirInUse(TargetError):
     """Another run works in the same ``results_dir``."""
 
 
-class OutcomeUnknowable(TargetError):
-    """An earlier run's inserts may or may not have happened, and Salesforce does not know their job any more."""
+class JournalUnusable(TargetError):
+    """The journal is damaged, locked, or of another version."""
+
+
+class JobDataDamaged(TargetError):
+    """The files of a batch that an earlier run has left cannot be read."""
 
 
 class Interrupted(BaseException):

@@ -1,21 +1,23 @@
-"""16 bytes that stand for a record, a row or a key, so that a later run knows them again. Pure."""
+"""16 bytes that identify a record or a key, so that a later run recognises them (docs/decisions/0006). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
+from salesforce_bulk_client import Operation
+from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
+from target_salesforce_bulk.job_data_files import Entry
 from target_salesforce_bulk.plan import Destination
 
 SIZE = 16
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder().encode
-_encode_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
-
+_encode_sorted = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
 
 Fingerprint = Callable[[str | bytes], bytes]
 
@@ -48,19 +50,97 @@ def _bytes(part: str | bytes) -> bytes:
     return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
 
 
-def record_fingerprint(destination: Destination) -> Callable[[bytes], bytes]:
-    """Return what gives for a record what an equal one of the same stream has as well, its properties in any order."""
-    of_stream = fingerprint_after(destination.stream)
-    return lambda record: of_stream(_encode_sorted(_decode(record)))
-
-
 def key_fingerprint(destination: Destination) -> Callable[[str], bytes]:
     """Return what gives for a key's text what any row for the same Salesforce record has, whatever its stream."""
     return fingerprint_after(destination.object, destination.key_column or "")
 
 
 def row_fingerprint(destination: Destination) -> Callable[[Sequence[str]], bytes]:
-    """Return what gives for a row's cells what any row has that would do the same to the org."""
-    names = [column.name for column in destination.columns]
-    of_columns = fingerprint_after(destination.operation.value, _encode(names))
-    return lambda cells: of_columns(_encode(cells))
+    """Return what identifies a record by the cells of its row, for records that are loaded as they come in."""
+    fingerprint_of = fingerprint_after(destination.id)
+    numbers = destination.number_columns
+    is_insert = destination.operation is Operation.INSERT
+
+    def of_row(cells: Sequence[str]) -> bytes:
+        if is_insert:  # there is nothing yet that a null could clear
+            cells = ["" if cell == NULL_IN_JOB_DATA else cell for cell in cells]
+        if numbers:
+            cells = list(cells)
+            for place in numbers:
+                cells[place] = canonical_number(cells[place])
+        return fingerprint_of(_encode(cells))
+
+    return of_row
+
+
+def record_fingerprint(
+    destination: Destination, *, properties: Collection[str]
+) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return what identifies a record by these properties as they came in: those that are loaded."""
+    fingerprint_of = fingerprint_after(destination.id, b"record")
+    is_insert = destination.operation is Operation.INSERT
+
+    def of_record(record: Mapping[str, Any]) -> bytes:
+        kept = {
+            name: _canonical(value)
+            for name, value in record.items()
+            if name in properties and not (is_insert and value is None)
+        }
+        return fingerprint_of(_encode_sorted(kept))
+
+    return of_record
+
+
+def fingerprint_of(destination: Destination, entry: Entry) -> bytes:
+    """Return what identifies a record: its own fingerprint, or that of its row."""
+    if entry.fingerprint:
+        return entry.fingerprint
+    assert entry.cells is not None
+    return row_fingerprint(destination)(entry.cells)
+
+
+def canonical_number(text: str) -> str:
+    """Return one text for all spellings of a number; what is no number stays as it is.
+
+    >>> [canonical_number(text) for text in ("1.50", "1.5", "1e3", "1000", "-0.0", "0", "9007199254740993", "n/a")]
+    ['1.5', '1.5', '1000', '1000', '0', '0', '9007199254740993', 'n/a']
+    """
+    if text.isdecimal() and text.isascii() and (text[0] != "0" or text == "0"):
+        return text
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return _number_text(number) if number.is_finite() else text
+
+
+LONGEST_PLAIN = 40
+"""Numbers with more places than that are compared in scientific notation: `1e999999` has a million zeros."""
+
+
+def _number_text(number: Decimal) -> str:
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits)).lstrip("0")
+    stripped = text.rstrip("0")
+    if not stripped:
+        return "0"
+    exponent += len(text) - len(stripped)
+    minus = "-" if sign else ""
+    if abs(exponent) > LONGEST_PLAIN or len(stripped) > LONGEST_PLAIN:
+        return f"{minus}{stripped}E{exponent}"
+    return format(Decimal(f"{minus}{stripped}E{exponent}"), "f")
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float | Decimal):
+        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        # A list, so that a number is never the same as a text.
+        return ["number", _number_text(number) if number.is_finite() else str(number)]
+    if isinstance(value, Mapping):
+        return {name: _canonical(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return ["list", *map(_canonical, value)]
+    return value

@@ -1,71 +1,121 @@
-"""`Journal`: what a run has under way, so that the next one can finish it (docs/target-state-machine.md).
+"""`Journal`: what a run has under way, so that the next one can finish it (docs/decisions/0006).
 
 One SQLite file in ``results_dir``, every change on disk before the step that follows it:
 
 - ``runs``: how much of each run's outcome files is committed; what lies behind that was written by a crash.
-- ``units``: rows on their way. A unit is *pending* until its job exists, *open* while the job takes data, and
-  *closing* from just before Salesforce is told to begin. Rows that go without a job are *sending* from just before
-  they are sent. A unit leaves the table together with its outcomes.
-- ``known``: fingerprints of records whose outcome is known, until the run ends well.
+- ``batches``: rows on their way, and rows whose fate is doubtful. `Batch` writes here before each step that it takes.
+- ``outcomes``: fingerprints of the records whose outcome is known, until the run ends well.
+- ``readings``: how many records of each stream came before the last STATE that passed.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from target_salesforce_bulk.errors import JournalUnusable
+
 JOURNAL_FILE = "journal.sqlite"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
+VERSION = 2
+"""Of the tables below, in SQLite's ``user_version``."""
+
+_TABLES = f"""
+CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, outcomes_bytes INTEGER NOT NULL, failed_bytes INTEGER NOT NULL
 );
-CREATE TABLE IF NOT EXISTS units (
-    unit_id TEXT PRIMARY KEY, org TEXT NOT NULL, stream TEXT NOT NULL,
-    spool TEXT NOT NULL, stage TEXT NOT NULL, job_id TEXT
+CREATE TABLE batches (
+    batch_id TEXT PRIMARY KEY, org TEXT NOT NULL, destination TEXT NOT NULL, stream TEXT NOT NULL,
+    object TEXT NOT NULL, operation TEXT NOT NULL, files TEXT NOT NULL, number_of_rows INTEGER NOT NULL,
+    state TEXT NOT NULL, job_id TEXT, reason TEXT NOT NULL, since TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS known (
-    id INTEGER PRIMARY KEY, org TEXT NOT NULL, stream TEXT NOT NULL, kind TEXT NOT NULL, fingerprints BLOB NOT NULL
+CREATE TABLE outcomes (
+    id INTEGER PRIMARY KEY, org TEXT NOT NULL, destination TEXT NOT NULL, kind TEXT NOT NULL, batch_id TEXT NOT NULL,
+    records BLOB NOT NULL, keys BLOB NOT NULL, positions BLOB NOT NULL
 );
+CREATE TABLE readings (
+    org TEXT NOT NULL, destination TEXT NOT NULL, stream TEXT NOT NULL, object TEXT NOT NULL,
+    before_state INTEGER NOT NULL, PRIMARY KEY (org, destination)
+);
+PRAGMA user_version = {VERSION};
 """
 
+BUSY_TIMEOUT_S = 5.0
+"""How long another program may hold the file, such as one that copies it."""
 
-class Stage(Enum):
-    """How far a unit has come."""
 
+class BatchState(Enum):
+    """How far a batch has come; see docs/decisions/0006."""
+
+    FILLING = "filling"
+    """Not in the journal yet."""
     PENDING = "pending"
     OPEN = "open"
     CLOSING = "closing"
     SENDING = "sending"
+    DOUBTFUL = "doubtful"
+    SET_ASIDE = "set_aside"
+
+    @property
+    def awaits_decision(self) -> bool:
+        """Whether only a person can go on with it."""
+        return self in {BatchState.DOUBTFUL, BatchState.SET_ASIDE}
 
 
-class KnownKind(Enum):
-    """What is known of records, and what their fingerprints are made of."""
+class OutcomeClass(Enum):
+    """What is known of records that have come already."""
 
-    INSERTED = "inserted"
-    """One fingerprint a record, of the record."""
-    KEYED = "keyed"
-    """Two a record: of its key, then of the row that was loaded."""
+    LOADED = "loaded"
     FAILED = "failed"
-    """One a record, of the record."""
+    DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnitNote:
-    """What the journal knows of one unit."""
+class BatchNote:
+    """What the journal knows of one batch."""
 
-    unit_id: str
+    batch_id: str
     org: str
+    destination: str
+    """`Destination.id`."""
     stream: str
-    spool: str
-    """File name, in the folder of pending units."""
-    stage: Stage
+    object: str
+    operation: str
+    files: str
+    """Name of the file with the records, in the folder of pending batches."""
+    number_of_rows: int
+    state: BatchState
     job_id: str | None
+    reason: str
+    """Why a person has to decide, in words; empty for other states."""
+    since: str
+    """When the state began; ISO 8601, UTC."""
+
+
+@dataclass
+class KnownOutcomes:
+    """Records with an outcome of one class, in the order in which they came."""
+
+    records: bytearray = field(default_factory=bytearray)
+    """A fingerprint each."""
+    keys: bytearray = field(default_factory=bytearray)
+    """A fingerprint of its key each; empty where records have no key."""
+    positions: array[int] = field(default_factory=lambda: array("q"))
+    """In their stream, from 0."""
+
+    def add(self, record: bytes, *, key: bytes, position: int) -> None:
+        """Add one record."""
+        self.records += record
+        self.keys += key
+        self.positions.append(position)
 
 
 class Committed(NamedTuple):
@@ -79,15 +129,64 @@ class Journal:
     """Safe to use from several threads. Without a path it is kept in memory, and forgotten at the end."""
 
     def __init__(self, path: Path | None, *, org: str) -> None:
-        """``org`` tells orgs that share a folder apart: the instance URL."""
+        """Open or create the file; ``org`` is the org's id: others that share the folder are left alone.
+
+        Raises: JournalUnusable for a file that is damaged, locked, or of another version.
+        """
+        self._path = path
         self._org = org
         self._run_id = ""
         self._lock = threading.RLock()
         if path and not path.exists():
             path.touch(mode=0o600)
-        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False)
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        with self._readable():
+            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._create_tables()
+
+    def _create_tables(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == VERSION:
+            return
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version == 0 and tables == {"runs", "units", "known"}:
+            unfinished = self._db.execute(
+                "SELECT (SELECT count(*) FROM units) + (SELECT count(*) FROM known)"
+            ).fetchone()[0]
+            if unfinished:
+                self._db.close()
+                raise JournalUnusable(
+                    f"{self._path} was written by an older version, and has unfinished work. Finish it with that version"
+                    " (run the same pipeline once more), or move the file away and check in the org what was loaded"
+                )
+            for table in tables:
+                self._db.execute(f"DROP TABLE {table}")
+        elif version or tables:
+            self._db.close()
+            what = (
+                f"has version {version}, this program writes {VERSION}" if version else "is no journal of this program"
+            )
+            raise JournalUnusable(f"{self._path} {what}: use another results_dir")
+        self._db.executescript(_TABLES)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Tell in one line what is wrong with the file."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            advice = "another program holds it" if "locked" in str(error) else "check the disk and the permissions"
+            raise JournalUnusable(f"{self._path} cannot be used: {error}; {advice}") from error
+        except sqlite3.DatabaseError as error:
+            raise JournalUnusable(
+                f"{self._path} is damaged: {error}. Move it away to go on; what it knew of unfinished runs is then lost,"
+                " so check in the org what they have loaded"
+            ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._readable(), self._db:
+            yield self._db
 
     def close(self) -> None:
         """Close the file."""
@@ -98,104 +197,208 @@ class Journal:
 
     def unfinished_runs(self) -> dict[str, Committed]:
         """Return the runs that did not end in order, with the true lengths of their files."""
-        with self._lock:
-            rows = self._db.execute("SELECT run_id, outcomes_bytes, failed_bytes FROM runs").fetchall()
+        with self._transaction() as db:
+            rows = db.execute("SELECT run_id, outcomes_bytes, failed_bytes FROM runs").fetchall()
         return {run_id: Committed(outcomes, failed) for run_id, outcomes, failed in rows}
 
     def begin_run(self, run_id: str) -> None:
         """Note a run that begins; those before are done with, their files having been cut to their true lengths."""
         self._run_id = run_id
-        with self._lock, self._db:
-            self._db.execute("DELETE FROM runs")
-            self._db.execute("INSERT INTO runs VALUES (?, 0, 0)", (run_id,))
+        with self._transaction() as db:
+            db.execute("DELETE FROM runs")
+            db.execute("INSERT INTO runs VALUES (?, 0, 0)", (run_id,))
 
-    def end_run(self, *, streams: Collection[str], forgetting: Collection[KnownKind]) -> None:
-        """Note that the run has ended in order, and forget what is known of these kinds of its streams' records."""
-        with self._lock, self._db:
-            self._db.execute("DELETE FROM runs")
-            for stream in streams:
+    def end_run(self, *, destinations: Collection[str], forgetting: Collection[OutcomeClass]) -> None:
+        """Note that the run has ended in order, and forget these outcomes of its destinations' records.
+
+        Doubtful ones stay until a person has decided.
+        """
+        with self._transaction() as db:
+            db.execute("DELETE FROM runs")
+            for destination in destinations:
                 for kind in forgetting:
-                    self._db.execute(
-                        "DELETE FROM known WHERE org = ? AND stream = ? AND kind = ?", (self._org, stream, kind.value)
+                    db.execute(
+                        "DELETE FROM outcomes WHERE org = ? AND destination = ? AND kind = ? AND kind != 'doubtful'",
+                        (self._org, destination, kind.value),
                     )
+                if OutcomeClass.LOADED in forgetting:
+                    db.execute("DELETE FROM readings WHERE org = ? AND destination = ?", (self._org, destination))
 
-    # Units
+    # Batches
 
-    def unsettled_units(self) -> list[UnitNote]:
-        """Return the units that earlier runs have left, of all orgs."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT unit_id, org, stream, spool, stage, job_id FROM units ORDER BY rowid"
+    def batches(self) -> list[BatchNote]:
+        """Return the batches that are in the journal, of all orgs, in the order in which they came."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT batch_id, org, destination, stream, object, operation, files, number_of_rows, state, job_id,"
+                " reason, since FROM batches ORDER BY rowid"
             ).fetchall()
+        names = ("batch_id", "org", "destination", "stream", "object", "operation", "files", "number_of_rows")
         return [
-            UnitNote(unit_id=unit_id, org=org, stream=stream, spool=spool, stage=Stage(stage), job_id=job_id)
-            for unit_id, org, stream, spool, stage, job_id in rows
+            BatchNote(
+                **dict(zip(names, row[:8], strict=True)),
+                state=BatchState(row[8]),
+                job_id=row[9],
+                reason=row[10],
+                since=row[11],
+            )
+            for row in rows
         ]
 
-    def unit_pending(self, unit_id: str, *, stream: str, spool: str) -> None:
-        """Note rows that are about to get a job."""
-        with self._lock, self._db:
-            self._db.execute(
-                "INSERT INTO units VALUES (?, ?, ?, ?, ?, NULL)",
-                (unit_id, self._org, stream, spool, Stage.PENDING.value),
+    def add_batch(self, note: BatchNote) -> None:
+        """Note rows that are about to be sent."""
+        with self._transaction() as db:
+            _insert_batch(db, note)
+
+    def set_state(self, batch_id: str, state: BatchState, *, job_id: str | None) -> None:
+        """Note a step that is about to be taken."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE batches SET state = ?, job_id = ?, since = ? WHERE batch_id = ?",
+                (state.value, job_id, now(), batch_id),
             )
 
-    def job_open(self, unit_id: str, *, job_id: str) -> None:
-        """Note the job that was made for a unit."""
-        self._set_stage(unit_id, Stage.OPEN, job_id)
+    def set_aside(self, batch_id: str, *, reason: str) -> None:
+        """Note that only a person can go on with a batch, none of whose outcomes could be written."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE batches SET state = ?, reason = ?, since = ? WHERE batch_id = ?",
+                (BatchState.SET_ASIDE.value, reason, now(), batch_id),
+            )
 
-    def job_closing(self, unit_id: str, *, job_id: str) -> None:
-        """Note that Salesforce is about to be told to begin: from here on rows may be loaded."""
-        self._set_stage(unit_id, Stage.CLOSING, job_id)
+    def drop_batch(self, batch_id: str) -> None:
+        """Note that nothing of a batch was processed, or that all of it may come again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
+            db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))
 
-    def rows_sending(self, unit_id: str) -> None:
-        """Note that rows are about to be sent without a job: from here on they may be loaded."""
-        self._set_stage(unit_id, Stage.SENDING, None)
-
-    def _set_stage(self, unit_id: str, stage: Stage, job_id: str | None) -> None:
-        with self._lock, self._db:
-            self._db.execute("UPDATE units SET stage = ?, job_id = ? WHERE unit_id = ?", (stage.value, job_id, unit_id))
-
-    def drop_unit(self, unit_id: str) -> None:
-        """Note that nothing of a unit was loaded; its records come again."""
-        with self._lock, self._db:
-            self._db.execute("DELETE FROM units WHERE unit_id = ?", (unit_id,))
-
-    def settle(
+    def commit(
         self,
-        unit_id: str,
+        batch_id: str,
         *,
-        stream: str,
-        known: Mapping[KnownKind, bytes | bytearray],
+        destination: str,
+        known: Mapping[OutcomeClass, KnownOutcomes],
         committed: Committed,
-        next_spool: str | None,
+        following: Sequence[BatchNote],
     ) -> None:
-        """Note, all at once, outcomes that are on disk; ``next_spool`` holds the rows that are sent again, if any."""
-        with self._lock, self._db:
-            self._db.execute(
+        """Note, all at once, outcomes that are on disk.
+
+        The batch is replaced by ``following``: its rows that are sent again, and those that are doubtful.
+        """
+        with self._transaction() as db:
+            db.execute(
                 "UPDATE runs SET outcomes_bytes = ?, failed_bytes = ? WHERE run_id = ?", (*committed, self._run_id)
             )
-            for kind, fingerprints in known.items():
-                if fingerprints:
-                    self._db.execute(
-                        "INSERT INTO known (org, stream, kind, fingerprints) VALUES (?, ?, ?, ?)",
-                        (self._org, stream, kind.value, fingerprints),
+            db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
+            db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))  # what was doubtful of it
+            doubtful = next((note.batch_id for note in following if note.state.awaits_decision), "")
+            for kind, outcomes in known.items():
+                if outcomes.positions:
+                    db.execute(
+                        "INSERT INTO outcomes (org, destination, kind, batch_id, records, keys, positions)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (
+                            self._org,
+                            destination,
+                            kind.value,
+                            doubtful if kind is OutcomeClass.DOUBTFUL else "",
+                            outcomes.records,
+                            outcomes.keys,
+                            outcomes.positions.tobytes(),
+                        ),
                     )
-            if next_spool:
-                self._db.execute(
-                    "UPDATE units SET spool = ?, stage = ?, job_id = NULL WHERE unit_id = ?",
-                    (next_spool, Stage.PENDING.value, unit_id),
-                )
-            else:
-                self._db.execute("DELETE FROM units WHERE unit_id = ?", (unit_id,))
+            for note in following:
+                _insert_batch(db, note)
 
-    # Known records
+    def awaiting_decision(self) -> list[BatchNote]:
+        """Return this org's batches that only a person can go on with."""
+        return [note for note in self.batches() if note.org == self._org and note.state.awaits_decision]
 
-    def known(self) -> Iterator[tuple[KnownKind, bytes]]:
-        """Yield what is known of this org's records, in the order in which it became known."""
-        with self._lock:
-            ids = [row[0] for row in self._db.execute("SELECT id FROM known WHERE org = ? ORDER BY id", (self._org,))]
-        for known_id in ids:
-            with self._lock:
-                row = self._db.execute("SELECT kind, fingerprints FROM known WHERE id = ?", (known_id,)).fetchone()
-            yield KnownKind(row[0]), row[1]
+    def unrecognizable(self, destination: str) -> list[BatchNote]:
+        """Return the batches of a destination that wait for a decision, and whose records nobody can recognize."""
+        with self._transaction() as db:
+            recognizable = {batch_id for (batch_id,) in db.execute("SELECT DISTINCT batch_id FROM outcomes")}
+        return [
+            note
+            for note in self.awaiting_decision()
+            if note.destination == destination and note.batch_id not in recognizable
+        ]
+
+    @property
+    def org(self) -> str:
+        """The org that this is about."""
+        return self._org
+
+    # What earlier runs have read
+
+    def known_outcomes(self) -> Iterator[tuple[str, OutcomeClass, KnownOutcomes]]:
+        """Yield what is known of this org's records, by `Destination.id`, in the order in which it became known."""
+        with self._transaction() as db:
+            ids = [row[0] for row in db.execute("SELECT id FROM outcomes WHERE org = ? ORDER BY id", (self._org,))]
+        for outcome_id in ids:
+            with self._transaction() as db:
+                destination, kind, records, keys, positions = db.execute(
+                    "SELECT destination, kind, records, keys, positions FROM outcomes WHERE id = ?", (outcome_id,)
+                ).fetchone()
+            yield (
+                destination,
+                OutcomeClass(kind),
+                KnownOutcomes(bytearray(records), bytearray(keys), array("q", positions)),
+            )
+
+    def note_reading(self, destination: str, *, stream: str, sobject: str) -> None:
+        """Note that a run reads records for a destination."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO readings VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
+                (self._org, destination, stream, sobject),
+            )
+
+    def note_state(self, numbers_before: Mapping[str, int]) -> None:
+        """Note that a STATE is about to pass, and how many records of each destination came before it."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE readings SET before_state = ? WHERE org = ? AND destination = ?",
+                ((number, self._org, destination) for destination, number in numbers_before.items()),
+            )
+
+    def numbers_before_state(self) -> dict[str, int]:
+        """Return how many records of each destination came before the last STATE that passed."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT destination, before_state FROM readings WHERE org = ?", (self._org,)).fetchall()
+        return dict(rows)
+
+    def other_destinations(self, stream: str, *, destination: str) -> list[str]:
+        """Return the objects into which unfinished runs have loaded records of a stream with other settings."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT DISTINCT object FROM readings JOIN outcomes USING (org, destination)"
+                " WHERE org = ? AND stream = ? AND destination != ? AND kind = 'loaded'",
+                (self._org, stream, destination),
+            ).fetchall()
+        return [name for (name,) in rows]
+
+
+def _insert_batch(db: sqlite3.Connection, note: BatchNote) -> None:
+    db.execute(
+        "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            note.batch_id,
+            note.org,
+            note.destination,
+            note.stream,
+            note.object,
+            note.operation,
+            note.files,
+            note.number_of_rows,
+            note.state.value,
+            note.job_id,
+            note.reason,
+            note.since,
+        ),
+    )
+
+
+def now() -> str:
+    """Return this moment as the journal writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from filelock import FileLock, Timeout
 from salesforce_bulk_client import SalesforceClient, telemetry
 from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.batch_loading import BatchLoader, LoadPolicy
+from target_salesforce_bulk.batch_scheduler import BatchScheduler
+from target_salesforce_bulk.batcher import Batcher
+from target_salesforce_bulk.earlier_outcomes import EarlierOutcomes, LeadingRecords
 from target_salesforce_bulk.errors import (
     Interrupted,
+    JobDataDamaged,
+    RecordsDoubtful,
     RecordsFailed,
     RecordsUnprocessed,
     ResultsDirInUse,
     StoppedAtFailure,
     TargetError,
 )
-from target_salesforce_bulk.filling import Filler
-from target_salesforce_bulk.journal import JOURNAL_FILE, Journal, KnownKind
-from target_salesforce_bulk.known_records import KnownRecords
+from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, OutcomeClass
 from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.plan import Destination, Plan, Refusal
+from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
-from target_salesforce_bulk.recovery import cut_outcome_files, remove_orphans, units_to_resume
+from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.report import RunReport
-from target_salesforce_bulk.runner import UnitRunner
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
-from target_salesforce_bulk.settling import Settler
-from target_salesforce_bulk.spool import Entry
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
 from target_salesforce_bulk.stopping import GRACE_S, Stopping
 from target_salesforce_bulk.summary import Tally
-from target_salesforce_bulk.unit import Unit
-from target_salesforce_bulk.unit_loading import LoadPolicy, UnitLoader
 
 logger = logging.getLogger(__name__)
 
-_encode_record = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+EQUAL_RECORDS = (
+    "an unfinished run has loaded an equal record before its last STATE, and nothing tells if this is that one again"
+)
 
 
 class Load:
@@ -52,7 +56,7 @@ class Load:
     ) -> None:
         """Take hold of ``results_dir`` and log in.
 
-        Raises: ResultsDirInUse; SalesforceError.
+        Raises: ResultsDirInUse; JournalUnusable; SalesforceError.
         """
         self.run_id = telemetry.run_id()
         self._settings = settings
@@ -62,10 +66,8 @@ class Load:
         self._results_dir = settings.results_dir
         self._pending_dir = self._results_dir / "pending"
         self._pending_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = _locked(self._results_dir)
-        self._journal = Journal(
-            self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.instance_url
-        )
+        self._lock = lock(self._results_dir)
+        self._journal = Journal(self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.org_id)
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
         self._tally = Tally()
         self._report = RunReport(
@@ -75,35 +77,44 @@ class Load:
             tally=self._tally,
             log=self._log,
         )
-        self._loader = UnitLoader(
+        self._recorder = OutcomeRecorder(log=self._log, tally=self._tally)
+        self._loader = BatchLoader(
             client,
-            journal=self._journal,
-            settler=Settler(log=self._log, journal=self._journal, tally=self._tally),
+            recorder=self._recorder,
             tally=self._tally,
             policy=LoadPolicy(
                 poll=settings.poll, record_retries=settings.record_retries, results_dir=self._results_dir
             ),
             stopping=stopping,
         )
-        self._runner = UnitRunner(self._see_through, max_concurrent=settings.max_concurrent_jobs, check=self._look)
-        self._progress = Progress(self._tally, in_flight=lambda: self._runner.number_running)
-        self._filler = Filler(
-            begin=self._begin_unit,
-            under_way=self._runner.under_way,
-            submit=self._runner.submit,
+        self._scheduler = BatchScheduler(
+            self._load_batch, max_concurrent=settings.max_concurrent_jobs, check=self._while_waiting
+        )
+        self._progress = Progress(self._tally, in_flight=lambda: self._scheduler.number_running)
+        self._batcher = Batcher(
+            begin=self._begin_batch,
+            under_way=self._scheduler.under_way,
+            submit=self._scheduler.submit,
             small_rows=settings.small_batch_rows,
         )
-        self._found: dict[Unit, str | None] = {}
-        """Units that an earlier run has left, and their jobs if they have any."""
+        self._earlier = EarlierOutcomes()
+        self._leading = LeadingRecords(self._earlier, take=self._take_again, take_state=self._hold_state)
+        self._destinations: dict[str, Destination] = {}
+        """Those of this run, by id."""
+        self._positions: dict[str, int] = {}
+        """How many records of each destination came so far, in this run and the one that it resumes."""
+        self._doubts: dict[str, Batch] = {}
+        """By destination, records that are not sent because nothing tells if they are loaded already."""
         self._tracker: StatusTracker | None = None
-        self._number_of_units = 0
-        self._streams: set[str] = set()
-        self._known = KnownRecords()
+        self._number_of_batches = 0
+        self._has_ended = False
+        self._has_doubtful = False
+        self._forgetting: list[OutcomeClass] | None = None
 
     def start(self) -> None:
-        """Bring to an end what earlier runs have left, so that it is known which records are loaded.
+        """Finish what earlier runs have left, before anything is read.
 
-        Raises: OutcomeUnknowable; SalesforceError.
+        Raises: SalesforceError; TargetError.
         """
         if self._settings.status_tracking:
             tracker = StatusTracker(self.client, settings=self._settings.status_tracking, run_id=self.run_id)
@@ -112,141 +123,246 @@ class Load:
         cut_outcome_files(self._journal, results_dir=self._results_dir)
         self._journal.begin_run(self.run_id)
         with self._stopping.interruptible():
-            self._found = dict(units_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
-        remove_orphans(self._journal, pending_dir=self._pending_dir)
-        for unit in self._found:
-            self._runner.submit(unit)
-        self._runner.wait_for_all()
+            found = list(batches_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
+        self._delete_orphans()
+        for batch in found:
+            self._scheduler.submit(batch)
+        self._scheduler.wait_for_all()
         self._report.note_resumed()
-        self._known.read(self._journal)
+        self._earlier.read(self._journal)
 
-    def begin_stream(self, stream: str) -> None:
+    def begin_stream(self, destination: Destination) -> None:
         """Note a stream, or a new schema of one: rows of the old one go first."""
-        self._streams.add(stream)
-        self._filler.close_stream(stream)
+        stream = destination.stream
+        for sobject in self._journal.other_destinations(stream, destination=destination.id):
+            logger.warning(
+                "stream %s: an unfinished run has loaded records of it into %s with other settings (object, operation,"
+                " fields, null_policy or stream map); they are not recognized, so all its records are loaded",
+                stream,
+                sobject,
+                extra={"stream_name": stream},
+            )
+        for note in self._journal.unrecognizable(destination.id):
+            raise JobDataDamaged(
+                f"stream {stream}: {note.reason}, and which rows they are cannot be read any more. Look for them in"
+                f" {destination.object}; then salesforce-bulk batches {self._results_dir} --forget {note.batch_id}"
+            )
+        self._destinations[destination.id] = destination
+        self._journal.note_reading(destination.id, stream=stream, sobject=destination.object)
+        self._batcher.close_stream(stream)
 
     def close_stream(self, stream: str) -> None:
         """Hand what a stream has so far to Salesforce, without waiting for it."""
-        self._filler.close_stream(stream)
+        self._batcher.close_stream(stream, is_at_end=self._has_ended)
 
-    def add(self, plan: Plan, record: dict[str, Any], *, refusal: Refusal | None) -> None:
-        """Take one record; ``refusal`` says why it cannot be loaded at all."""
-        result = refusal or plan.row(record)
-        cells, refused = (None, result) if isinstance(result, Refusal) else (result, None)
-        self.add_entry(Entry(cells, refused, _encode_record(record)), destination=plan.destination)
-
-    def add_entry(self, entry: Entry, *, destination: Destination) -> None:
-        """Take one record whose row, or the reason why it has none, is known."""
+    def add(
+        self,
+        destination: Destination,
+        *,
+        cells: Sequence[str] | None,
+        refusal: Refusal | None,
+        record: bytes,
+        fingerprint: bytes | None = None,
+    ) -> None:
+        """Take one record: its row or the reason why it has none, and the record as it came in."""
         self._progress.add()
-        key_text = None if entry.cells is None else destination.key_text(entry.cells)
-        known = self._known.recall(destination, record=entry.record, cells=entry.cells, key_text=key_text)
-        if known:
-            self._tally.add_known(is_loaded=known is not KnownKind.FAILED)
-        else:
-            self._filler.add(entry, destination=destination, key_text=key_text)
+        if not self._earlier.is_empty:
+            self._leading.add(Entry(cells, refusal, record, fingerprint), destination)
+            return
+        position = self._positions.get(destination.id, 0)
+        self._positions[destination.id] = position + 1
+        key_text = None if cells is None else destination.key_text(cells)
+        self._batcher.add(
+            Entry(cells, refusal, record, fingerprint, position), destination=destination, key_text=key_text
+        )
 
-    def _look(self) -> None:
+    def _take_again(self, entry: Entry, destination: Destination) -> None:
+        """Take one record that may have come in an unfinished run."""
+        key_text = None if entry.cells is None else destination.key_text(entry.cells)
+        outcome, entry, is_doubtful = self._earlier.recall(destination, entry, key_text=key_text)
+        self._positions[destination.id] = entry.position + 1
+        if outcome:
+            self._tally.add_known(outcome)
+            if outcome is OutcomeClass.DOUBTFUL and not self._has_doubtful:
+                self._has_doubtful = True
+                self._gate.begin(OutcomeClass.DOUBTFUL)  # never released: STATE does not pass such a record
+        elif is_doubtful:
+            self._doubt(entry, destination)
+        else:
+            self._batcher.add(entry, destination=destination, key_text=key_text)
+
+    def add_state(self, value: Any) -> None:
+        """Hold STATE until the outcomes of all records before it are on disk."""
+        self._leading.add_state(value)
+
+    def _hold_state(self, value: Any) -> None:
+        numbers_before = dict(self._positions)
+        self._gate.hold(value, before_passing=lambda: self._journal.note_state(numbers_before))
+
+    def _doubt(self, entry: Entry, destination: Destination) -> None:
+        batch = self._doubts.get(destination.id)
+        if batch is None:
+            batch = self._doubts[destination.id] = self._begin_batch(destination)
+        if not batch.add(entry, key_hash=None):
+            self._end_doubt(self._doubts.pop(destination.id))
+            self._doubt(entry, destination)
+
+    def _end_doubt(self, batch: Batch) -> None:
+        batch.close()
+        batch.enqueue()
+        self._recorder.doubt(batch, code="EQUAL_RECORD", reason=EQUAL_RECORDS)
+
+    def _while_waiting(self) -> None:
         self._stopping.check()
         self._progress.look()
 
-    def _begin_unit(self, destination: Destination) -> Unit:
-        self._runner.wait_for_room()
-        self._number_of_units += 1
-        unit = Unit.begin(
-            f"{self.run_id}-{self._number_of_units:06d}",
+    def _begin_batch(self, destination: Destination) -> Batch:
+        self._scheduler.wait_for_room()
+        self._number_of_batches += 1
+        batch = Batch.begin(
+            f"{self.run_id}-{self._number_of_batches:06d}",
             destination=destination,
             directory=self._pending_dir,
             limits=self._settings.limits,
+            journal=self._journal,
         )
-        self._gate.begin(unit)
-        return unit
+        self._gate.begin(batch)
+        return batch
 
-    def _see_through(self, unit: Unit) -> None:
-        """Load one unit; runs in a thread of its own."""
-        labels = {"sobject": unit.destination.object, "operation": unit.destination.operation.value}
+    def _load_batch(self, batch: Batch) -> None:
+        """Load one batch, or finish one of an earlier run; runs in a thread of its own."""
+        labels = {"sobject": batch.destination.object, "operation": batch.destination.operation.value}
         try:
-            with telemetry.span("salesforce.bulk.load", records=unit.number_of_rows, **labels):
-                if unit in self._found:
-                    self._loader.resume(unit, job_id=self._found[unit])
+            with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
+                if batch.state is BatchState.CLOSING:
+                    self._loader.resume(batch)
                 else:
-                    self._loader.load(unit)
+                    self._loader.load(batch)
         finally:
-            for kind, number in unit.outcomes.items():
+            for kind, number in batch.outcomes.items():
                 telemetry.note(RECORDS_PROCESSED, number, **labels, status=kind.value)
                 if not kind.is_loaded:
                     telemetry.note(RECORDS_FAILED, number, **labels, status=kind.value)
         if self._tracker:
             self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
-        failures = unit.outcomes[OutcomeKind.FAILED] + unit.outcomes[OutcomeKind.UNPROCESSED]
-        if failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
+        has_failures = any(number and not kind.is_loaded for kind, number in batch.outcomes.items())
+        if has_failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
             raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._report.failures()}")
-        if not unit.outcomes[OutcomeKind.UNPROCESSED]:
-            self._gate.release(unit)
+        if not any(number and kind.holds_state for kind, number in batch.outcomes.items()):
+            self._gate.release(batch)
+
+    def end_input(self) -> None:
+        """Note that no more records will come."""
+        self._leading.end()
+        for destination, entry in self._earlier.superseded():
+            assert entry.cells is not None
+            self._batcher.add(entry, destination=destination, key_text=destination.key_text(entry.cells))
+        self._has_ended = True
 
     def finish(self) -> TargetError | None:
         """Load what is left, wait for everything, end the run, and return what is to be said of its records.
 
-        Raises: what ended a unit; then the run is still to be ended, by `abandon`.
+        Raises: what ended a batch; then the run is still to be ended, by `abandon`.
         """
-        self._filler.close_all()
-        self._runner.wait_for_all()
-        failed = self._tally.count(OutcomeKind.FAILED) + self._report.had_failed
-        unprocessed = self._tally.count(OutcomeKind.UNPROCESSED)
-        error: TargetError | None = None
-        if unprocessed:
-            error = RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")
-        elif failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
-            error = RecordsFailed(f"{self._report.failures()}; everything else is loaded")
+        self._batcher.close_all()
+        self._scheduler.wait_for_all()
+        for batch in self._doubts.values():
+            self._end_doubt(batch)
+        self._doubts.clear()
+        error = self._verdict()
+        is_finished = not isinstance(error, RecordsUnprocessed | RecordsDoubtful)
         # After a run that ended well equal records are new; what was refused is tried again by the next.
-        forgetting = [KnownKind.FAILED] if unprocessed else list(KnownKind)
-        self._end(is_finished=not unprocessed, error=error, forgetting=forgetting)
+        forgetting = list(OutcomeClass) if is_finished else [OutcomeClass.FAILED]
+        self._end(is_finished=is_finished, error=error, forgetting=forgetting)
         return error
+
+    def _verdict(self) -> TargetError | None:
+        """Return what is to be said of the records of a run that came to its end."""
+        number_doubtful = self._number_doubtful()
+        if number_doubtful:
+            return RecordsDoubtful(
+                f"{self._report.failures() or 'nothing new failed'}; {number_doubtful} records may or may not be in"
+                f" Salesforce, and STATE does not pass them: salesforce-bulk batches {self._results_dir} shows why, and"
+                " resumes, resends or forgets them"
+            )
+        if self._tally.count(OutcomeKind.UNPROCESSED):
+            return RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")
+        failed = self._tally.count(OutcomeKind.FAILED) + self._report.had_failed
+        if failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
+            return RecordsFailed(f"{self._report.failures()}; everything else is loaded")
+        return None
+
+    def _number_doubtful(self) -> int:
+        """Return how many records of this run's streams wait for a person's decision, of earlier runs too."""
+        own = {(destination.stream, destination.object) for destination in self._destinations.values()}
+        waiting = [note for note in self._journal.awaiting_decision() if (note.stream, note.object) in own]
+        return sum(note.number_of_rows for note in waiting)
 
     def abandon(self, error: BaseException) -> None:
         """End in order without loading what has not been sent; closed jobs are waited for, after a signal briefly."""
-        self._runner.stop_starting()
+        self._scheduler.stop_starting()
+        if not isinstance(error, Interrupted):
+            try:
+                self._scheduler.wait_for_running(check=self._stopping.check)
+            except Interrupted as interrupted:
+                error = interrupted
         if isinstance(error, Interrupted):
             logger.warning("%s: giving up open jobs, waiting up to %g s for closed ones", error, GRACE_S)
             self._stopping.is_asked.set()
-            self._runner.wait_for_running(timeout_s=GRACE_S)
+            self._scheduler.wait_for_running(timeout_s=GRACE_S, until=self._stopping.is_over)
             self._stopping.is_over.set()
-            self._runner.wait_for_running(timeout_s=2)
-        else:
-            self._runner.wait_for_running()
-        self._filler.let_go()
-        for unit in self._runner.under_way():
-            unit.let_go()
-        # A run that was cut short is gone on with: no record gets a second outcome, be it loaded or refused.
-        forgetting = [KnownKind.FAILED] if isinstance(error, StoppedAtFailure) else []
+            self._scheduler.wait_for_running(timeout_s=2)
+        self._batcher.abandon()
+        for batch in [*self._scheduler.under_way(), *self._doubts.values()]:
+            if not self._scheduler.is_running(batch):
+                batch.close()
+        # A run that was cut short is resumed: no record gets a second outcome, be it loaded or refused.
+        forgetting = [OutcomeClass.FAILED] if isinstance(error, StoppedAtFailure) else []
         self._end(is_finished=False, error=error, forgetting=forgetting)
 
-    def _end(self, *, is_finished: bool, error: BaseException | None, forgetting: list[KnownKind]) -> None:
+    def _end(self, *, is_finished: bool, error: BaseException | None, forgetting: list[OutcomeClass]) -> None:
         message = (str(error) or type(error).__name__) if error else None
-        self._log.close()
-        remove_orphans(self._journal, pending_dir=self._pending_dir)
-        if self._tally.known_loaded:
+        self._delete_orphans()
+        if self._tally.known(OutcomeClass.LOADED):
             logger.warning(
-                "%d records were skipped: the earlier, unfinished run that this one goes on with had loaded equal ones",
-                self._tally.known_loaded,
+                "%d records were skipped: an earlier, unfinished run has loaded them",
+                self._tally.known(OutcomeClass.LOADED),
             )
         self._report.write(is_finished=is_finished, message=message)
         self._progress.finish()
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
-            self._tracker.end(is_good=error is None, message=message or "", **counts)
-        self._known.close()
+            self._tracker.end(is_good=error is None, message=message or "", stop=self._stopping.is_asked, **counts)
+        self._earlier.close()
         self.client.close()
-        self._journal.end_run(streams=self._streams, forgetting=forgetting)  # last: until here a crash is a crash
-        self._journal.close()
-        self._lock.release()
+        if self._scheduler.number_running:
+            return  # a thread still writes outcomes: for the next run this one has crashed
+        self._log.close()
+        self._forgetting = forgetting
+
+    def forget(self) -> None:
+        """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""
+        if self._forgetting is not None:
+            self._journal.end_run(destinations=list(self._destinations), forgetting=self._forgetting)
+            self._journal.close()
+            self._lock.release()
+            self._forgetting = None
+
+    def _delete_orphans(self) -> None:
+        if self._settings.has_journal:  # without one nothing tells what another run still needs
+            delete_orphans(self._journal, pending_dir=self._pending_dir)
 
 
-def _locked(results_dir: Path) -> FileLock:
-    lock = FileLock(results_dir / ".lock")
+def lock(results_dir: Path) -> FileLock:
+    """Return the lock of a folder of results, held.
+
+    Raises: ResultsDirInUse.
+    """
+    held = FileLock(results_dir / ".lock", mode=0o600)
     try:
-        lock.acquire(timeout=0)
+        held.acquire(timeout=0)
     except Timeout:
         raise ResultsDirInUse(
             f"another run is using {results_dir}: wait for it, or give this one a results_dir of its own"
         ) from None
-    return lock
+    return held

@@ -5,8 +5,10 @@ Every problem of a stream is found at once and told in one message.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from salesforce_bulk_client import ConfigError, Operation, SObjectDescribe
@@ -14,7 +16,8 @@ from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
 from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
-from target_salesforce_bulk.rows import converter
+from target_salesforce_bulk.rows import NUMBER_TYPES, converter
+from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 
 logger = logging.getLogger(__name__)
@@ -36,8 +39,9 @@ def make_plan(
     key_properties: Sequence[str],
     settings: StreamSettings,
     describe: Describe,
+    source: Source | None = None,
 ) -> Plan:
-    """Return the plan of one stream.
+    """Return the plan of one stream; ``source`` is what it was before stream maps.
 
     Raises: ConfigError that names everything in the schema or the settings that does not fit the object.
     """
@@ -53,6 +57,7 @@ def make_plan(
     draft.warn(stream, absent=sorted(settings.fields.keys() - properties.keys()))
 
     null_text = NULL_IN_JOB_DATA if settings.null_policy is NullPolicy.CLEAR else ""
+    source = source or Source(stream=stream, schema=schema, key_properties=key_properties)
     return Plan(
         destination=Destination(
             stream=stream,
@@ -63,8 +68,15 @@ def make_plan(
             columns=tuple(entry.column for entry in draft.placed),
             key_column=draft.key_field,
             parents=tuple(sorted({entry.parent for entry in draft.placed if entry.parent})),
-            key_properties=tuple(key_properties),
-            stream_schema=schema,
+            key_properties=tuple(source.key_properties),
+            stream_schema=source.schema,
+            source_stream=source.stream,
+            mapping=_digest(draft.placed, settings=settings, source=source),
+            number_columns=tuple(
+                place
+                for place, entry in enumerate(draft.placed)
+                if entry.column.type in NUMBER_TYPES or _types(properties[entry.property]) & {"number", "integer"}
+            ),
         ),
         fillings=tuple(
             Filling(
@@ -78,6 +90,13 @@ def make_plan(
         known_properties=frozenset(properties),
         drops_unknown=settings.drops_unknown_fields,
     )
+
+
+def _digest(placed: Sequence[_Placed], *, settings: StreamSettings, source: Source) -> str:
+    """Return what tells one mapping of a stream from another: which property fills which column, and how."""
+    columns = sorted((entry.property, entry.column.name) for entry in placed)
+    parts = [columns, settings.null_policy.value, source.stream_map, source.flattening_separator]
+    return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
 
 class _Placed(NamedTuple):

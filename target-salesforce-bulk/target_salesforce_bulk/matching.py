@@ -15,9 +15,9 @@ import msgspec
 
 from target_salesforce_bulk.canonical import CONVERTED_TYPES, canonical_form
 from target_salesforce_bulk.fingerprints import fingerprint_after, key_fingerprint
+from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.plan import Column, Destination
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
-from target_salesforce_bulk.spool import Spool
 
 logger = logging.getLogger(__name__)
 
@@ -33,20 +33,20 @@ PrintOf = Callable[[Sequence[str]], bytes]
 _encode = msgspec.json.Encoder().encode
 
 
-def match(spool: Spool, *, files: Sequence[ResultFile], look: Look | None = None) -> list[ResultRow | None]:
+def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None = None) -> list[ResultRow | None]:
     """Return what the result files say of each row, by its number; None where nothing does.
 
     Rows are looked for by their key, or without one by a few columns that tell them apart; then by their whole
     canonical form as a multiset, then by the columns whose values agree as a whole (one may have been converted in a
     way that we do not know) where these leave no choice. What is left and of one kind is sure without pairing.
     """
-    search = _Search(spool, files=files)
-    key_index = spool.destination.key_index
-    key = None if key_index is None else spool.destination.columns[key_index]
+    search = _Search(sent, files=files)
+    key_index = sent.destination.key_index
+    key = None if key_index is None else sent.destination.columns[key_index]
     if key is not None and key in search.columns:
-        search.by_unique([key], print_of=_key_print(spool.destination), look=look)
+        search.by_unique([key], print_of=_key_print(sent.destination), look=look)
     else:
-        search.by_unique_cells(search.telling_columns())
+        search.by_unique_cells(search.telling_columns(), look=look)
     if search.is_open:
         search.by_cells()
     if search.is_open:
@@ -59,14 +59,14 @@ def match(spool: Spool, *, files: Sequence[ResultFile], look: Look | None = None
 class _Search:
     """One match under way: which rows, on either side, have not found each other yet."""
 
-    def __init__(self, spool: Spool, *, files: Sequence[ResultFile]) -> None:
-        self._spool = spool
+    def __init__(self, sent: JobDataFiles, *, files: Sequence[ResultFile]) -> None:
+        self._sent = sent
         self._files = files
-        self.found: list[ResultRow | None] = [None] * spool.number_of_rows
+        self.found: list[ResultRow | None] = [None] * sent.number_of_rows
         self._is_used = bytearray()
         """For each row of the files, counted through all of them, whether it is found; grows when first read."""
         self.columns = [
-            column for column in spool.destination.columns if all(column.name in file.columns for file in files)
+            column for column in sent.destination.columns if all(column.name in file.columns for file in files)
         ]
 
     @property
@@ -74,9 +74,9 @@ class _Search:
         """Whether there is something left on both sides."""
         return None in self.found and 0 in self._is_used
 
-    def by_unique_cells(self, columns: Sequence[Column]) -> None:
+    def by_unique_cells(self, columns: Sequence[Column], *, look: Look | None = None) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
-        self.by_unique(columns, print_of=_print_of(columns))
+        self.by_unique(columns, print_of=_print_of(columns), look=look)
 
     def by_unique(self, columns: Sequence[Column], *, print_of: PrintOf, look: Look | None = None) -> None:
         """Pair the rows whose fingerprint in these columns occurs once on either side."""
@@ -112,7 +112,7 @@ class _Search:
     def telling_columns(self) -> list[Column]:
         """Return the fewest columns that tell the rows of a sample apart, or as nearly as a few can."""
         places = self._places(self.columns)
-        sample = [cells for _, cells in islice(self._spool.rows(), SAMPLE_ROWS)]
+        sample = [cells for _, cells in islice(self._sent.rows(), SAMPLE_ROWS)]
         most_distinct = sorted(
             zip(self.columns, places, strict=True),
             key=lambda each: (-len({cells[each[1]] for cells in sample}), each[0].type in CONVERTED_TYPES),
@@ -138,7 +138,7 @@ class _Search:
         places = self._places(self.columns)
         ours = sums(
             [cells[place] for place in places]
-            for (_, cells), row in zip(self._spool.rows(), self.found, strict=True)
+            for (_, cells), row in zip(self._sent.rows(), self.found, strict=True)
             if row is None
         )
         theirs = sums(
@@ -167,7 +167,7 @@ class _Search:
     def _rows_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, bytes, list[str]]]:
         """Yield each row of ours that was not found: its number, its fingerprint in these columns, and its cells."""
         places = self._places(columns)
-        for number, cells in self._spool.rows():
+        for number, cells in self._sent.rows():
             if self.found[number] is None:
                 yield number, print_of([cells[place] for place in places]), cells
 
@@ -187,7 +187,7 @@ class _Search:
                 yield file, place, line
 
     def _places(self, columns: Iterable[Column]) -> list[int]:
-        names = [column.name for column in self._spool.destination.columns]
+        names = [column.name for column in self._sent.destination.columns]
         return [names.index(column.name) for column in columns]
 
 

@@ -1,4 +1,4 @@
-"""`OutcomeLog`: the files in ``results_dir`` that say what became of each record (design §5)."""
+"""`OutcomeLog`: the files in ``results_dir`` with the outcome of each record."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from target_salesforce_bulk.journal import Committed
-from target_salesforce_bulk.outcomes import Outcome, Verdict
+from target_salesforce_bulk.outcomes import Outcome, RowResult
 from target_salesforce_bulk.plan import Destination
+
+BUFFER_BYTES = 1 << 18
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -32,7 +34,7 @@ class OutcomeLog:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Let one thread write the outcomes of one job: all of them, or after an error none."""
+        """Let one thread write the outcomes of one batch: all of them, or after an error none."""
         with self._lock:
             before, schemas = self.committed(), dict(self._schemas)
             try:
@@ -43,24 +45,24 @@ class OutcomeLog:
                 self._schemas = schemas
                 raise
 
-    def write(self, verdict: Verdict, *, record: bytes, destination: Destination) -> None:
-        """Write what became of one record, given as JSON."""
-        error = verdict.error
+    def write(self, result: RowResult, *, record: bytes, destination: Destination) -> None:
+        """Write the outcome of one record, given as JSON."""
+        error = result.error
         outcome = Outcome(
             stream=destination.stream,
             key=destination.key_of(record),
-            id=verdict.id,
-            status=verdict.kind,
+            id=result.id,
+            status=result.kind,
             error_code=error and error.code,
             error_message=error and error.message,
             error_fields=error.fields if error else (),
-            job_id=verdict.job_id,
+            job_id=result.job_id,
         )
         self._outcomes.write(_encode(outcome) + b"\n")
 
     def write_failed(self, record: bytes, *, destination: Destination) -> None:
-        """Write a record that was not loaded, after its SCHEMA."""
-        stream = destination.stream
+        """Write a record that was not loaded, after its SCHEMA; both as they came in."""
+        stream = destination.source_stream
         if self._schemas.get(stream) != destination.stream_schema:
             self._schemas[stream] = destination.stream_schema
             schema = {
@@ -113,30 +115,49 @@ def cut_to_committed(directory: Path, *, run_id: str, committed: Committed) -> N
 
 
 class _Appended:
-    """A file of mode 600 that only grows, or is cut back; made with its first line."""
+    """A file of mode 600 that only grows, or is cut back; made with its first line.
+
+    It has a buffer of its own, which a full disk leaves as it is: what was not written can be given up.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[bytes] | None = None
-        self.size = 0
+        self._handle: int | None = None
+        self._buffer = bytearray()
+        self._written = 0
+
+    @property
+    def size(self) -> int:
+        return self._written + len(self._buffer)
 
     def write(self, line: bytes) -> None:
-        if self._file is None:
-            self._file = os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-        self._file.write(line)
-        self.size += len(line)
+        self._buffer += line
+        if len(self._buffer) >= BUFFER_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._buffer and self._handle is None:
+            self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        while self._buffer and self._handle is not None:
+            number = os.write(self._handle, self._buffer)
+            self._written += number
+            del self._buffer[:number]
 
     def sync(self) -> None:
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        self._flush()
+        if self._handle is not None:
+            os.fsync(self._handle)
 
     def cut(self, size: int) -> None:
-        if self._file is not None:
-            self._file.seek(size)  # flushes first
-            self._file.truncate(size)
-            self.size = size
+        """Forget what lies behind ``size``; needs no room on the disk."""
+        del self._buffer[max(0, size - self._written) :]
+        if self._handle is not None and size < self._written:
+            os.ftruncate(self._handle, size)
+            os.lseek(self._handle, size, os.SEEK_SET)
+            self._written = size
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        """Close the file; what was not synced is not part of it."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None

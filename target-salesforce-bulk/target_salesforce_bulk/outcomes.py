@@ -24,11 +24,18 @@ class OutcomeKind(Enum):
     DELETED = "deleted"
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
+    DOUBTFUL = "doubtful"
+    """It may or may not be in the org, and nothing can tell: a person decides."""
 
     @property
     def is_loaded(self) -> bool:
         """Whether the org has it now."""
-        return self is not OutcomeKind.FAILED and self is not OutcomeKind.UNPROCESSED
+        return self not in {OutcomeKind.FAILED, OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL}
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether STATE must not pass such a record."""
+        return self in {OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL}
 
 
 class RecordError(NamedTuple):
@@ -39,15 +46,13 @@ class RecordError(NamedTuple):
     fields: tuple[str, ...]
 
 
-class Verdict(NamedTuple):
+class RowResult(NamedTuple):
     """What a result file, or a check of ours, says of one record."""
 
     kind: OutcomeKind
     id: str | None = None
     error: RecordError | None = None
     job_id: str | None = None
-    may_be_loaded: bool = False
-    """Of an unprocessed record: whether the org may have it all the same."""
 
 
 class Outcome(msgspec.Struct):

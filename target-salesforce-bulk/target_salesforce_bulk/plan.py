@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,9 +25,10 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Destination(msgspec.Struct, kw_only=True, dict=True):
-    """Where rows go and what they are: all that is needed to send them and to know them again, also in a later run."""
+    """Where rows go and what they are: all that is needed to send them and to recognise them, also in a later run."""
 
     stream: str
+    """The stream's name after stream maps."""
     object: str
     operation: Operation
     external_id_field: str | None
@@ -37,7 +39,21 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     parents: tuple[str, ...]
     """Objects that relationship columns point to."""
     key_properties: tuple[str, ...]
+    """Those of the stream as it came in."""
     stream_schema: dict[str, Any]
+    """The schema as it came in, before stream maps: the failed file is read with the same settings again."""
+    source_stream: str = ""
+    """The stream's name as it came in."""
+    mapping: str = ""
+    """Digest of how properties become columns: other settings make another destination."""
+    number_columns: tuple[int, ...] = ()
+    """Columns whose values may be numbers, which are compared by value."""
+
+    @cached_property
+    def id(self) -> str:
+        """What tells destinations apart, also in a later run: object, operation, key and mapping, not the stream."""
+        parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]
+        return blake2b(msgspec.json.encode([self.stream, *parts]), digest_size=16).hexdigest()
 
     @cached_property
     def key_index(self) -> int | None:
@@ -50,7 +66,11 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
         """Decodes the key properties of a record and skips the others; their values stay as they are."""
         names = {f"key_{number}": name for number, name in enumerate(self.key_properties)}
         fields = [(field, msgspec.Raw, msgspec.Raw(b"null")) for field in names]
-        return msgspec.json.Decoder(msgspec.defstruct("Key", fields, rename=names)).decode
+        try:
+            return msgspec.json.Decoder(msgspec.defstruct("Key", fields, rename=names)).decode
+        except ValueError:  # a name that msgspec cannot take, such as one with a quote
+            decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+            return lambda record: {name: value for name, value in decode(record).items() if name in self.key_properties}
 
     def key_of(self, record: bytes) -> msgspec.Raw:
         """Return the key properties of a record in JSON, with their values as they came in."""

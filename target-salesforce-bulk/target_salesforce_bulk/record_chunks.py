@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from msgspec import Raw
@@ -25,6 +27,9 @@ class RecordChunks:
         self._records: list[Raw] = []
         self._lines: list[int] = []
         self._size_bytes = 0
+        self._began_at = 0.0
+        self.max_wait_s = math.inf
+        """How long a record may wait for others, which is looked at with each record."""
 
     def add(self, stream: str, record: Raw, *, line: int) -> bool:
         """Take a record; False, with nothing taken, if those of its stream go one by one."""
@@ -33,10 +38,13 @@ class RecordChunks:
             self._stream, self._take = stream, self._taker_for(stream)
         if self._take is None:
             return False
+        if not self._records:
+            self._began_at = time.monotonic()
         self._records.append(record)
         self._lines.append(line)
         self._size_bytes += len(memoryview(record))
-        if len(self._records) == MAX_RECORDS or self._size_bytes >= MAX_BYTES:
+        is_full = len(self._records) == MAX_RECORDS or self._size_bytes >= MAX_BYTES
+        if is_full or time.monotonic() - self._began_at > self.max_wait_s:
             self._hand_on()
         return True
 

@@ -1,19 +1,24 @@
-"""What a run finds of earlier ones that did not end well, and does about it before it reads anything."""
+"""What a run finds of earlier ones that did not end in order, and does about it before it reads anything."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from salesforce_bulk_client import IngestJob, JobGone, SalesforceClient
+from salesforce_bulk_client import IngestJob, JobError, NotFound, RequestRefused, SalesforceClient
 
-from target_salesforce_bulk.journal import Journal, Stage
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.errors import JobDataDamaged
+from target_salesforce_bulk.job_data_files import files_of
+from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
 from target_salesforce_bulk.outcome_log import cut_to_committed
-from target_salesforce_bulk.spool import Spool, files_of
-from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
+
+BATCH_FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-\d{6,}(\.(doubtful-)?\d+)?\.(jsonl|csv|CRLF\.csv)")
+"""Names of the files that runs leave in the folder of pending batches; all others are somebody else's."""
 
 
 def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
@@ -22,42 +27,45 @@ def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
         cut_to_committed(results_dir, run_id=run_id, committed=committed)
 
 
-def units_to_resume(
-    journal: Journal, *, client: SalesforceClient, pending_dir: Path
-) -> Iterator[tuple[Unit, str | None]]:
-    """Yield the units that Salesforce may have begun to load, each with its job's id, or None if it went without.
+def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: Path) -> Iterator[Batch]:
+    """Yield the batches whose jobs Salesforce may have begun to process.
 
-    Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again.
+    Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again. So are those that
+    went without a job: doing them again changes nothing, and they come again in the order of the input.
     """
-    for note in journal.unsettled_units():
-        if note.org != client.instance_url:
-            logger.warning("a job of stream %s in another org (%s) is left as it is", note.stream, note.org)
-        elif note.stage is Stage.CLOSING and note.job_id:
+    for note in journal.batches():
+        if note.org != journal.org:
+            logger.warning("a batch of stream %s in another org (%s) is left as it is", note.stream, note.org)
+        elif note.state is BatchState.CLOSING:
+            try:
+                batch = Batch.found(note, directory=pending_dir, journal=journal)
+            except JobDataDamaged as damaged:
+                reason = f"{damaged}; job {note.job_id} may have loaded its rows"
+                logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
+                journal.set_aside(note.batch_id, reason=reason)
+                continue
             logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
-            yield Unit(note.unit_id, spool=Spool.find(pending_dir / note.spool)), note.job_id
-        elif note.stage is Stage.SENDING:
-            logger.info("sending rows of stream %s again, which an earlier run may have sent", note.stream)
-            unit = Unit(note.unit_id, spool=Spool.find(pending_dir / note.spool))
-            unit.is_small = True
-            yield unit, None
-        else:
+            yield batch
+        elif not note.state.awaits_decision:
             if note.job_id:
-                _abort(client, note.job_id)
-            journal.drop_unit(note.unit_id)
+                _abort(client, note)
+            journal.drop_batch(note.batch_id)
 
 
-def remove_orphans(journal: Journal, *, pending_dir: Path) -> None:
-    """Remove the files of units that the journal does not know (any more)."""
-    spools = [pending_dir / note.spool for note in journal.unsettled_units()]
-    wanted = {file.name for path in spools for file in files_of(path)}
+def delete_orphans(journal: Journal, *, pending_dir: Path) -> None:
+    """Delete the files of batches that the journal does not know (any more); never through a link."""
+    wanted = {file.name for note in journal.batches() for file in files_of(pending_dir / note.files)}
+    if pending_dir.is_symlink():
+        return
     for path in pending_dir.iterdir():
-        if path.name not in wanted:
+        if BATCH_FILE.fullmatch(path.name) and path.name not in wanted and path.is_file() and not path.is_symlink():
             path.unlink()
 
 
-def _abort(client: SalesforceClient, job_id: str) -> None:
-    logger.info("aborting job %s, which an earlier run has left open", job_id)
+def _abort(client: SalesforceClient, note: BatchNote) -> None:
+    """Abort a job that was never closed; that it stays Open does no harm."""
+    logger.info("aborting job %s, which an earlier run has left open", note.job_id)
     try:
-        IngestJob.find(client, job_id).abort()
-    except JobGone:
-        logger.info("job %s is gone already", job_id)
+        IngestJob.find(client, note.job_id or "").abort()
+    except (JobError, NotFound, RequestRefused) as error:
+        logger.info("job %s is left as it is: %s", note.job_id, error)

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.summary import Tally
@@ -31,18 +32,18 @@ class RunReport:
     @property
     def had_failed(self) -> int:
         """Records that came again and have their outcome in an earlier run's files, not in this one's."""
-        return max(0, self._tally.known_failed - self._resumed_failed)
+        return max(0, self._tally.known(OutcomeClass.FAILED) - self._resumed_failed)
 
     def failures(self) -> str:
         """Return how many records were not loaded, and where they are."""
         counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
         parts = [
             f"{counts[kind]} of {sum(counts.values())} records {kind.value}"
-            for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED)
+            for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL)
             if counts[kind]
         ]
         if self.had_failed:
-            parts.append(f"{self.had_failed} had failed in the run that this one goes on with")
+            parts.append(f"{self.had_failed} had failed in the unfinished run that this one resumes")
         if self._log.failed_path.exists():
             parts.append(f"see {self._log.failed_path}")
         return ", ".join(parts)

@@ -12,9 +12,9 @@ from salesforce_bulk_client import CONNECTION_PROPERTIES, Operation, PollPolicy
 from salesforce_bulk_client.limits import MAX_COLLECTION_RECORDS, MAX_JOB_DATA_BYTES
 from singer_sdk import typing as th
 
+from target_salesforce_bulk.batch import BatchLimits
 from target_salesforce_bulk.status_tracking import PROPERTIES as STATUS_PROPERTIES
 from target_salesforce_bulk.stream_settings import NullPolicy
-from target_salesforce_bulk.unit import UnitLimits
 
 
 class OnRecordFailure(Enum):
@@ -177,7 +177,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = {
 class LoadSettings:
     """The settings of a whole run, checked."""
 
-    limits: UnitLimits
+    limits: BatchLimits
     small_batch_rows: int
     max_concurrent_jobs: int
     poll: PollPolicy
@@ -191,7 +191,7 @@ class LoadSettings:
     def from_config(cls, config: Mapping[str, Any]) -> LoadSettings:
         """Return the settings of a config that fits `CONFIG_JSONSCHEMA` and has its defaults."""
         return cls(
-            limits=UnitLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
+            limits=BatchLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
             small_batch_rows=config["small_batch_rows"],
             max_concurrent_jobs=config["max_concurrent_jobs"],
             poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Raw
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks import Sink
 
 from target_salesforce_bulk.fast_records import FastRecords
+from target_salesforce_bulk.fingerprints import record_fingerprint
 from target_salesforce_bulk.mapping import make_plan
 from target_salesforce_bulk.plan import Refusal
-from target_salesforce_bulk.spool import Entry
 from target_salesforce_bulk.stream_settings import StreamSettings
 from target_salesforce_bulk.validation import RecordValidator
 
 if TYPE_CHECKING:
     from target_salesforce_bulk.target import TargetSalesforceBulk
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class SObjectSink(Sink):
@@ -34,13 +39,19 @@ class SObjectSink(Sink):
         super().__init__(target, stream_name, schema, key_properties)
         self._load = target.load
         self._take_one = target.take_record
+        self._target = target
+        self._source = source = target.source_of(stream_name)
         self._plan = make_plan(
             stream_name,
             schema=self.schema,
             key_properties=self.key_properties,
             settings=StreamSettings.for_stream(stream_name, settings=self.config),
             describe=target.describe,
+            source=source,
         )
+        properties = source.loaded_properties([filling.property for filling in self._plan.fillings])
+        self._identity_of = record_fingerprint(self._plan.destination, properties=properties)
+        self._is_mapped = source.stream_map is not None or bool(source.flattening_separator)
         self._violation: str | None = None
         self._fast = FastRecords.for_plan(self._plan, schema=self.schema, key_properties=self.key_properties)
 
@@ -57,16 +68,17 @@ class SObjectSink(Sink):
             if row is None:
                 self._take_one(self.stream_name, record, line=line)
             elif isinstance(row, Refusal):
-                self._load.add_entry(Entry(None, row, bytes(record)), destination=destination)
+                identity = self._identity_of(_decode(record))
+                self._load.add(destination, cells=None, refusal=row, record=bytes(record), fingerprint=identity)
             else:
-                self._load.add_entry(Entry(row, None, bytes(record)), destination=destination)
+                self._load.add(destination, cells=row, refusal=None, record=bytes(record))
         self.tally_record_read(len(records))
         self.record_counter_metric.increment(len(records))
 
     def setup(self) -> None:
         """Begin the stream; what an older schema of it has gathered goes first."""
         super().setup()
-        self._load.begin_stream(self.stream_name)
+        self._load.begin_stream(self._plan.destination)
 
     @property
     def max_size(self) -> int:
@@ -90,10 +102,40 @@ class SObjectSink(Sink):
                 self._violation = error.error_message
         return record
 
+    def take_mapped(self, record: dict[str, Any], message: dict[str, Any]) -> None:
+        """Take one record after stream maps; ``message`` brought it."""
+        context = self._get_context(record)
+        if self.include_sdc_metadata_properties:
+            self._add_sdc_metadata_to_record(record, message, context)
+        else:
+            self._remove_sdc_metadata_from_record(record)
+        self._validate_and_parse(record)
+        record = self.preprocess_record(record, context)
+        self._singer_validate_message(record)
+        self.tally_record_read()
+        self.process_record(record, context)
+        self.record_counter_metric.increment()
+
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002
         """Hand one record on."""
         refusal = Refusal("INVALID_RECORD", self._violation) if self._violation else None
-        self._load.add(self._plan, record, refusal=refusal)
+        self._add(record, refusal or self._plan.row(record))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Hand on a record that no stream map could be applied to."""
+        self._add(self._target.incoming_record, refusal)
+
+    def _add(self, record: dict[str, Any], row: list[str] | Refusal) -> None:
+        cells, refusal = (None, row) if isinstance(row, Refusal) else (row, None)
+        incoming = self._target.incoming_record
+        is_own_identity = cells is not None and not self._is_mapped and not self.include_sdc_metadata_properties
+        self._load.add(
+            self._plan.destination,
+            cells=cells,
+            refusal=refusal,
+            record=_encode(record if self._source.is_shared else incoming),
+            fingerprint=None if is_own_identity else self._identity_of(incoming),
+        )
 
     def _after_process_record(self, context: dict[str, Any]) -> None:
         """Nothing: the SDK's own logs a line for each record."""

@@ -1,7 +1,8 @@
 """Small loads: up to 200 rows in one sObject Collections request, with the outcomes and files that a job would give.
 
 Only for what can be done twice: when the answer is lost, the same rows are sent once more. An insert is not of that
-kind, and a Collections request, other than a job, cannot be asked later what it did; so inserts always go by jobs.
+kind, and a Collections request, unlike a job, cannot be asked later what it did; so inserts always go by jobs. And only
+where nothing waits for the rows: a request that is lost may be carried out late, after a newer value.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, Sale
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 from salesforce_bulk_client.sobject_collections import SaveResult, delete_records, update_records, upsert_records
 
+from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.plan import Column
 from target_salesforce_bulk.result_files import ResultFile, result_path
 from target_salesforce_bulk.rows import NUMBER_TYPES
-from target_salesforce_bulk.unit import Unit
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +34,14 @@ Send = Callable[..., list[SaveResult]]
 """Sends the rows; with ``is_repeatable=True`` again and again, until there is an answer."""
 
 
-def request_for(unit: Unit, *, client: SalesforceClient) -> Send | None:
-    """Return what sends a unit's rows in one request, or None if they have to go by a job."""
-    destination = unit.destination
-    if not unit.is_small or unit.size_bytes > MAX_REQUEST_BYTES or destination.assignment_rule_id:
+def request_for(batch: Batch, *, client: SalesforceClient) -> Send | None:
+    """Return what sends a batch's rows in one request, or None if they have to go by a job."""
+    destination = batch.destination
+    if not batch.may_skip_job or batch.is_awaited or destination.assignment_rule_id:
         return None
-    rows = [cells for _, cells in unit.spool.rows()]
+    if batch.size_bytes > MAX_REQUEST_BYTES:
+        return None
+    rows = [cells for _, cells in batch.files.rows()]
     if destination.operation is Operation.DELETE:
         return partial(delete_records, client, ids=[cells[0] for cells in rows])
     records = as_records(destination.columns, rows)
@@ -88,52 +91,47 @@ def _value(cell: str, field_type: str) -> Any:
     return cell == "true" if field_type == "boolean" else cell
 
 
-def results_of(send: Send, *, operation: Operation, was_sent: bool) -> list[SaveResult]:
+def results_of(send: Send) -> list[SaveResult]:
     """Return the result of each row; when the answer is lost, the rows are sent once more.
-
-    ``was_sent`` says that an earlier run may have sent them.
 
     Raises: SalesforceError.
     """
-    if not was_sent:
-        try:
-            return send(is_repeatable=False)
-        except (ConnectionFailed, ServerBusy) as error:
-            if not error.may_have_worked:
-                raise
-            logger.warning("%s; the rows are sent once more, which changes nothing where they had arrived", error)
-    results = send(is_repeatable=True)
-    if operation is Operation.DELETE:
-        # What is deleted by now was deleted by the request whose answer was lost.
-        return [_as_deleted(result) for result in results]
-    return results
+    try:
+        return send(is_repeatable=False)
+    except (ConnectionFailed, ServerBusy) as error:
+        if not error.may_have_worked:
+            raise
+        logger.warning("%s; the rows are sent once more, which changes nothing where they had arrived", _told(error))
+    return send(is_repeatable=True)
 
 
-def _as_deleted(result: SaveResult) -> SaveResult:
-    is_gone = any(error.code == "ENTITY_IS_DELETED" for error in result.errors)
-    return SaveResult(id=result.id, is_success=True, was_created=False, errors=()) if is_gone else result
+def _told(error: ConnectionFailed | ServerBusy) -> str:
+    """Return what may be logged: Salesforce's own words can hold values of records."""
+    return f"{error.request} answered {error.status}" if isinstance(error, ServerBusy) else str(error)
 
 
-def write_result_files(unit: Unit, results: Sequence[SaveResult], *, directory: Path) -> list[ResultFile]:
+def write_result_files(batch: Batch, results: Sequence[SaveResult], *, directory: Path) -> list[ResultFile]:
     """Write what a job's three result files would be, and return them for reading."""
-    names = [column.name for column in unit.destination.columns]
+    names = [column.name for column in batch.destination.columns]
     tables: dict[ResultKind, list[list[str]]] = {
         ResultKind.SUCCESSFUL: [["sf__Id", "sf__Created", *names]],
         ResultKind.FAILED: [["sf__Id", "sf__Error", *names]],
         ResultKind.UNPROCESSED: [names],
     }
-    for (_, cells), result in zip(unit.spool.rows(), results, strict=True):
+    for (_, cells), result in zip(batch.files.rows(), results, strict=True):
         if result.is_success:
             tables[ResultKind.SUCCESSFUL].append([result.id, str(result.was_created).lower(), *cells])
         else:
             tables[ResultKind.FAILED].append([result.id, _sf_error(result), *cells])
-    files = []
+    result_files = []
     for kind, table in tables.items():
-        path = result_path(directory, sobject=unit.destination.object, name=unit.spool.path.stem, kind=kind)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="") as file:
+        path = result_path(directory, sobject=batch.destination.object, name=batch.files.path.stem, kind=kind)
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
+        ) as file:
             csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table)
-        files.append(ResultFile(path, kind=kind, columns=names))
-    return files
+        result_files.append(ResultFile(path, kind=kind, columns=names))
+    return result_files
 
 
 def _sf_error(result: SaveResult) -> str:

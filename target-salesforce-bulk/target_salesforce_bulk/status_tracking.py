@@ -23,6 +23,10 @@ LAST_WORD_S = 5.0
 """A run that ends badly gives its last word so much time: the network may be what is bad."""
 
 
+LOOK_S = 0.2
+"""How often a waiting run looks whether it is asked to stop."""
+
+
 class RunStatus(Enum):
     """The values of ``status``."""
 
@@ -75,13 +79,15 @@ class StatusTracker:
         if refusal:
             logger.warning("status_tracking: the record %s could not be written: %s", self._ref, refusal)
 
-    def end(self, *, is_good: bool, loaded: int, failed: int, message: str) -> None:
-        """Write how the run has ended; after a bad end without waiting for it long."""
+    def end(self, *, is_good: bool, loaded: int, failed: int, message: str, stop: threading.Event) -> None:
+        """Write how the run has ended; after a bad end, and once asked to ``stop``, without waiting for it long."""
         status = RunStatus.SUCCEEDED if is_good else RunStatus.FAILED
         tell = partial(self.tell, status, loaded=loaded, failed=failed, message=message)
         last_word = threading.Thread(target=tell, daemon=True)
         last_word.start()
-        last_word.join(None if is_good else LAST_WORD_S)
+        while is_good and last_word.is_alive() and not stop.is_set():
+            last_word.join(LOOK_S)
+        last_word.join(LAST_WORD_S)
 
     def _write(self, status: RunStatus, *, loaded: int, failed: int, message: str) -> str | None:
         """Return why Salesforce refused the record, or None."""

@@ -10,9 +10,10 @@ from typing import Any
 
 from salesforce_bulk_client import JobInfo
 
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
-from target_salesforce_bulk.unit import Unit
 
 
 class Tally:
@@ -26,7 +27,7 @@ class Tally:
         """By id, in the order in which they were created or found."""
         self._settled: list[dict[str, Any]] = []
         """When how many outcomes were on disk."""
-        self._known: Counter[str] = Counter()
+        self._known: Counter[OutcomeClass] = Counter()
 
     def add(
         self,
@@ -52,12 +53,12 @@ class Tally:
                 }
             )
 
-    def add_job(self, info: JobInfo, *, unit: Unit, is_found: bool = False) -> None:
-        """Note a job that was created for a unit's rows, or that an earlier run has left (``is_found``).
+    def add_job(self, info: JobInfo, *, batch: Batch, is_found: bool = False) -> None:
+        """Note a job that was created for a batch's rows, or that an earlier run has left (``is_found``).
 
         Times are those of this machine, but for when a found one was created.
         """
-        destination = unit.destination
+        destination = batch.destination
         with self._lock:
             self._jobs[info.id] = {
                 "id": info.id,
@@ -65,8 +66,8 @@ class Tally:
                 "object": destination.object,
                 "operation": destination.operation.value,
                 "state": info.state.value,
-                "rows": unit.number_of_rows,
-                "bytes": unit.size_bytes,
+                "rows": batch.number_of_rows,
+                "bytes": batch.size_bytes,
                 "records_processed": info.number_records_processed,
                 "records_failed": info.number_records_failed,
                 "created_at": _our_form(info.created_date) if is_found else _now(),
@@ -93,16 +94,15 @@ class Tally:
                 "error_message": info.error_message,
             }
 
-    def add_known(self, *, is_loaded: bool) -> None:
-        """Count a record that an earlier, unfinished run has dealt with."""
+    def add_known(self, outcome: OutcomeClass) -> None:
+        """Count a record that has its outcome from an earlier, unfinished run."""
         with self._lock:
-            self._known["loaded" if is_loaded else "failed"] += 1
+            self._known[outcome] += 1
 
-    @property
-    def known_loaded(self) -> int:
-        """Records that were skipped, because equal ones are known to be loaded."""
+    def known(self, outcome: OutcomeClass) -> int:
+        """Return how many records had such an outcome from an earlier, unfinished run."""
         with self._lock:
-            return self._known["loaded"]
+            return self._known[outcome]
 
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records have ended so."""
@@ -125,11 +125,6 @@ class Tally:
         """Records that it has not, or that nothing is known of."""
         return sum(self.count(kind) for kind in OutcomeKind if not kind.is_loaded)
 
-    @property
-    def known_failed(self) -> int:
-        """Records that an earlier, unfinished run has found refused."""
-        return self._known["failed"]
-
     def lines(self) -> list[str]:
         """Return one line a stream, for the log."""
         with self._lock:
@@ -148,7 +143,7 @@ class Tally:
                     stream: {kind.value: counts[kind] for kind in OutcomeKind}
                     for stream, counts in self._streams.items()
                 },
-                "known_from_earlier_run": {"loaded": self._known["loaded"], "failed": self._known["failed"]},
+                "known_from_earlier_run": {outcome.value: self._known[outcome] for outcome in OutcomeClass},
                 "jobs": [dict(job) for job in self._jobs.values()],
                 "settled": list(self._settled),
             }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from salesforce_bulk_client import (
     ConfigError,
     ConnectionConfig,
@@ -25,26 +26,27 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
 from target_salesforce_bulk.batch_files import records_of
-from target_salesforce_bulk.command import TargetCommand
+from target_salesforce_bulk.command import LAST_STEP, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
+from target_salesforce_bulk.plan import Refusal
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
 from target_salesforce_bulk.sinks import SObjectSink
+from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.stopping import Stopping
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    import click
     from msgspec import Raw
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
 class TargetSalesforceBulk(Target):
-    """Loads records into Salesforce by Bulk API 2.0, and tells of each what became of it."""
+    """Loads records into Salesforce through Bulk API 2.0, and reports one outcome per record."""
 
     name = "target-salesforce-bulk"
     package_name = "singer-salesforce-bulk"
@@ -63,10 +65,16 @@ class TargetSalesforceBulk(Target):
         self._stopping = Stopping()
         self._gate = StateGate(_write_line)
         self._load: Load | DryRun | None = None
+        self.incoming_record: dict[str, Any] = {}
+        """The record that is being processed, as it came in."""
+        self._schemas: dict[str, dict[str, Any]] = {}
+        """The last SCHEMA of each stream, as it came in."""
         self._told_versions: set[str] = set()
         self._describes: dict[str, SObjectDescribe] = {}
-        self._reader = MessageReader(self._stopping, guard=self._abandoning, chunks=RecordChunks(self._taker_for))
+        chunks = RecordChunks(self._taker_for)
+        self._reader = MessageReader(self._stopping, guard=self._abandoning, chunks=chunks)
         super().__init__(message_reader=self._reader, **kwargs)
+        chunks.max_wait_s = self.config["batch_wait_limit_seconds"]
         self._MAX_RECORD_AGE_IN_MINUTES = self.config["batch_wait_limit_seconds"] / 60
         self.max_parallelism = 1  # sinks only hand rows on: the SDK's threads would do that all at once
 
@@ -147,10 +155,66 @@ class TargetSalesforceBulk(Target):
         message = self._reader.record_message(stream, record, line=line)
         self._process_record_message(message)
 
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        """Keep the schema as it came in: the failed file is read with the same stream maps again."""
+        self._schemas[message_dict["stream"]] = message_dict
+        self._schema_message = message_dict
+        super()._process_schema_message(message_dict)
+
+    def source_of(self, stream: str) -> Source:
+        """Return what the sink of a (mapped) stream takes records from: the stream whose SCHEMA is being processed."""
+        message = self._schema_message
+        maps = self.mapper.stream_maps[message["stream"]]
+        stream_map = next(each for each in maps if each.stream_alias == stream)
+        is_shared = len(maps) > 1
+        is_plain = isinstance(stream_map, SameRecordTransform)
+        options = self.mapper.flattening_options
+        return Source(
+            stream=stream if is_shared else message["stream"],
+            schema=stream_map.transformed_schema if is_shared else message["schema"],
+            key_properties=(stream_map.transformed_key_properties if is_shared else message.get("key_properties"))
+            or (),
+            stream_map=None if is_plain else self._stream_map_settings(stream, source=message["stream"]),
+            flattening_separator=options.separator if options else None,
+            is_shared=is_shared,
+        )
+
+    def _stream_map_settings(self, stream: str, *, source: str) -> dict[str, Any]:
+        """Return the setting that maps ``source`` to ``stream``."""
+        settings: dict[str, Any] = self.config.get("stream_maps") or {}
+        found = settings.get(stream) or settings.get(source) or {}
+        return {name: text for name, text in found.items() if isinstance(text, str | None)} if found else {}
+
+    def _process_record_message(self, message_dict: dict[str, Any]) -> None:
+        """Apply stream maps and hand the record to its sinks; an expression that fails refuses the record.
+
+        The SDK's own would end the run with the expression's error, which can show the record's values.
+        """
+        self._assert_line_requires(message_dict, requires={"stream", "record"})
+        stream = message_dict["stream"]
+        if stream not in self.mapper.stream_maps:
+            self._assert_sink_exists(stream)
+        self.incoming_record = message_dict["record"]
+        for stream_map in self.mapper.stream_maps[stream]:
+            self._assert_sink_exists(stream_map.stream_alias)
+            sink = self.get_sink(stream_map.stream_alias)
+            assert isinstance(sink, SObjectSink)
+            try:
+                record = stream_map.transform(dict(self.incoming_record))
+            except Exception as error:  # noqa: BLE001  whatever an expression of the user's raises
+                cause = type(error.__cause__ or error).__name__
+                sink.refuse(Refusal("STREAM_MAP_FAILED", f"a stream map or filter failed with {cause}"))
+                continue
+            if record is not None:
+                sink.take_mapped(record, message_dict)
+        self._handle_max_record_age()
+
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""
         self._assert_line_requires(message_dict, requires={"value"})
-        if not self.config["dry_run"]:
+        if isinstance(self._load, Load):
+            self._load.add_state(message_dict["value"])
+        elif not self.config["dry_run"]:
             self._gate.hold(message_dict["value"])
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
@@ -179,9 +243,12 @@ class TargetSalesforceBulk(Target):
         """
         error = None
         with self._abandoning():
+            if self._load:
+                self._load.end_input()
             super().process_endofpipe()
             if self._load:
                 error = self._load.finish()
+        self._forget_at_the_end()
         if error:
             raise error
 
@@ -193,7 +260,17 @@ class TargetSalesforceBulk(Target):
         except BaseException as error:
             if self._load:
                 self._load.abandon(error)
+                self._forget_at_the_end()
             raise
+
+    def _forget_at_the_end(self) -> None:
+        """Let the journal forget the run: as the command's last step, or at once where no command runs."""
+        if self._load:
+            context = click.get_current_context(silent=True)
+            if context:
+                context.meta[LAST_STEP] = self._load.forget
+            else:
+                self._load.forget()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in order with the signal's exit code: the SDK would drain from within a drain, and end with 0."""
@@ -232,5 +309,7 @@ class TargetSalesforceBulk(Target):
 
 
 def _write_line(line: str) -> None:
-    sys.stdout.write(line)
+    """Write to standard output; JSON is UTF-8 whatever the locale."""
     sys.stdout.flush()
+    sys.stdout.buffer.write(line.encode())
+    sys.stdout.buffer.flush()

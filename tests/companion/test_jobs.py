@@ -15,7 +15,7 @@ from salesforce_bulk_simulator import Fault, Org, Progression
 from salesforce_bulk_simulator.limits import Limit
 from tap_salesforce_bulk.checkpoint import Checkpoint
 from tap_salesforce_bulk.parts import Part
-from target_salesforce_bulk.journal import Journal
+from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
 
 from .conftest import Run
 
@@ -255,8 +255,21 @@ def test_a_job_that_the_next_run_goes_on_with_is_left_alone(
     """The target's, by its journal in results_dir; the tap's, by its state. --force does it all the same."""
     targets, taps, nobodys = loaded(), query(), query()
     journal = Journal(folder / "journal.sqlite", org=url)
-    journal.unit_pending("u", stream="contacts", spool="s")
-    journal.job_closing("u", job_id=targets)
+    note = BatchNote(
+        batch_id="b",
+        org="",
+        destination="d",
+        stream="contacts",
+        object="Contact",
+        operation="insert",
+        files="b.jsonl",
+        number_of_rows=1,
+        state=BatchState.CLOSING,
+        job_id=targets,
+        reason="",
+        since="",
+    )
+    journal.add_batch(note)
     journal.close()
     entry: dict[str, Any] = {}
     Checkpoint(job_id=taps, fingerprint="", instance_url=url, part=Part()).save(entry)

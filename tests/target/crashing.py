@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from salesforce_bulk_client import IngestJob
+from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
 from target_salesforce_bulk.outcome_log import OutcomeLog
-from target_salesforce_bulk.spool import Spool
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 STEPS: list[tuple[type, list[str]]] = [
-    (Journal, ["begin_run", "unit_pending", "job_open", "job_closing", "rows_sending", "drop_unit", "settle"]),
+    (Journal, ["begin_run", "note_reading", "add_batch", "set_state", "drop_batch", "commit", "note_state"]),
     (IngestJob, ["create", "upload", "close", "wait_until_final", "download", "abort"]),
     (OutcomeLog, ["write", "sync"]),
-    (Spool, ["close", "only", "discard"]),
+    (JobDataFiles, ["close", "only", "discard"]),
     (StateGate, ["release"]),
 ]
 """What a run does that another run can notice; it is killed just before or just after one call of these."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import JobTimedOut, QuotaExceeded, SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.errors import OutcomeUnknowable, RecordsFailed
+from target_salesforce_bulk.errors import RecordsDoubtful, RecordsFailed
 
 from tests.target.conftest import Run, TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill, run_and_kill_after
@@ -129,10 +129,10 @@ def test_a_job_that_takes_too_long_is_found_again(target: TargetRunner, org: Org
     assert len(org.rows("Contact")) == 4
 
 
-def test_an_inserts_job_that_is_gone_is_not_guessed_at(
+def test_an_inserts_job_that_is_gone_leaves_its_rows_doubtful(
     target: TargetRunner, org: Org, client: SalesforceClient
 ) -> None:
-    """Its rows may have been created or not: the run stops and says what to do, until that is done."""
+    """They may have been created or not: each run says so and sends none of them, until a person has decided."""
     org.progression = Progression.seconds(3600)
     target.run(*MESSAGES, operation="insert", unknown_fields="drop", job_timeout_s=0.05)
     client.delete(f"jobs/ingest/{org.jobs[0]['id']}")
@@ -141,19 +141,19 @@ def test_an_inserts_job_that_is_gone_is_not_guessed_at(
     for _ in range(2):
         run = target.run(*MESSAGES, operation="insert", unknown_fields="drop")
 
-        assert isinstance(run.error, OutcomeUnknowable)
-        assert "It inserted 5 rows of stream Contact into Contact" in str(run.error)
+        assert isinstance(run.error, RecordsDoubtful)
+        assert "5 records may or may not be in Salesforce" in str(run.error)
+        assert f"salesforce-bulk batches {run.results_dir}" in str(run.error)
         assert run.states == []
-
-    (run.results_dir / "journal.sqlite").unlink()
-    last = target.run(*MESSAGES, operation="insert", unknown_fields="drop")
-
-    assert last.states == [{"n": 5}]
-    assert len(org.rows("Contact")) == 4
+        assert run.statuses == ["doubtful"] * 5
+        assert org.rows("Contact") == []
+        assert len(org.jobs) == 0
 
 
-def test_an_upserts_job_that_is_gone_is_made_again(target: TargetRunner, org: Org, client: SalesforceClient) -> None:
-    """Doing it twice does no harm, so nothing needs to be known."""
+def test_an_upserts_job_that_is_gone_leaves_its_rows_to_the_input(
+    target: TargetRunner, org: Org, client: SalesforceClient
+) -> None:
+    """Doing it twice does no harm: the rows come again with the input, and are sent in its order."""
     chosen: dict[str, Any] = {"external_id_field": "Email", "unknown_fields": "drop", "small_batch_rows": 0}
     org.progression = Progression.seconds(3600)
     target.run(*MESSAGES, **chosen, job_timeout_s=0.05)
@@ -163,7 +163,7 @@ def test_an_upserts_job_that_is_gone_is_made_again(target: TargetRunner, org: Or
     run = target.run(*MESSAGES, **chosen)
 
     assert isinstance(run.error, RecordsFailed)
-    assert run.states == [{"n": 3}, {"n": 5}]
+    assert run.states == [{"n": 5}]
     assert run.statuses == ["created", "created", "failed", "created", "created"]
 
 
@@ -201,7 +201,7 @@ def test_a_later_value_of_a_known_key_is_sent(target: TargetRunner, org: Org) ->
     assert second.error is None
     assert second.states == [{"n": 3}]
     assert org.rows("Contact")[0]["LastName"] == "two"
-    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0}
+    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0, "doubtful": 0}
     assert org.faults.completed
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from salesforce_bulk_client import Operation, ResultKind
+from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
 from target_salesforce_bulk.matching import match
 from target_salesforce_bulk.plan import Column, Destination
 from target_salesforce_bulk.result_files import ResultFile
-from target_salesforce_bulk.spool import Entry, Spool
 
 COLUMNS = (Column("Name", "string"), Column("Amount", "currency"), Column("Day", "datetime"))
 Matched = tuple[dict[int, str], list[int]]
@@ -33,17 +33,17 @@ def matched(tmp_path: Path) -> Callable[..., Matched]:
             key_properties=(),
             stream_schema={},
         )
-        spool = Spool.create(tmp_path / "spool.jsonl", destination=destination)
+        files = JobDataFiles.create(tmp_path / "files.jsonl", destination=destination)
         for cells in sent:
-            spool.add(Entry(cells, None, b"{}"))
-        spool.close()
-        files = []
+            files.add(Entry(cells, None, b"{}"))
+        files.close()
+        results = []
         for kind, text in ((ResultKind.SUCCESSFUL, successful), (ResultKind.FAILED, failed)):
             if text:
                 path = tmp_path / f"{kind.value}.csv"
                 path.write_text(text)
-                files.append(ResultFile(path, kind=kind, columns=[column.name for column in COLUMNS]))
-        found = match(spool, files=files)
+                results.append(ResultFile(path, kind=kind, columns=[column.name for column in COLUMNS]))
+        found = match(files, files=results)
         got = {number: row.id or row.error for number, row in enumerate(found) if row}
         return got, [number for number, row in enumerate(found) if not row]
 

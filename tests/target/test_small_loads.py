@@ -153,14 +153,15 @@ def test_what_a_request_cannot_do_goes_by_a_job(
     assert went(org) == {"ingest"}
 
 
-def test_rows_of_one_key_go_in_requests_after_each_other(org: Org, target: TargetRunner) -> None:
-    """Both have an outcome, and the later one wins."""
+def test_only_the_last_row_of_a_key_may_go_in_a_request(org: Org, target: TargetRunner) -> None:
+    """A request that is lost may be carried out late: what another row waits for goes by a job. The last one wins."""
     rows = records("Account", *({"External_Id__c": "a", "Name": name} for name in ("first", "second", "third")))
 
     run = target.run(ACCOUNT, rows)
 
     assert run.error is None
-    assert went(org) == {"composite"}
+    assert went(org) == {"composite", "ingest"}
+    assert len(org.jobs) == 2
     assert [row["Name"] for row in org.rows("Account")] == ["third"]
     assert sorted(run.statuses) == ["created", "updated", "updated"]
 
@@ -237,11 +238,14 @@ def test_a_delete_whose_answer_is_lost_is_a_delete(org: Org, target: TargetRunne
     assert org.faults.completed
 
 
-def test_a_record_that_was_deleted_before_is_refused(org: Org, target: TargetRunner) -> None:
-    """As a job refuses it."""
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["by a job", "in a request"])
+def test_a_record_that_is_deleted_already_is_deleted(org: Org, target: TargetRunner, small_batch_rows: int) -> None:
+    """It is as it was wanted, whoever has deleted it."""
     ids = org.insert("Account", [{"Name": "Ada"}])
     org.delete("Account", ids)
 
-    run = target.run(BY_ID, records("Account", {"Id": ids[0]}), operation="delete")
+    run = target.run(BY_ID, records("Account", {"Id": ids[0]}), operation="delete", small_batch_rows=small_batch_rows)
 
-    assert run.error_codes == ["ENTITY_IS_DELETED"]
+    assert run.error is None
+    assert run.statuses == ["deleted"]
+    assert run.error_codes == [None]

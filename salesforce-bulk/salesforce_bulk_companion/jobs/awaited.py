@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import ConfigError
 from tap_salesforce_bulk.checkpoint import load_checkpoint
+from target_salesforce_bulk.errors import JournalUnusable
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA
 
@@ -25,12 +25,12 @@ _ID_LENGTH = 15
 class AwaitedJobs:
     """Who waits for which job, as far as the files tell that were named."""
 
-    def __init__(self, *, results_dir: Path, states: Sequence[Path], instance_url: str) -> None:
+    def __init__(self, *, results_dir: Path, states: Sequence[Path]) -> None:
         """Raises: ConfigError for a file that cannot be read."""
         self._by: dict[str, str] = {}
         journal = results_dir / JOURNAL_FILE
         if journal.exists():
-            for job_id in _jobs_in_journal(journal, instance_url=instance_url):
+            for job_id in _jobs_in_journal(journal):
                 self._by[job_id[:_ID_LENGTH]] = f"the target's journal in {results_dir}"
         for path in states:
             for job_id in _jobs_in_state(unwrapped(read_json_object(path, what="state")) or {}):
@@ -44,15 +44,16 @@ class AwaitedJobs:
         return self._by.get(job_id[:_ID_LENGTH])
 
 
-def _jobs_in_journal(path: Path, *, instance_url: str) -> list[str]:
+def _jobs_in_journal(path: Path) -> list[str]:
+    """Return the jobs of the batches in a journal, of whatever org: a job's id is that of one org only."""
     try:
-        journal = Journal(path, org=instance_url)
+        journal = Journal(path, org="")
         try:
-            return [unit.job_id for unit in journal.unsettled_units() if unit.job_id and unit.org == instance_url]
+            return [note.job_id for note in journal.batches() if note.job_id]
         finally:
             journal.close()
-    except sqlite3.Error as error:
-        raise ConfigError(f"the journal {str(path)!r} cannot be read: {error}") from None
+    except JournalUnusable as error:
+        raise ConfigError(str(error)) from None
 
 
 def _jobs_in_state(state: Mapping[str, Any]) -> Iterator[str]:

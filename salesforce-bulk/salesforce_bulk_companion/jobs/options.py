@@ -108,9 +108,7 @@ class Org:
         results_dir = options.pop("results_dir") or Path(
             settings.values.get("results_dir") or by_variable or DEFAULT_RESULTS_DIR
         )
-        self.awaited = AwaitedJobs(
-            results_dir=results_dir.expanduser(), states=options.pop("tap_states"), instance_url=client.instance_url
-        )
+        self.awaited = AwaitedJobs(results_dir=results_dir.expanduser(), states=options.pop("tap_states"))
 
     def select(self, options: dict[str, Any]) -> tuple[list[OrgJob], str | None]:
         """Return the jobs that the options select, and the user whose they are; None for everybody's."""

@@ -7,29 +7,36 @@ from pathlib import Path
 
 import pytest
 from salesforce_bulk_client import Operation
-from target_salesforce_bulk.filling import Filler
+from target_salesforce_bulk.batch import Batch, BatchLimits
+from target_salesforce_bulk.batcher import Batcher
+from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.journal import Journal
 from target_salesforce_bulk.plan import Column, Destination
-from target_salesforce_bulk.spool import Entry
-from target_salesforce_bulk.unit import Unit, UnitLimits
 
 
 class Loads:
-    """A filler, and what it has submitted; nothing of it is ever finished unless told."""
+    """A batcher, and what it has submitted; nothing of it is ever finished unless told."""
 
     def __init__(self, folder: Path, *, max_rows: int) -> None:
         self._folder = folder
-        self._limits = UnitLimits(max_rows=max_rows, max_bytes=10_000)
+        self._limits = BatchLimits(max_rows=max_rows, max_bytes=10_000)
         self.begun = 0
-        self.submitted: list[Unit] = []
-        self.finished: set[Unit] = set()
-        self.filler = Filler(begin=self._begin, under_way=self.under_way, submit=self.submitted.append, small_rows=2)
+        self.submitted: list[Batch] = []
+        self.finished: set[Batch] = set()
+        self.batcher = Batcher(begin=self._begin, under_way=self.under_way, submit=self.submitted.append, small_rows=2)
 
-    def _begin(self, destination: Destination) -> Unit:
+    def _begin(self, destination: Destination) -> Batch:
         self.begun += 1
-        return Unit.begin(str(self.begun), destination=destination, directory=self._folder, limits=self._limits)
+        return Batch.begin(
+            str(self.begun),
+            destination=destination,
+            directory=self._folder,
+            limits=self._limits,
+            journal=Journal(None, org="o"),
+        )
 
-    def under_way(self) -> list[Unit]:
-        return [unit for unit in self.submitted if unit not in self.finished]
+    def under_way(self) -> list[Batch]:
+        return [batch for batch in self.submitted if batch not in self.finished]
 
     def add(self, key: str, *, stream: str = "s", sobject: str = "O", parents: tuple[str, ...] = ()) -> None:
         destination = Destination(
@@ -45,20 +52,20 @@ class Loads:
             stream_schema={},
         )
         entry = Entry([key], None, b"{}")
-        self.filler.add(entry, destination=destination, key_text=key)
+        self.batcher.add(entry, destination=destination, key_text=key)
 
     def close(self) -> list[tuple[str, list[str], list[str]]]:
-        """Close everything; each unit's name, keys, and the units it waits for."""
-        self.filler.close_all()
+        """Close everything; each batch's name, keys, and the batches it waits for."""
+        self.batcher.close_all()
         return [
-            (unit.id, [cells[0] for _, cells in unit.spool.rows()], sorted(other.id for other in unit.after))
-            for unit in self.submitted
+            (batch.id, [cells[0] for _, cells in batch.files.rows()], sorted(other.id for other in batch.after))
+            for batch in self.submitted
         ]
 
 
 @pytest.fixture
 def loads(tmp_path: Path) -> Iterator[Callable[..., Loads]]:
-    """Makes a filler."""
+    """Makes a batcher."""
     made: list[Loads] = []
 
     def make(*, max_rows: int = 100) -> Loads:
@@ -67,13 +74,13 @@ def loads(tmp_path: Path) -> Iterator[Callable[..., Loads]]:
 
     yield make
     for each in made:
-        each.filler.let_go()
-        for unit in each.submitted:
-            unit.discard()
+        each.batcher.abandon()
+        for batch in each.submitted:
+            batch.discard()
 
 
 def test_rows_of_one_key_go_into_units_that_wait_for_each_other(loads: Callable[..., Loads]) -> None:
-    """First occurrences share a unit, second ones the next."""
+    """First occurrences share a batch, second ones the next."""
     here = loads()
     for key in ("a", "b", "a", "c", "b", "a"):
         here.add(key)
@@ -82,7 +89,7 @@ def test_rows_of_one_key_go_into_units_that_wait_for_each_other(loads: Callable[
 
 
 def test_a_key_under_way_is_waited_for(loads: Callable[..., Loads]) -> None:
-    """A full unit is on its way; a later row of one of its keys must not overtake it, other rows need not wait."""
+    """A full batch is on its way; a later row of one of its keys must not overtake it, other rows need not wait."""
     here = loads(max_rows=2)
     for key in ("a", "b", "c", "a", "d"):
         here.add(key)
@@ -102,7 +109,7 @@ def test_a_finished_unit_is_not_waited_for(loads: Callable[..., Loads]) -> None:
 
 
 def test_two_streams_into_one_object_share_its_keys(loads: Callable[..., Loads]) -> None:
-    """Whatever order their rows come in, no two open units wait for each other."""
+    """Whatever order their rows come in, no two open batches wait for each other."""
     here = loads()
     here.add("a", stream="s")
     here.add("b", stream="t")
@@ -117,7 +124,7 @@ def test_children_wait_for_parents(loads: Callable[..., Loads]) -> None:
     here = loads()
     here.add("parent", stream="parents", sobject="P")
     here.add("child", stream="children", sobject="C", parents=("P",))
-    here.filler.close_stream("children")
+    here.batcher.close_stream("children")
 
     assert here.close() == [("1", ["parent"], []), ("2", ["child"], ["1"])]
 
@@ -130,8 +137,8 @@ def test_objects_that_are_each_others_parents_do_not_wait_in_a_circle(loads: Cal
         here.add("b", stream="bs", sobject="B", parents=("A",))
     here.close()
 
-    for place, unit in enumerate(here.submitted):
-        assert unit.after <= set(here.submitted[:place])
+    for place, batch in enumerate(here.submitted):
+        assert batch.after <= set(here.submitted[:place])
 
 
 def test_a_record_that_changes_often_keeps_few_units_open(loads: Callable[..., Loads]) -> None:

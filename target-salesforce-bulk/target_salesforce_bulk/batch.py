@@ -1,0 +1,227 @@
+"""`Batch`: the rows of one job, from the first record to their outcomes, and the one owner of their state.
+
+Each transition writes the journal before the step that it names is taken (docs/decisions/0006). A batch that is in no
+journal yet is *filling*.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
+from target_salesforce_bulk.journal import BatchNote, BatchState, Committed, Journal, KnownOutcomes, OutcomeClass, now
+from target_salesforce_bulk.key_set import KeySet
+from target_salesforce_bulk.outcomes import OutcomeKind
+from target_salesforce_bulk.plan import Destination
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchLimits:
+    """What closes a batch."""
+
+    max_rows: int
+    """Records that cannot become rows count as well: their outcomes too are written with the batch's."""
+    max_bytes: int
+    """Of job data."""
+
+
+class Batch:
+    """Rows that go to Salesforce in one job, and those of them that must be sent again in the next; kept on disk."""
+
+    def __init__(
+        self,
+        batch_id: str,
+        *,
+        files: JobDataFiles,
+        journal: Journal,
+        max_rows: int = 0,
+        state: BatchState = BatchState.FILLING,
+        job_id: str | None = None,
+    ) -> None:
+        """``max_rows`` is for a batch that is to be filled; one found on disk takes nothing more."""
+        self.id = batch_id
+        self.files = files
+        self.state = state
+        self.job_id = job_id
+        self.line_ending = "LF"
+        self.may_skip_job = False
+        """Whether its rows may go in one request: they are few, the last of their stream, and nothing waits for them."""
+        self.is_awaited = False
+        """Whether another batch waits for this one."""
+        self.keys = KeySet()
+        """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
+        self.after: set[Batch] = set()
+        """Batches that must be finished before this one starts."""
+        self.outcomes: Counter[OutcomeKind] = Counter()
+        """How many of its records have ended how, so far."""
+        self._journal = journal
+        self._room = max_rows
+
+    @classmethod
+    def begin(
+        cls, batch_id: str, *, destination: Destination, directory: Path, limits: BatchLimits, journal: Journal
+    ) -> Batch:
+        """Return an empty batch, with its files in ``directory``."""
+        path = directory / f"{batch_id}.jsonl"
+        files = JobDataFiles.create(path, destination=destination, max_bytes=limits.max_bytes)
+        return cls(batch_id, files=files, journal=journal, max_rows=limits.max_rows)
+
+    @classmethod
+    def found(cls, note: BatchNote, *, directory: Path, journal: Journal) -> Batch:
+        """Return a batch that an earlier run has left.
+
+        Raises: JobDataDamaged.
+        """
+        files = JobDataFiles.find(directory / note.files, number_of_rows=note.number_of_rows)
+        return cls(note.batch_id, files=files, journal=journal, state=note.state, job_id=note.job_id)
+
+    @property
+    def destination(self) -> Destination:
+        """Where its rows go."""
+        return self.files.destination
+
+    @property
+    def number_of_rows(self) -> int:
+        """Rows that are to be sent."""
+        return self.files.number_of_rows
+
+    @property
+    def size_bytes(self) -> int:
+        """How large its job data is; it must be closed."""
+        return self.files.size_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no entry at all."""
+        return self.files.number_of_rows + self.files.number_of_refusals == 0
+
+    def add(self, entry: Entry, *, key_hash: int | None) -> bool:
+        """Take one entry; False, with nothing taken, when the batch is full."""
+        if not self._room or not self.files.add(entry):
+            return False
+        self._room -= 1
+        if key_hash is not None:
+            self.keys.add(key_hash)
+        return True
+
+    def close(self) -> None:
+        """Bring everything to disk; no more entries. The files stay."""
+        self.files.close()
+
+    def discard(self) -> None:
+        """Delete the files of a batch that is in no journal (any more)."""
+        self.files.discard()
+
+    def open_data(self) -> IO[bytes]:
+        """Return the rows as one upload, with the line ending that the batch wants."""
+        return self.files.open_data(line_ending=self.line_ending)
+
+    def wait_for(self, others: Collection[Batch]) -> None:
+        """Start only after these are finished."""
+        for other in others:
+            other.is_awaited = True
+        self.after.update(others)
+
+    # Transitions
+
+    def enqueue(self) -> None:
+        """Filling → pending: the rows are about to be sent."""
+        self._journal.add_batch(self._note(self.id, self.files, BatchState.PENDING))
+        self.state = BatchState.PENDING
+
+    def job_created(self, job_id: str) -> None:
+        """Pending → open: the rows have a job."""
+        self._move(BatchState.OPEN, job_id)
+
+    def closing(self) -> None:
+        """Open → closing: Salesforce is about to be told to begin; from here on rows may be loaded."""
+        self._move(BatchState.CLOSING, self.job_id)
+
+    def sending(self) -> None:
+        """Pending → sending: the rows are about to be sent without a job; from here on they may be loaded."""
+        self._move(BatchState.SENDING, None)
+
+    def send_again(self) -> None:
+        """open, closing, sending → pending: all rows are to be sent again."""
+        self._move(BatchState.PENDING, None)
+
+    def drop(self) -> None:
+        """open, closing, sending → gone: nothing was processed that may not be done again; its records come again."""
+        self._journal.drop_batch(self.id)
+        self.discard()
+
+    def outcomes_recorded(
+        self,
+        *,
+        known: Mapping[OutcomeClass, KnownOutcomes],
+        committed: Committed,
+        again: Collection[int],
+        doubtful: Collection[int],
+        state_of_doubtful: BatchState,
+        reason: str,
+    ) -> bool:
+        """Any state → gone, or pending with the rows that are sent ``again``; return whether it is gone.
+
+        The outcomes are on disk up to ``committed``. ``doubtful`` rows become a batch of their own that a person
+        decides on, for this ``reason``.
+        """
+        following = []
+        next_files = None
+        if again:
+            next_files = self.files.only(again, path=self._path_of_next())
+            following.append(self._note(self.id, next_files, BatchState.PENDING))
+        if doubtful:
+            doubtful_files = self.files.only(doubtful, path=self._path_of_next("doubtful-"))
+            following.append(
+                self._note(
+                    doubtful_files.path.stem, doubtful_files, state_of_doubtful, job_id=self.job_id, reason=reason
+                )
+            )
+        self._journal.commit(
+            self.id,
+            destination=self.destination.id,
+            known=known,
+            committed=committed,
+            following=following,
+        )
+        self.files.discard()
+        if next_files:
+            self.files = next_files
+            self.state = BatchState.PENDING
+            self.job_id = None
+        return next_files is None
+
+    def _move(self, state: BatchState, job_id: str | None) -> None:
+        self._journal.set_state(self.id, state, job_id=job_id)
+        self.state = state
+        self.job_id = job_id
+
+    def _note(
+        self, batch_id: str, files: JobDataFiles, state: BatchState, *, job_id: str | None = None, reason: str = ""
+    ) -> BatchNote:
+        destination = self.destination
+        return BatchNote(
+            batch_id=batch_id,
+            org=self._journal.org,
+            destination=destination.id,
+            stream=destination.stream,
+            object=destination.object,
+            operation=destination.operation.value,
+            files=files.path.name,
+            number_of_rows=files.number_of_rows,
+            state=state,
+            job_id=job_id,
+            reason=reason,
+            since=now(),
+        )
+
+    def _path_of_next(self, prefix: str = "") -> Path:
+        """Return where rows of this batch go that need files of their own: ``{batch}.2.jsonl``, ``{batch}.3.jsonl`` …"""
+        base = self.files.path.name.partition(".")[0]
+        paths = (self.files.path.with_name(f"{base}.{prefix}{number}.jsonl") for number in count(2))
+        return next(path for path in paths if not path.exists())

@@ -1,0 +1,212 @@
+"""`BatchLoader`: loads one batch, from a job's creation to its outcomes on disk.
+
+create → upload → close → wait → result files → match → outcomes, and again for the rows that are sent again; a small
+batch's rows go in one request instead (`small_loads`). Each step that cannot be taken back is a transition of the
+`Batch`, which writes it to the journal first.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from salesforce_bulk_client import (
+    IncompleteResults,
+    IngestJob,
+    JobGone,
+    JobInfo,
+    JobState,
+    JobTimedOut,
+    NotFound,
+    PollPolicy,
+    RequestRefused,
+    ResultKind,
+    SalesforceClient,
+    SalesforceError,
+)
+
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.journal import BatchState
+from target_salesforce_bulk.outcome_recording import JobEnd, OutcomeRecorder, Unloaded
+from target_salesforce_bulk.result_files import ResultFile, result_path
+from target_salesforce_bulk.small_loads import request_for, results_of, write_result_files
+from target_salesforce_bulk.stopping import Stopping
+from target_salesforce_bulk.summary import Tally
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadPolicy:
+    """How patiently batches are loaded."""
+
+    poll: PollPolicy
+    record_retries: int
+    results_dir: Path
+
+    def wait_before_retry_s(self, attempt: int) -> float:
+        """Return the seconds before rows are sent again for the ``attempt``-th time.
+
+        Locks are held for seconds: by default 2, 4, 8 … up to 30.
+        """
+        return min(self.poll.max_s, self.poll.min_s * 4 * 2.0 ** (attempt - 1))
+
+
+class LeftToNextRun(Exception):
+    """A batch was given up because the run is stopping; the journal knows how far it was."""
+
+
+class BatchLoader:
+    """Used by several threads at once."""
+
+    def __init__(
+        self,
+        client: SalesforceClient,
+        *,
+        recorder: OutcomeRecorder,
+        tally: Tally,
+        policy: LoadPolicy,
+        stopping: Stopping,
+    ) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._tally = tally
+        self._policy = policy
+        self._stopping = stopping
+
+    def load(self, batch: Batch) -> None:
+        """Load a batch, sending rows again as often as allowed.
+
+        Raises: SalesforceError; LeftToNextRun.
+        """
+        if batch.number_of_rows == 0:
+            self._recorder.record(batch, None)
+            return
+        if batch.state is BatchState.FILLING:
+            batch.enqueue()
+        attempt = 1
+        while True:
+            unloaded = Unloaded.SEND_AGAIN if attempt <= self._policy.record_retries else Unloaded.GIVE_UP
+            end = self._send(batch, unloaded)
+            if end.wants_other_line_ending and end.never_began and batch.line_ending == "LF":
+                logger.info("the org wants CRLF at the ends of lines, so the job is created again")
+                batch.line_ending = "CRLF"
+                batch.send_again()
+            elif self._recorder.record(batch, end):
+                return
+            else:
+                self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
+                attempt += 1
+
+    def resume(self, batch: Batch) -> None:
+        """Record the outcomes of a batch whose job an earlier run may have closed; nothing is sent.
+
+        Raises: SalesforceError that says nothing of this batch alone; LeftToNextRun.
+        """
+        assert batch.job_id
+        try:
+            end = self._end_of_found(batch, batch.job_id)
+        except JobGone as gone:
+            end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(gone))
+        except (RequestRefused, IncompleteResults, JobTimedOut, NotFound) as error:
+            logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
+            end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
+        if end.never_began:
+            batch.drop()
+        else:
+            self._recorder.record(batch, end)
+
+    def _end_of_found(self, batch: Batch, job_id: str) -> JobEnd:
+        job = IngestJob.find(self._client, job_id, log_fields=_log_fields(batch), poll=self._policy.poll)
+        self._tally.add_job(job.info, batch=batch, is_found=True)
+        if job.info.state is JobState.OPEN:
+            self._tally.note_ended(job.abort())
+            if job.info.proves_untouched:
+                return JobEnd(unloaded=Unloaded.COME_AGAIN, info=job.info)
+        return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
+
+    def _send(self, batch: Batch, unloaded: Unloaded) -> JobEnd:
+        """Send the rows once, and return how that ended."""
+        end = self._send_request(batch, unloaded)
+        if end is not None:
+            return end
+        try:
+            job = self._send_job(batch)
+        except JobGone as gone:
+            return JobEnd(unloaded=unloaded, reason=str(gone), was_never_closed=batch.state is not BatchState.CLOSING)
+        try:
+            return self._wait(batch, job, unloaded=unloaded)
+        except JobGone as gone:
+            return JobEnd(unloaded=unloaded, reason=str(gone))
+        except (IncompleteResults, RequestRefused) as error:
+            logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
+            return JobEnd(unloaded=unloaded, reason=str(error), is_set_aside=True)
+
+    def _send_request(self, batch: Batch, unloaded: Unloaded) -> JobEnd | None:
+        """Return the outcomes of rows that went in one request, or None if they have to go by a job."""
+        send = request_for(batch, client=self._client)
+        if send is None:
+            return None
+        self._check_stop()
+        self._client.check_quota()
+        batch.sending()
+        try:
+            results = results_of(send)
+        except (RequestRefused, NotFound) as error:
+            # Its message may hold values of records.
+            logger.info(
+                "the request was refused (%d %s): a job will tell which row is meant",
+                error.status,
+                error.code,
+                extra=_log_fields(batch),
+            )
+            batch.may_skip_job = False
+            batch.send_again()
+            return None
+        return JobEnd(unloaded=unloaded, files=write_result_files(batch, results, directory=self._policy.results_dir))
+
+    def _send_job(self, batch: Batch) -> IngestJob:
+        """Return a closed job with the batch's rows."""
+        self._check_stop()
+        self._client.check_quota()
+        self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
+        spec = batch.destination.ingest_spec(line_ending=batch.line_ending)
+        job = IngestJob.create(self._client, spec, log_fields=_log_fields(batch), poll=self._policy.poll)
+        batch.job_created(job.id)
+        self._tally.add_job(job.info, batch=batch)
+        try:
+            job.upload(batch.open_data)
+            self._check_stop()
+        except BaseException:
+            with suppress(SalesforceError):
+                self._tally.note_ended(job.abort())
+            raise
+        batch.closing()
+        self._tally.note_closed(job.close())
+        return job
+
+    def _wait(self, batch: Batch, job: IngestJob, *, unloaded: Unloaded) -> JobEnd:
+        """Return how the job ended, with its result files on disk."""
+        info = job.wait_until_final(self._policy.poll, on_look=self._check_wait, stop=self._stopping.is_over)
+        self._tally.note_ended(info)
+        columns = [column.name for column in batch.destination.columns]
+        files = []
+        for kind in ResultKind:
+            path = result_path(self._policy.results_dir, sobject=batch.destination.object, name=job.id, kind=kind)
+            if job.download(kind, path):
+                files.append(ResultFile(path, kind=kind, columns=columns))
+        return JobEnd(unloaded=unloaded, info=info, files=files)
+
+    def _check_stop(self) -> None:
+        if self._stopping.is_asked.is_set():
+            raise LeftToNextRun("the run is stopping; what was not sent comes again with the next run")
+
+    def _check_wait(self, info: JobInfo) -> None:
+        if self._stopping.is_over.is_set() and not info.state.is_final:
+            raise LeftToNextRun(f"ingest job {info.id} still runs; the next run finds it")
+
+
+def _log_fields(batch: Batch) -> dict[str, str]:
+    return {"stream_name": batch.destination.stream}

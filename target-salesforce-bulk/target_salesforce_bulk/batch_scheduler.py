@@ -1,0 +1,136 @@
+"""`BatchScheduler`: loads batches in threads, as many at once as allowed, each after those that it depends on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from target_salesforce_bulk.batch import Batch
+
+MAX_READY = 2
+"""Batches that are filled and wait: enough to go on with, and each holds its keys in memory."""
+
+LOOK_S = 0.5
+"""How often a waiting main thread looks up, so that a signal is answered soon."""
+
+
+class BatchScheduler:
+    """Its methods are for the main thread; the work is done in threads that do not keep the process alive."""
+
+    def __init__(self, work: Callable[[Batch], None], *, max_concurrent: int, check: Callable[[], None]) -> None:
+        """``work`` loads one batch; ``check`` is called while waiting, and may raise to end that."""
+        self._work = work
+        self._max_concurrent = max_concurrent
+        self._check = check
+        self._changed = threading.Condition()
+        self._unfinished: list[Batch] = []
+        """As submitted; a batch that ended with an error stays."""
+        self._begun: set[Batch] = set()
+        """Those of them that are being loaded, or ended with an error."""
+        self._running: set[Batch] = set()
+        """Those that a thread works on."""
+        self._starts_more = True
+        self.error: BaseException | None = None
+        """The first error of a batch: nothing more starts after it."""
+
+    def submit(self, batch: Batch) -> None:
+        """Take a closed batch, and start it as soon as it may."""
+        with self._changed:
+            self._unfinished.append(batch)
+            self._start_ready()
+
+    def under_way(self) -> list[Batch]:
+        """Return the batches that are not finished, in the order in which they were submitted."""
+        with self._changed:
+            return list(self._unfinished)
+
+    def wait_for_room(self) -> None:
+        """Wait until it makes sense to fill another batch: `MAX_READY` may lie ready while others run.
+
+        Raises: the first error of a batch; what ``check`` raises.
+        """
+        while True:
+            self._check()
+            with self._changed:
+                if self.error:
+                    raise self.error
+                if len(self._unfinished) < self._max_concurrent + MAX_READY:
+                    return
+                self._changed.wait(LOOK_S)
+
+    def wait_for_all(self) -> None:
+        """Wait until every batch is finished, or after an error until those that run have ended.
+
+        Raises: the first error of a batch; what ``check`` raises.
+        """
+        while True:
+            self._check()
+            with self._changed:
+                if not self._running:
+                    if self.error:
+                        raise self.error
+                    if not self._unfinished:
+                        return
+                self._changed.wait(LOOK_S)
+
+    @property
+    def number_running(self) -> int:
+        """Batches that are being loaded."""
+        return len(self._running)
+
+    def stop_starting(self) -> None:
+        """Start no more batches."""
+        with self._changed:
+            self._starts_more = False
+
+    def is_running(self, batch: Batch) -> bool:
+        """Whether a thread works on a batch."""
+        return batch in self._running
+
+    def wait_for_running(
+        self,
+        *,
+        timeout_s: float | None = None,
+        until: threading.Event | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait until the batches that run have ended, in whatever way, or the time is over, or ``until`` is set.
+
+        Raises: what ``check`` raises.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        with self._changed:
+            while self._running and (deadline is None or time.monotonic() < deadline):
+                if until and until.is_set():
+                    return
+                if check:
+                    check()
+                self._changed.wait(LOOK_S)
+
+    def _start_ready(self) -> None:
+        for batch in self._unfinished:
+            if not self._starts_more or len(self._running) >= self._max_concurrent:
+                return
+            if batch not in self._begun and batch.after.isdisjoint(self._unfinished):
+                self._begun.add(batch)
+                batch.after.clear()  # they are finished: nothing shall hold on to them
+                self._running.add(batch)
+                threading.Thread(target=self._run, args=(batch,), name=batch.id, daemon=True).start()
+
+    def _run(self, batch: Batch) -> None:
+        error: BaseException | None = None
+        try:
+            self._work(batch)
+        except BaseException as raised:  # noqa: BLE001  raised again in the main thread
+            error = raised
+        with self._changed:
+            self._running.discard(batch)
+            if error is None:
+                self._unfinished.remove(batch)
+                self._begun.remove(batch)
+            else:
+                self.error = self.error or error
+                self._starts_more = False
+            self._start_ready()
+            self._changed.notify_all()

@@ -1,0 +1,271 @@
+"""What an unfinished run has done, so that records which come again are not loaded again (docs/decisions/0006).
+
+`EarlierOutcomes` looks records up; `LeadingRecords` holds back the first ones of each stream until it is known which
+input this is: the same again, or one that resumes from the last STATE.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from target_salesforce_bulk.fingerprints import SIZE, fingerprint_of, key_fingerprint
+from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.journal import Journal, OutcomeClass
+from target_salesforce_bulk.plan import Destination
+
+MAX_LEADING_RECORDS = 1000
+"""So many records are compared with the unfinished run's, at most."""
+
+MAX_PLACES = 1000
+"""So many places in the unfinished run's input are considered, at most; only equal records have more."""
+
+_TABLES = """
+CREATE TABLE earlier (
+    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB
+);
+CREATE INDEX by_record ON earlier (destination, record, position);
+CREATE INDEX by_position ON earlier (destination, position);
+CREATE INDEX by_key ON earlier (key) WHERE key != x'';
+CREATE TABLE superseded (key BLOB PRIMARY KEY, stream TEXT, entry BLOB) WITHOUT ROWID;
+"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_entry = msgspec.msgpack.Decoder(Entry).decode
+
+
+class EarlierOutcomes:
+    """Records with a known outcome; spilled to disk, gone at the end.
+
+    Each that is met again is used up. Of one key, those that were loaded are met in their order: a row that is not
+    among them is sent, and so is every later row of its key.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)  # a private file that SQLite removes by itself
+        self._db.executescript(_TABLES)
+        self._numbers_before_state: dict[str, int] = {}
+        self._destinations: dict[str, Destination] = {}
+        self._places: dict[str, Place] = {}
+        self.is_empty = True
+
+    def read(self, journal: Journal) -> None:
+        """Take what ``journal`` knows of its org's records."""
+        self._numbers_before_state = journal.numbers_before_state()
+        self._db.execute("BEGIN")
+        for destination, kind, known in journal.known_outcomes():
+            self.is_empty = False
+            records = _parts(known.records)
+            keys = _parts(known.keys) if known.keys else [b""] * len(records)
+            self._db.executemany(
+                "INSERT INTO earlier (destination, position, class, record, key) VALUES (?, ?, ?, ?, ?)",
+                (
+                    (destination, position, kind.value, record, key)
+                    for position, record, key in zip(known.positions, records, keys, strict=True)
+                ),
+            )
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._db.close()
+
+    # Which input this is
+
+    def is_placed(self, destination: Destination) -> bool:
+        """Whether it is known where in the unfinished run's input the records of a destination begin."""
+        return destination.id in self._places
+
+    def place(self, destination: Destination, fingerprints: Sequence[bytes], *, are_all: bool, has_ended: bool) -> bool:
+        """Find where the unfinished run's input has these leading records; return whether that is known now.
+
+        ``are_all``: no more of them can be waited for; ``has_ended``: the stream has no more.
+        """
+        before_state = self._numbers_before_state.get(destination.id, 0)
+        starts = self._starts(destination.id, fingerprints, before_state=before_state)
+        number = len(fingerprints)
+        if has_ended:
+            starts = [start for start in starts if start + number >= before_state]
+        if not starts:
+            place = Place(before_state, before_state, is_sure=True)
+        elif len(starts) == 1 and (are_all or starts[0] + number >= before_state):
+            place = Place(starts[0], starts[0], is_sure=True)
+        elif are_all or starts[0] + number >= before_state:
+            place = Place(before_state, before_state, is_sure=False)
+        else:
+            return False
+        self._places[destination.id] = place
+        return True
+
+    def _starts(self, destination: str, fingerprints: Sequence[bytes], *, before_state: int) -> list[int]:
+        """Return the positions before the last STATE from which on that run's records are these, lowest first."""
+        rows = self._db.execute(
+            "SELECT DISTINCT position FROM earlier WHERE destination = ? AND record = ? AND position < ?"
+            " ORDER BY position LIMIT ?",
+            (destination, fingerprints[0], before_state, MAX_PLACES),
+        )
+        starts = [position for (position,) in rows]
+        for number, fingerprint in enumerate(fingerprints[1:], 1):
+            if not starts:
+                break
+            starts = [
+                start
+                for start in starts
+                if start + number >= before_state or self._may_be(destination, start + number, fingerprint)
+            ]
+        return starts
+
+    def _may_be(self, destination: str, position: int, fingerprint: bytes) -> bool:
+        found = self._db.execute(
+            "SELECT record FROM earlier WHERE destination = ? AND position = ?", (destination, position)
+        ).fetchall()
+        return not found or (fingerprint,) in found
+
+    # What is known of a record
+
+    def recall(self, destination: Destination, entry: Entry, *, key_text: str | None) -> Recalled:
+        """Return what is known of the next record of a destination, which is placed."""
+        place = self._places[destination.id]
+        position = place.next_position
+        self._places[destination.id] = place._replace(next_position=position + 1)
+        entry = entry._replace(position=position)
+        record = fingerprint_of(destination, entry)
+        first = place.first_position
+        for kind in (OutcomeClass.FAILED, OutcomeClass.DOUBTFUL):
+            if self._use_up(destination, record, kind=kind, first_position=first):
+                return Recalled(kind, entry)
+        if entry.cells is None:
+            return Recalled(None, entry)
+        if key_text is not None:
+            key = key_fingerprint(destination)(key_text)
+            is_loaded = self._is_loaded(destination, record, entry, key=key, first_position=first)
+            return Recalled(OutcomeClass.LOADED if is_loaded else None, entry)
+        if self._use_up(destination, record, kind=OutcomeClass.LOADED, first_position=first):
+            return Recalled(OutcomeClass.LOADED, entry)
+        if not place.is_sure and self._use_up(destination, record, kind=OutcomeClass.LOADED, first_position=0):
+            return Recalled(None, entry, is_doubtful=True)
+        return Recalled(None, entry)
+
+    def _use_up(self, destination: Destination, record: bytes, *, kind: OutcomeClass, first_position: int) -> bool:
+        found = self._db.execute(
+            "DELETE FROM earlier WHERE id = (SELECT id FROM earlier WHERE destination = ? AND record = ?"
+            " AND position >= ? AND class = ? ORDER BY position LIMIT 1)",
+            (destination.id, record, first_position, kind.value),
+        )
+        return found.rowcount > 0
+
+    def _is_loaded(
+        self, destination: Destination, record: bytes, entry: Entry, *, key: bytes, first_position: int
+    ) -> bool:
+        (found,) = self._db.execute(
+            "SELECT min(id) FROM earlier WHERE destination = ? AND record = ? AND position >= ? AND class = 'loaded'"
+            " AND key = ?",
+            (destination.id, record, first_position, key),
+        ).fetchone()
+        self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
+        if found is None:
+            self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
+            return False
+        self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded' AND id <= ?", (key, found))
+        if self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND class = 'loaded'", (key,)).fetchone():
+            self._destinations[destination.id] = destination
+            self._db.execute("INSERT INTO superseded VALUES (?, ?, ?)", (key, destination.id, _encode(entry)))
+        return True
+
+    def superseded(self) -> Iterator[tuple[Destination, Entry]]:
+        """Yield the records that were skipped although a later one of their key was loaded, which did not come again.
+
+        The input's last word for that key is the skipped one: it is to be sent.
+        """
+        while row := self._db.execute("SELECT key, stream, entry FROM superseded LIMIT 1").fetchone():
+            self._db.execute("DELETE FROM superseded WHERE key = ?", (row[0],))
+            yield self._destinations[row[1]], _decode_entry(row[2])
+
+
+class Place(NamedTuple):
+    """Where in the unfinished run's input the records of a destination are."""
+
+    first_position: int
+    """Outcomes of records before that are not theirs."""
+    next_position: int
+    is_sure: bool
+    """Whether it is known; if not, equal records from before the last STATE may be theirs after all."""
+
+
+class Recalled(NamedTuple):
+    """What is known of a record."""
+
+    outcome: OutcomeClass | None
+    """Its outcome in the unfinished run; None if it is to be sent."""
+    entry: Entry
+    """The record, with its position."""
+    is_doubtful: bool = False
+    """Whether nothing tells if it is one that was loaded or another one that is equal."""
+
+
+def _parts(fingerprints: bytes | bytearray) -> list[bytes]:
+    return [bytes(fingerprints[start : start + SIZE]) for start in range(0, len(fingerprints), SIZE)]
+
+
+class LeadingRecords:
+    """Holds the input back, up to `MAX_LEADING_RECORDS` records, while the place of one of its streams is not known."""
+
+    def __init__(
+        self,
+        earlier: EarlierOutcomes,
+        *,
+        take: Callable[[Entry, Destination], None],
+        take_state: Callable[[Any], None],
+    ) -> None:
+        self._earlier = earlier
+        self._take = take
+        self._take_state = take_state
+        self._waiting: deque[tuple[Destination | None, Any]] = deque()
+        """Records with their destinations, and STATE values without, in the order of the input."""
+        self._number_of_records = 0
+
+    def add(self, entry: Entry, destination: Destination) -> None:
+        """Take a record."""
+        self._waiting.append((destination, entry))
+        self._number_of_records += 1
+        number = len(self._waiting)
+        if number & (number - 1) == 0 or self._number_of_records >= MAX_LEADING_RECORDS:  # 1, 2, 4, 8 …
+            self._release(has_ended=False)
+
+    def add_state(self, value: Any) -> None:
+        """Take a STATE, which waits for the records before it."""
+        self._waiting.append((None, value))
+        self._release(has_ended=False)
+
+    def end(self) -> None:
+        """Release everything: the input has ended."""
+        self._release(has_ended=True)
+
+    def _release(self, *, has_ended: bool) -> None:
+        while self._waiting:
+            destination, value = self._waiting[0]
+            if destination is None:
+                self._take_state(value)
+            elif self._earlier.is_placed(destination) or self._is_placed_now(destination, has_ended=has_ended):
+                self._number_of_records -= 1
+                self._take(value, destination)
+            else:
+                return
+            self._waiting.popleft()
+
+    def _is_placed_now(self, destination: Destination, *, has_ended: bool) -> bool:
+        fingerprints = [
+            fingerprint_of(destination, entry)
+            for other, entry in self._waiting
+            if other is not None and other.id == destination.id
+        ]
+        return self._earlier.place(
+            destination,
+            fingerprints,
+            are_all=has_ended or self._number_of_records >= MAX_LEADING_RECORDS,
+            has_ended=has_ended,
+        )

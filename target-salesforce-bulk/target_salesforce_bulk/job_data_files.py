@@ -1,0 +1,211 @@
+"""`JobDataFiles`: the records of one batch on disk, and the job data made of them.
+
+Two files, mode 600. ``{batch}.jsonl`` has the batch's `Destination`, then a line for each record: its position in its
+stream, its fingerprint where the row's cells do not give it, and the record as it came in, or a list of why there can
+be no row and the record. ``{batch}.csv`` is the job data: a row for each record that has one, in the same order.
+Together they are all that is needed to send the rows again and to recognise them in result files, also for a later run
+that finds this one crashed.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import msgspec
+from salesforce_bulk_client import JobData
+
+from target_salesforce_bulk.errors import JobDataDamaged
+from target_salesforce_bulk.plan import Destination, Refusal
+
+LONGEST_VALUE = 1 << 30
+"""The csv module's own limit, 131,072, is below a rich text with its markup."""
+
+
+class Entry(NamedTuple):
+    """One record."""
+
+    cells: Sequence[str] | None
+    """Its row, None when it cannot become one."""
+    refusal: Refusal | None
+    """Why it cannot."""
+    record: bytes
+    """The record as it came in, as JSON without a line break."""
+    fingerprint: bytes | None = None
+    """What identifies it, where that is not its row's cells: a stream map made the row, or there is none."""
+    position: int = 0
+    """Which record of its stream it is, from 0."""
+
+
+class StoredEntry(NamedTuple):
+    """One record on disk."""
+
+    number: int
+    """Its row's number, from 0; of a record without a row the number of the next row."""
+    refusal: Refusal | None
+    record: bytes
+    fingerprint: bytes | None
+    position: int
+
+
+_Refused = tuple[Refusal, msgspec.Raw]
+"""A line of a record without a row."""
+
+
+class JobDataFiles:
+    """The entries of one batch. Rows are numbered from 0, entries without a row are not."""
+
+    _encode = msgspec.json.Encoder(decimal_format="number").encode
+    _decode_refused = msgspec.json.Decoder(_Refused).decode
+
+    def __init__(self, path: Path, *, destination: Destination) -> None:
+        self.path = path
+        self.destination = destination
+        self.number_of_rows = 0
+        self.number_of_refusals = 0
+        self._file: IO[bytes] | None = None
+        self._data: JobData | None = None
+
+    @classmethod
+    def create(cls, path: Path, *, destination: Destination, max_bytes: int = sys.maxsize) -> JobDataFiles:
+        """Begin new files, of which ``path`` is the one with the records; ``max_bytes`` limits the job data."""
+        files = cls(path, destination=destination)
+        columns = [column.name for column in destination.columns]
+        files._data = JobData(columns, max_rows=sys.maxsize, max_bytes=max_bytes, path=files.data_path)
+        files._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=1 << 18)
+        files._file.write(cls._encode(destination) + b"\n")
+        return files
+
+    @classmethod
+    def find(cls, path: Path, *, number_of_rows: int) -> JobDataFiles:
+        """Return the files that an earlier run has closed.
+
+        Raises: JobDataDamaged if they are not there, cut, or not of this version.
+        """
+        try:
+            with path.open("rb") as file:
+                files = cls(path, destination=msgspec.json.decode(file.readline(), type=Destination))
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        raise JobDataDamaged(f"{path} is cut")
+                    files._count(has_row=not line.split(b"\t", 2)[2].startswith(b"["))
+            rows_in_data = sum(len(cells) == len(files.destination.columns) for _, cells in files.rows())
+        except (OSError, ValueError, IndexError, StopIteration, csv.Error) as error:
+            raise JobDataDamaged(f"{path} or its .csv cannot be read: {type(error).__name__}") from error
+        if not files.number_of_rows == rows_in_data == number_of_rows:
+            raise JobDataDamaged(
+                f"{path} has {files.number_of_rows} rows, its .csv {rows_in_data}, but the journal says {number_of_rows}"
+            )
+        return files
+
+    @property
+    def data_path(self) -> Path:
+        """Where the job data is."""
+        return self.path.with_suffix(".csv")
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the job data is; it must be closed."""
+        return self.data_path.stat().st_size
+
+    def add(self, entry: Entry) -> bool:
+        """Take one entry; False, with nothing taken, when the job data has no room for its row."""
+        if self._file is None or self._data is None:
+            raise ValueError(f"the job data {self.path.name} is closed")
+        cells, refusal, record, fingerprint, position = entry
+        identity = fingerprint.hex().encode() if fingerprint else b""
+        if cells is None:
+            self._file.write(b"%d\t%b\t[%b,%b]\n" % (position, identity, self._encode(refusal), record))
+        elif self._data.add(cells):
+            self._file.write(b"%d\t%b\t%b\n" % (position, identity, record))
+        else:
+            return False
+        self._count(has_row=cells is not None)
+        return True
+
+    def _count(self, *, has_row: bool) -> None:
+        if has_row:
+            self.number_of_rows += 1
+        else:
+            self.number_of_refusals += 1
+
+    def close(self) -> None:
+        """Bring everything to disk; no more entries."""
+        if self._data is not None:
+            self._data.close()
+            self._data = None
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+
+    def discard(self) -> None:
+        """Delete the files."""
+        if self._data is not None:
+            self._data.discard()
+            self._data = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        for path in files_of(self.path):
+            path.unlink(missing_ok=True)
+
+    def open_data(self, *, line_ending: str) -> IO[bytes]:
+        """Return the job data, closed before, with this line ending at the ends of its rows."""
+        if line_ending == "LF":
+            return self.data_path.open("rb")
+        path = self.path.with_suffix(f".{line_ending}.csv")
+        if not path.exists():
+            columns = [column.name for column in self.destination.columns]
+            data = JobData(columns, max_rows=sys.maxsize, max_bytes=sys.maxsize, line_ending=line_ending, path=path)
+            for _, cells in self.rows():
+                data.add(cells)
+            data.close()
+        return path.open("rb")
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row's number and cells."""
+        csv.field_size_limit(LONGEST_VALUE)
+        with self.data_path.open(encoding="utf-8", newline="") as file:
+            lines = csv.reader(file)
+            next(lines)
+            yield from enumerate(lines)
+
+    def entries(self) -> Iterator[StoredEntry]:
+        """Yield all records in the order in which they came."""
+        number = 0
+        with self.path.open("rb") as file:
+            file.readline()
+            for line in file:
+                position, identity, record = line.split(b"\t", 2)
+                fingerprint = bytes.fromhex(identity.decode()) if identity else None
+                if record.startswith(b"["):
+                    refusal, raw = self._decode_refused(record)
+                    yield StoredEntry(number, refusal, bytes(raw), fingerprint, int(position))
+                else:
+                    yield StoredEntry(number, None, record[:-1], fingerprint, int(position))
+                    number += 1
+
+    def only(self, rows: Collection[int], *, path: Path) -> JobDataFiles:
+        """Return new, closed files at ``path`` with the entries of these rows."""
+        files = JobDataFiles.create(path, destination=self.destination)
+        stored = (entry for entry in self.entries() if entry.refusal is None)
+        for entry, (number, cells) in zip(stored, self.rows(), strict=True):
+            if number in rows:
+                files.add(Entry(cells, None, entry.record, entry.fingerprint, entry.position))
+        files.close()
+        return files
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return all files whose records are at ``path``, whether they are there or not.
+
+    >>> [file.name for file in files_of(Path("1.2.jsonl"))]
+    ['1.2.jsonl', '1.2.csv', '1.2.CRLF.csv']
+    """
+    return [path, path.with_suffix(".csv"), path.with_suffix(".CRLF.csv")]

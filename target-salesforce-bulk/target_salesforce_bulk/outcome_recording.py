@@ -1,0 +1,304 @@
+"""`OutcomeRecorder`: gives each row of a batch its outcome, and decides which rows are sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
+
+from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.fingerprints import SIZE, row_fingerprint
+from target_salesforce_bulk.job_data_files import JobDataFiles, StoredEntry
+from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
+from target_salesforce_bulk.matching import Look, match
+from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.outcomes import (
+    TRANSIENT_CODES,
+    OutcomeKind,
+    RecordError,
+    RowResult,
+    loaded_kind,
+    parse_sf_error,
+)
+from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.result_files import ResultFile, ResultRow
+from target_salesforce_bulk.summary import Tally
+
+FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"})
+"""A job that failed for one of these would fail again (`salesforce-api.md`, 4.3)."""
+
+DELETES = frozenset({Operation.DELETE, Operation.HARD_DELETE})
+
+ALREADY_DELETED = "ENTITY_IS_DELETED"
+"""What a delete hears of a record that is deleted: as was wanted (Bulk guide; other clients take it so, too)."""
+
+
+class Unloaded(Enum):
+    """What happens to rows that a job has not processed, or whose fate it does not tell."""
+
+    SEND_AGAIN = "send_again"
+    """They are sent again where that loads nothing twice."""
+    GIVE_UP = "give_up"
+    """Retries are used up: they are `unprocessed`, or doubtful."""
+    COME_AGAIN = "come_again"
+    """An earlier run has sent them: its STATE did not pass, so they come again with the input."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEnd:
+    """How a job ended, or a request that went in its place."""
+
+    unloaded: Unloaded
+    info: JobInfo | None = None
+    files: Sequence[ResultFile] = field(default_factory=list)
+    reason: str = ""
+    """Why nothing is known of any row: the batch is set aside, or its job is gone."""
+    was_never_closed: bool = False
+    """Whether Salesforce was never told to begin."""
+    is_set_aside: bool = False
+    """Whether the job exists but could not be read: no row is resent, and a person may ask again."""
+
+    @property
+    def wants_other_line_ending(self) -> bool:
+        """Whether Salesforce refused the job data for line breaks inside its values (only the text says so)."""
+        return self.error_message.startswith("ClientInputError : LineEnding")
+
+    @property
+    def job_id(self) -> str | None:
+        """The job's id."""
+        return self.info.id if self.info else None
+
+    @property
+    def error_message(self) -> str:
+        """Why the job failed, or an empty text."""
+        return (self.info and self.info.error_message) or ""
+
+    @property
+    def is_final_error(self) -> bool:
+        """Whether the job failed for a reason that another one would meet as well."""
+        return self.error_message.partition(" : ")[0] in FINAL_JOB_ERRORS
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it is proven that no row was processed: Salesforce counts none, and its files name none."""
+        info = self.info
+        return self.was_never_closed or (
+            info is not None
+            and info.state in {JobState.ABORTED, JobState.FAILED}
+            and info.number_records_processed == 0
+            and not any(
+                any(True for _ in file.lines()) for file in self.files if file.kind is not ResultKind.UNPROCESSED
+            )
+        )
+
+
+class OutcomeRecorder:
+    """Used by several threads, which take turns: the rows of one batch at a time are in memory."""
+
+    def __init__(self, *, log: OutcomeLog, tally: Tally) -> None:
+        self._log = log
+        self._tally = tally
+
+    def record(self, batch: Batch, end: JobEnd | None) -> bool:
+        """Write the outcomes that a job has brought; return whether the batch is finished.
+
+        If it is not, it holds the rows that are to be sent again. A batch without rows has no job.
+        """
+        with self._log.writing():
+            outcomes = _BatchOutcomes(batch.files, log=self._log)
+            if end:
+                outcomes.read_results(end)
+            outcomes.write()
+            is_finished = batch.outcomes_recorded(
+                known=outcomes.known,
+                committed=self._log.sync(),
+                again=outcomes.again,
+                doubtful=outcomes.doubtful,
+                state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
+                reason=(end.reason if end else "") or SILENCE,
+            )
+            self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
+        for (kind, _), number in outcomes.counts.items():
+            batch.outcomes[kind] += number
+        return is_finished
+
+    def forget(self, batch: Batch) -> None:
+        """Give up a batch that a person has decided on: its rows are `failed`, and in the failed file."""
+        result = RowResult(OutcomeKind.FAILED, error=RecordError("FORGOTTEN", FORGOTTEN, ()), job_id=batch.job_id)
+        self._record_as(batch, result)
+
+    def doubt(self, batch: Batch, *, code: str, reason: str) -> None:
+        """Give up to a person a batch that was never sent."""
+        self._record_as(batch, RowResult(OutcomeKind.DOUBTFUL, error=RecordError(code, reason, ())), reason=reason)
+
+    def _record_as(self, batch: Batch, result: RowResult, *, reason: str = "") -> None:
+        with self._log.writing():
+            outcomes = _BatchOutcomes(batch.files, log=self._log)
+            outcomes.read_rows()
+            outcomes.result_of = lambda _: result
+            outcomes.write()
+            batch.outcomes_recorded(
+                known=outcomes.known,
+                committed=self._log.sync(),
+                again=(),
+                doubtful=outcomes.doubtful,
+                state_of_doubtful=BatchState.DOUBTFUL,
+                reason=reason,
+            )
+            self._tally.add(batch.destination, counts=outcomes.counts, job=None)
+        for (kind, _), number in outcomes.counts.items():
+            batch.outcomes[kind] += number
+
+
+SILENCE = "no result file of the job names these rows"
+FORGOTTEN = "its outcome is not known, and a person has decided not to load it again"
+
+
+class _BatchOutcomes:
+    """The outcomes of one batch: first gathered from its result files, then written in the order of the input."""
+
+    def __init__(self, files: JobDataFiles, *, log: OutcomeLog) -> None:
+        self._files = files
+        self._log = log
+        self._destination = files.destination
+        self._is_keyed = files.destination.key_column is not None
+        self._results: list[ResultRow | None] = []
+        """What the result files say of each row."""
+        self.result_of: Callable[[ResultRow | None], RowResult | None] = lambda _: None
+        self._records = bytearray()
+        """A fingerprint of each row."""
+        self._keys = bytearray()
+        """A fingerprint of each row's key; empty where rows have none."""
+        self.again: set[int] = set()
+        """Numbers of the rows that are to be sent again."""
+        self.doubtful: set[int] = set()
+        """Numbers of the rows that a person has to decide on."""
+        self.known: dict[OutcomeClass, KnownOutcomes] = {kind: KnownOutcomes() for kind in OutcomeClass}
+        self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
+        """Outcomes by kind and error code."""
+        self._keep_again = True
+
+    def read_results(self, end: JobEnd) -> None:
+        """Find out what the job says of each row that was sent."""
+        self._results = match(self._files, files=end.files, look=self._look())
+        self.result_of = _RowResults(end, operation=self._destination.operation).of
+        self._keep_again = end.unloaded is not Unloaded.COME_AGAIN
+
+    def _look(self) -> Look:
+        of_row = row_fingerprint(self._destination)
+        is_keyed = self._is_keyed
+
+        def look(first_fingerprint: bytes, cells: Sequence[str]) -> None:
+            self._records += of_row(cells)
+            if is_keyed:
+                self._keys += first_fingerprint
+
+        return look
+
+    def read_rows(self) -> None:
+        """Read the rows, for a batch that has no results."""
+        self._results = match(self._files, files=(), look=self._look())
+
+    def write(self) -> None:
+        """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
+        destination, log, counts = self._destination, self._log, self.counts
+        results, result_of = self._results, self.result_of
+        loaded, failed, doubtful = (self.known[kind] for kind in OutcomeClass)
+        for entry in self._files.entries():
+            number, refusal, record, _, position = entry
+            result = _refused(refusal) if refusal else result_of(results[number])
+            if result is None:
+                if self._keep_again:
+                    self.again.add(number)
+                continue
+            kind, error = result.kind, result.error
+            log.write(result, record=record, destination=destination)
+            counts[kind, error and error.code] += 1
+            if kind.is_loaded:
+                known = loaded
+            elif kind is OutcomeKind.DOUBTFUL:
+                known = doubtful
+                self.doubtful.add(number)
+            else:
+                log.write_failed(record, destination=destination)
+                if kind is OutcomeKind.UNPROCESSED:
+                    continue  # it is sent again when it comes again
+                known = failed
+            known.add(self._fingerprint(entry), key=self._key(entry), position=position)
+
+    def _fingerprint(self, entry: StoredEntry) -> bytes:
+        if entry.fingerprint:
+            return entry.fingerprint
+        return bytes(self._records[entry.number * SIZE : (entry.number + 1) * SIZE])
+
+    def _key(self, entry: StoredEntry) -> bytes:
+        if not self._is_keyed:
+            return b""
+        return _NO_KEY if entry.refusal else bytes(self._keys[entry.number * SIZE : (entry.number + 1) * SIZE])
+
+
+_NO_KEY = bytes(SIZE)
+"""Stands for the key of a record that has no row."""
+
+
+class _RowResults:
+    """What a job's end says of a row; None if the row is to be sent again."""
+
+    def __init__(self, end: JobEnd, *, operation: Operation) -> None:
+        self._end = end
+        self._job_id = end.job_id
+        self._operation = operation
+        self._never_began = end.never_began
+        self._loaded = {is_new: loaded_kind(operation, was_created=is_new) for is_new in (False, True)}
+        self._errors: dict[str, RecordError] = {}
+        """Those read before: rows are refused for few reasons."""
+
+    def of(self, row: ResultRow | None) -> RowResult | None:
+        """Return what a row of a result file says; None is for a row that no file names."""
+        if row is None:
+            return self._unaccounted()
+        end, record_id = self._end, row.id or None
+        if row.kind is ResultKind.SUCCESSFUL:
+            return RowResult(self._loaded[row.was_created], record_id, job_id=self._job_id)
+        if row.kind is ResultKind.FAILED:
+            error = self._error(row.error)
+            if error.code == ALREADY_DELETED and self._operation in DELETES:
+                return RowResult(OutcomeKind.DELETED, record_id, job_id=self._job_id)
+            if error.code in TRANSIENT_CODES and end.unloaded is not Unloaded.GIVE_UP:
+                return None
+            return RowResult(OutcomeKind.FAILED, record_id, error, job_id=self._job_id)
+        return self._unprocessed()
+
+    def _unprocessed(self) -> RowResult | None:
+        end = self._end
+        if end.unloaded is Unloaded.COME_AGAIN or (end.unloaded is Unloaded.SEND_AGAIN and not end.is_final_error):
+            return None
+        message = end.error_message or end.reason or "the job ended before this row's turn"
+        return RowResult(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=self._job_id)
+
+    def _error(self, text: str) -> RecordError:
+        if text not in self._errors:
+            self._errors[text] = parse_sf_error(text)
+        return self._errors[text]
+
+    def _unaccounted(self) -> RowResult | None:
+        """Return what becomes of a row that no result file names."""
+        end = self._end
+        if self._never_began:
+            return self._unprocessed()
+        if self._operation is not Operation.INSERT and not end.is_set_aside:  # doing it again changes nothing
+            if end.unloaded is not Unloaded.GIVE_UP:
+                return None
+            message = f"{end.reason or SILENCE}; the same input again sends it again"
+            return RowResult(OutcomeKind.UNPROCESSED, error=RecordError("NO_OUTCOME", message, ()), job_id=self._job_id)
+        # It may be in the org: a doubt is no reason to insert it twice.
+        return RowResult(
+            OutcomeKind.DOUBTFUL, error=RecordError("NO_OUTCOME", end.reason or SILENCE, ()), job_id=self._job_id
+        )
+
+
+def _refused(refusal: Refusal) -> RowResult:
+    return RowResult(OutcomeKind.FAILED, error=RecordError(refusal.code, refusal.message, refusal.fields))
