@@ -217,6 +217,11 @@ def _login_url(given: Mapping[str, str], *, is_sandbox: bool) -> str:
     if is_sandbox and domain == "login":
         domain = "test"
     host = _LOGIN_HOSTS.get(domain, domain)
+    if host.endswith(".lightning.force.com"):
+        raise ConfigError(
+            f"domain is {domain!r}, which serves pages and no API: set it to"
+            f" {host.removesuffix('.lightning.force.com')}.my.salesforce.com"
+        )
     if not _HOST.fullmatch(host) or host.endswith(".my"):
         raise ConfigError(
             f"domain is {domain!r}, but must be `login`, `test`, or a whole host such as acme.my.salesforce.com"

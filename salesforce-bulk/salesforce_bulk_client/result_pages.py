@@ -98,7 +98,7 @@ class PageReader:
                 raise BrokenAnswer(f"the results of query job {job_id} are not ready yet (204)")
             csv = SpooledCsv(response)
             promised = response.headers.get("Sforce-NumberOfRecords")
-            if promised is not None and int(promised) != csv.number_of_records:
+            if promised not in {None, str(csv.number_of_records)}:
                 csv.close()
                 raise BrokenAnswer(
                     f"a page of query job {job_id} has {csv.number_of_records} records instead of {promised}"
@@ -243,7 +243,7 @@ class PagesAhead:
             try:
                 return future.result()
             except RequestRefused as error:
-                logger.debug("a listed page was refused: %s", error)
+                logger.debug("a listed page was refused: %s", error.for_log)
         self._give_up()  # what is listed is not what there is: the pages' own chain is the truth
         return None
 
