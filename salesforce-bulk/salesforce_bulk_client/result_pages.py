@@ -28,7 +28,7 @@ from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION, LOCATOR_AT
 if TYPE_CHECKING:
     import requests
 
-    from salesforce_bulk_client.query import QueryJob
+    from salesforce_bulk_client.jobs import BulkJob
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Address(NamedTuple):
 class PageReader:
     """Reads the pages of one finished job."""
 
-    def __init__(self, job: QueryJob, *, max_records: int | None) -> None:
+    def __init__(self, job: BulkJob, *, max_records: int | None) -> None:
         self._job = job
         self._client = job.client
         self._info = job.info
