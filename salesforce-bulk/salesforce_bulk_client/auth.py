@@ -184,7 +184,7 @@ class Authenticator:
                 timeout_s=config.request_timeout_s,
                 read=read_json,
             )
-            if not isinstance(answer, dict) or "access_token" not in answer or "instance_url" not in answer:
+            if not isinstance(answer, dict) or not (answer.get("access_token") and answer.get("instance_url")):
                 raise BrokenAnswer(f"the login at {config.login_url} answered without an access token")
             return answer
 

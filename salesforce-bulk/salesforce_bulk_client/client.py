@@ -297,6 +297,6 @@ class SalesforceClient:
             telemetry.note(API_REQUESTS_LIMIT, self._usage.max)
         try:
             date = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return
         self._server_time = (date, time.monotonic())

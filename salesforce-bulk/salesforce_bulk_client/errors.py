@@ -243,4 +243,4 @@ def _seconds(retry_after: str | None) -> float | None:
     >>> _seconds("7"), _seconds("Wed, 21 Oct 2026 07:28:00 GMT"), _seconds(None)
     (7.0, None, None)
     """
-    return float(retry_after) if retry_after and retry_after.isdigit() else None
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
