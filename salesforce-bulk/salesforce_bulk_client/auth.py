@@ -30,6 +30,10 @@ FIRST_LOGIN_TOTAL_S = 20.0
 """A first login gives up early: a wrong host is likelier than an outage. Later ones have ``retry_total_s``."""
 
 
+PASSING_FAULTS = frozenset({"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "INTERNAL_SERVER_ERROR"})
+"""SOAP faults all come with status 500; the others are refusals, and one of them is enough."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """What a login gives: the token that each request carries, and the host that they go to."""
@@ -130,6 +134,8 @@ class Authenticator:
         except QuotaError:
             raise
         except ApiError as error:
+            if 300 <= error.status < 400:
+                raise LoginError(f"login by {flow.value} at {config.login_url}: {error.message}") from error
             raise LoginError(
                 f"login by {flow.value} at {config.login_url} was refused: {error.code} {error.message}{_advice(error)}"
             ) from error
@@ -178,7 +184,7 @@ class Authenticator:
                 timeout_s=config.request_timeout_s,
                 read=read_json,
             )
-            if not isinstance(answer, dict) or "access_token" not in answer or "instance_url" not in answer:
+            if not isinstance(answer, dict) or not (answer.get("access_token") and answer.get("instance_url")):
                 raise BrokenAnswer(f"the login at {config.login_url} answered without an access token")
             return answer
 
@@ -216,9 +222,9 @@ class Authenticator:
                     read=lambda response: response.content,
                 )
             except ServerBusy as error:
-                if error.status == 500:  # SOAP faults come with 500, and are no passing condition
+                if error.status == 500 and error.code not in {"", *PASSING_FAULTS}:
                     raise LoginError(
-                        f"SOAP login of {config.username} at {config.login_url} was refused:"
+                        f"SOAP login of {config.username} at {config.login_url} was refused ({error.code}):"
                         " check username, password and security_token, and that the org allows SOAP login"
                         f" (it ends with API {LAST_SOAP_LOGIN_VERSION}; an External Client App is the lasting way)"
                     ) from error

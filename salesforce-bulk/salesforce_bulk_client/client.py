@@ -32,7 +32,7 @@ from salesforce_bulk_client.errors import (
     RequestRefused,
     SessionExpired,
 )
-from salesforce_bulk_client.http import Body, Reader, read_json, read_nothing, send_once
+from salesforce_bulk_client.http import Body, Reader, read_as, read_nothing, send_once
 from salesforce_bulk_client.instruments import API_REQUESTS_LIMIT, API_REQUESTS_USED
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
 
@@ -66,6 +66,18 @@ class Limit:
 
     max: int
     remaining: int
+
+
+def _as_it_is(answer: Any) -> Any:
+    return answer
+
+
+def _limits(answer: Any) -> dict[str, Limit]:
+    return {
+        name: Limit(max=int(limit["Max"]), remaining=int(limit["Remaining"]))
+        for name, limit in answer.items()
+        if {"Max", "Remaining"} <= limit.keys()
+    }
 
 
 class SalesforceClient:
@@ -136,20 +148,28 @@ class SalesforceClient:
 
     def get_json(self, path: str, *, params: dict[str, Any] | None = None) -> Any:
         """Return the JSON at ``path``: relative to the version's root (``limits``), or absolute."""
-        return self.request("GET", path, params=params, headers={"Accept": "application/json"}, read=read_json)
+        return self.get_as(_as_it_is, path, params=params)
+
+    def get_as(self, form: Callable[[Any], T], path: str, *, params: dict[str, Any] | None = None) -> T:
+        """Return what ``form`` makes of the JSON at ``path``; JSON that it cannot use is a broken answer."""
+        return self.request("GET", path, params=params, headers={"Accept": "application/json"}, read=read_as(form))
 
     def send_json(self, method: str, path: str, body: Any, *, is_repeatable: bool = True) -> Any:
         """Send ``body`` as JSON and return the JSON answered, or None for an empty answer.
 
         With ``is_repeatable=False`` it is never sent again when an earlier try may have been carried out.
         """
+        return self.send_as(_as_it_is, method, path, body, is_repeatable=is_repeatable)
+
+    def send_as(self, form: Callable[[Any], T], method: str, path: str, body: Any, *, is_repeatable: bool = True) -> T:
+        """Do the same, and return what ``form`` makes of the JSON; JSON that it cannot use is a broken answer."""
         return self.request(
             method,
             path,
             body=msgspec.json.encode(body),
             headers={"Content-Type": "application/json; charset=UTF-8", "Accept": "application/json"},
             is_repeatable=is_repeatable,
-            read=read_json,
+            read=read_as(form),
         )
 
     def delete(self, path: str) -> None:
@@ -191,12 +211,7 @@ class SalesforceClient:
 
     def limits(self) -> dict[str, Limit]:
         """Return the org's limits by name, such as ``DailyApiRequests``."""
-        answer = self.get_json("limits")
-        return {
-            name: Limit(max=int(limit["Max"]), remaining=int(limit["Remaining"]))
-            for name, limit in answer.items()
-            if "Max" in limit and "Remaining" in limit
-        }
+        return self.get_as(_limits, "limits")
 
     @property
     def api_usage(self) -> ApiUsage | None:
@@ -282,6 +297,6 @@ class SalesforceClient:
             telemetry.note(API_REQUESTS_LIMIT, self._usage.max)
         try:
             date = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return
         self._server_time = (date, time.monotonic())

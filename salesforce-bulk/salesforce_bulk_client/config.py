@@ -177,14 +177,29 @@ def given_settings(settings: Mapping[str, Any], properties: Mapping[str, Mapping
 def checked_url(name: str, url: str) -> str:
     """Return ``url`` without a slash at its end.
 
-    Raises: ConfigError if it is no URL of a host, or plain http to anything but this machine's loopback address.
+    Raises: ConfigError if it is not the URL of a host, or plain http to anything but this machine's loopback address.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+    _refuse_credentials(name, url)
+    try:
+        parts = urlsplit(url)
+        is_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is not a number, an IPv6 address without its end
+        is_host = False
+    if not is_host or parts.scheme not in {"http", "https"} or parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(f"{name} is {url!r}, but must be like https://acme.my.salesforce.com, without a path")
+    assert parts.hostname
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigError(f"{name} is {url!r}: plain http is only for loopback addresses; use https")
     return url.rstrip("/")
+
+
+def _refuse_credentials(name: str, address: str) -> None:
+    """Refuse ``user:password@host``: an address goes to logs. The error does not print it.
+
+    Raises: ConfigError.
+    """
+    if "@" in address:
+        raise ConfigError(f"{name} must not hold credentials (user:password@host): leave out what is before the @")
 
 
 def _is_loopback(host: str) -> bool:
@@ -198,9 +213,15 @@ def _login_url(given: Mapping[str, str], *, is_sandbox: bool) -> str:
     if "login_url" in given:
         return checked_url("login_url", given["login_url"])
     domain = given.get("domain", "login")
+    _refuse_credentials("domain", domain)
     if is_sandbox and domain == "login":
         domain = "test"
     host = _LOGIN_HOSTS.get(domain, domain)
+    if host.endswith(".lightning.force.com"):
+        raise ConfigError(
+            f"domain is {domain!r}, which serves pages and no API: set it to"
+            f" {host.removesuffix('.lightning.force.com')}.my.salesforce.com"
+        )
     if not _HOST.fullmatch(host) or host.endswith(".my"):
         raise ConfigError(
             f"domain is {domain!r}, but must be `login`, `test`, or a whole host such as acme.my.salesforce.com"

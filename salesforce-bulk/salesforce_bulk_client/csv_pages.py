@@ -63,13 +63,17 @@ class RecordCounter:
         return self.records + self._has_begun
 
 
+def _request_of(response: requests.Response) -> str:
+    return f"{response.request.method} {response.url.partition('?')[0]}"
+
+
 class SpooledCsv:
     """One CSV answer, read whole: its file (NULs removed), and its numbers."""
 
     def __init__(self, response: requests.Response) -> None:
         """Read the body.
 
-        Raises: BrokenAnswer if it ends inside a value; what requests raises for one that is cut.
+        Raises: BrokenAnswer if it ends inside a value, or is a web page; what requests raises for one that is cut.
         """
         self.file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115
         self.nul_count = 0
@@ -81,13 +85,20 @@ class SpooledCsv:
                     chunk = chunk.replace(b"\0", b"")  # noqa: PLW2901
                 counter.feed(chunk)
                 self.file.write(chunk)
+            if self._is_a_web_page(response):
+                raise BrokenAnswer(f"{_request_of(response)} answered with a web page instead of CSV")
             if not counter.is_whole:
-                raise BrokenAnswer(f"{response.request.method} {response.url.partition('?')[0]}: the CSV is cut")
+                raise BrokenAnswer(f"{_request_of(response)}: the CSV is cut")
         except BaseException:
             self.file.close()
             raise
         self.number_of_records = max(0, counter.total - 1)
         """Without the header."""
+
+    def _is_a_web_page(self, response: requests.Response) -> bool:
+        """Whether a gateway has answered, with status 200: a page may have as many lines as there are rows."""
+        self.file.seek(0)
+        return "html" in response.headers.get("Content-Type", "") or self.file.read(1) == b"<"
 
     def rows(self) -> Generator[list[str], None, None]:
         """Yield the rows from the start, the header first.

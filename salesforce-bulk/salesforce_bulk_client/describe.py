@@ -126,9 +126,13 @@ class SObjectDescribe(SObjectSummary):
         return self._by_name.get(name.lower())
 
 
+def _summaries(answer: Any) -> list[SObjectSummary]:
+    return [SObjectSummary.from_json(entry) for entry in answer["sobjects"]]
+
+
 def describe_global(client: SalesforceClient) -> list[SObjectSummary]:
     """Return all objects that the user may see."""
-    return [SObjectSummary.from_json(entry) for entry in client.get_json("sobjects")["sobjects"]]
+    return client.get_as(_summaries, "sobjects")
 
 
 def describe(client: SalesforceClient, name: str) -> SObjectDescribe:
@@ -136,4 +140,4 @@ def describe(client: SalesforceClient, name: str) -> SObjectDescribe:
 
     Raises: NotFound if it does not exist, or the user may not see it.
     """
-    return SObjectDescribe.from_json(client.get_json(f"sobjects/{quote(name, safe='')}/describe"))
+    return client.get_as(SObjectDescribe.from_json, f"sobjects/{quote(name, safe='')}/describe")

@@ -26,7 +26,10 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -36,6 +39,11 @@ if TYPE_CHECKING:
 
 class SalesforceError(Exception):
     """Base of all errors; ``str()`` gives one line for the user."""
+
+    @property
+    def for_log(self) -> str:
+        """The error without Salesforce's own words, which may quote a record's values or a query."""
+        return str(self)
 
 
 class ConfigError(SalesforceError):
@@ -68,11 +76,17 @@ class ApiError(SalesforceError):
         self, *, status: int, code: str, message: str, request: str, retry_after_s: float | None = None
     ) -> None:
         super().__init__(f"{request} answered {status} {code or 'without an error code'}: {message}")
+        self._for_log = f"{request} answered {status} {code or 'without an error code'}"
         self.status = status
         self.code = code
         self.message = message
         self.request = request
         self.retry_after_s = retry_after_s
+
+    @property
+    def for_log(self) -> str:
+        """What was asked, and the status and code of the answer."""
+        return self._for_log
 
 
 class ServerBusy(ApiError):
@@ -173,11 +187,17 @@ def error_from_response(response: requests.Response, *, request: str) -> ApiErro
     """Return the error that an answer with an error status stands for.
 
     ``request`` says what was asked (``GET limits``). Bodies may be the usual array of
-    ``{errorCode, message}``, one such object, the login's ``{error, error_description}``, HTML, or empty.
+    ``{errorCode, message}``, one such object, the login's ``{error, error_description}``, a SOAP fault, HTML, or empty.
     A 404 without an error code of Salesforce's comes from a gateway, and proves nothing.
     """
     status = response.status_code
     code, message = _code_and_message(response.content)
+    if 300 < status < 400:
+        host = urlsplit(response.headers.get("Location", "")).hostname or "nowhere"
+        message = (
+            f"it redirects to {host}, which is not followed: set domain, or the login_url or instance_url that"
+            " is given, to the org's present host"
+        )
     kind: type[ApiError] = RequestRefused
     if status == 401 and not any(text in message for text in POLICY_401_TEXTS):
         kind = SessionExpired
@@ -198,10 +218,15 @@ def error_from_response(response: requests.Response, *, request: str) -> ApiErro
     )
 
 
+_SOAP_FAULT = re.compile(rb"<faultcode>(?:\w+:)?(\w+)</faultcode>\s*<faultstring>([^<]*)</faultstring>")
+
+
 def _code_and_message(body: bytes) -> tuple[str, str]:
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if fault := _SOAP_FAULT.search(body):
+            return fault[1].decode(), " ".join(unescape(fault[2].decode("utf-8", "replace")).split())
         return "", "no JSON, but a page of a gateway" if body.strip() else "an empty answer"
     first = answer[0] if isinstance(answer, list) and answer else answer
     if not isinstance(first, dict):
@@ -218,4 +243,4 @@ def _seconds(retry_after: str | None) -> float | None:
     >>> _seconds("7"), _seconds("Wed, 21 Oct 2026 07:28:00 GMT"), _seconds(None)
     (7.0, None, None)
     """
-    return float(retry_after) if retry_after and retry_after.isdigit() else None
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None

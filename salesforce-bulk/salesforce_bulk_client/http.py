@@ -142,7 +142,10 @@ def url_template(path: str) -> str:
     return re.sub(r"(?<=/)(?=\w*\d)\w{15,18}(-\d+)?(?=/|$)", "{id}", path)
 
 
-def read_json(response: requests.Response) -> Any:
+_DECODER = msgspec.json.Decoder()
+
+
+def read_json(response: requests.Response, *, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Any:
     """Return the decoded body, or None for none (204).
 
     Raises: BrokenAnswer for a body that is no JSON, and for an empty one where there has to be one (200).
@@ -151,9 +154,29 @@ def read_json(response: requests.Response) -> Any:
     if not content and response.status_code != 200:
         return None
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BrokenAnswer(f"{response.url.partition('?')[0]} answered {response.status_code} without JSON") from None
+
+
+def read_as(form: Callable[[Any], T], *, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Reader[T]:
+    """Return a reader of what ``form`` makes of an answer's JSON.
+
+    Where it cannot, because a key is missing or a value is of another type, the reader raises BrokenAnswer.
+    """
+
+    def read(response: requests.Response) -> T:
+        answer = read_json(response, decoder=decoder)
+        try:
+            return form(answer)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            request = f"{response.request.method} {urlsplit(response.url).path}"
+            raise BrokenAnswer(
+                f"{request} answered {response.status_code} with JSON of another form than expected"
+                f" ({type(error).__name__})"
+            ) from error
+
+    return read
 
 
 def read_nothing(response: requests.Response) -> None:

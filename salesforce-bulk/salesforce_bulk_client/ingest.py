@@ -96,7 +96,7 @@ class IngestJob(BulkJob):
             body["externalIdFieldName"] = spec.external_id_field or "Id"
         if spec.assignment_rule_id:
             body["assignmentRuleId"] = spec.assignment_rule_id
-        info = JobInfo.from_json(client.send_json("POST", "jobs/ingest", body))
+        info = client.send_as(JobInfo.from_json, "POST", "jobs/ingest", body)
         job = cls(client, info, poll=poll, stop=stop, log_fields=log_fields)
         telemetry.note(JOBS_CREATED, 1, **job.labels)
         logger.info("ingest job %s begun: %s %s", job.id, spec.operation.value, spec.object, extra=job.log_fields)

@@ -65,15 +65,15 @@ class JobInfo:
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the job of a job answer.
 
-        Raises: BrokenAnswer for one without an id, or in a state that is not known.
+        Raises: JobError for one in a state that is not known; LookupError, TypeError, ValueError or AttributeError
+            for what is not a job answer (see `http.read_as`).
         """
-        try:
-            job_id, state = str(answer["id"]), JobState(answer["state"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise BrokenAnswer(f"Salesforce answered a job without an id, or in an unknown state: {error}") from None
+        job_id = str(answer["id"])
+        if answer["state"] not in {state.value for state in JobState}:
+            raise JobError(f"job {job_id} is in a state that is not known: {answer['state']!r}", job_id=job_id)
         return cls(
             id=job_id,
-            state=state,
+            state=JobState(answer["state"]),
             object=answer.get("object"),
             operation=answer.get("operation") or "",
             created_date=answer.get("createdDate") or "",
@@ -173,7 +173,7 @@ class BulkJob:
         """
 
         def ask() -> JobInfo:
-            return JobInfo.from_json(client.get_json(f"jobs/{cls.kind}/{job_id}"))
+            return client.get_as(JobInfo.from_json, f"jobs/{cls.kind}/{job_id}")
 
         info = _unless_gone(ask, kind=cls.kind, job_id=job_id, poll=poll or PollPolicy(), stop=stop)
         return cls(client, info, poll=poll, stop=stop, log_fields=log_fields)
@@ -194,7 +194,7 @@ class BulkJob:
 
     def _refresh(self, poll: PollPolicy, *, stop: threading.Event | None) -> JobInfo:
         def ask() -> JobInfo:
-            return JobInfo.from_json(self.client.get_json(self.path))
+            return self.client.get_as(JobInfo.from_json, self.path)
 
         self.info = _unless_gone(ask, kind=self.kind, job_id=self.id, poll=poll, stop=stop)
         return self.info
@@ -296,12 +296,15 @@ class BulkJob:
         Raises: RequestRefused, also when an earlier try had worked whose answer was lost; JobGone.
         """
 
-        def ask() -> Any:
-            return self.client.send_json("PATCH", self.path, {"state": state.value})
+        def ask() -> JobInfo | None:
+            return self.client.send_as(_job_or_none, "PATCH", self.path, {"state": state.value})
 
-        answer = self.unless_gone(ask)
-        self.info = JobInfo.from_json(answer) if answer else self.refresh()
+        self.info = self.unless_gone(ask) or self.refresh()
         return self.info
+
+
+def _job_or_none(answer: Any) -> JobInfo | None:
+    return JobInfo.from_json(answer) if answer else None
 
 
 def _unless_gone(call: Callable[[], T], *, kind: str, job_id: str, poll: PollPolicy, stop: threading.Event | None) -> T:
@@ -336,17 +339,29 @@ def _unless_gone(call: Callable[[], T], *, kind: str, job_id: str, poll: PollPol
 
 def list_jobs(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[JobInfo]:
     """Yield the org's Bulk 2.0 jobs of one kind, in no promised order."""
-    return map(JobInfo.from_json, list_job_answers(client, kind))
+    return map(JobInfo.from_json, list_job_answers(client, kind))  # checked there
 
 
 def list_job_answers(client: SalesforceClient, kind: Literal["query", "ingest"]) -> Iterator[dict[str, Any]]:
     """Yield the same jobs with all that Salesforce tells of each; one API call for each 1000."""
     job_type = {"query": "V2Query", "ingest": "V2Ingest"}[kind]
     params: dict[str, str] | None = {"jobType": job_type}
+    seen: set[str] = set()
     while params:
-        answer = client.get_json(f"jobs/{kind}", params=params)
-        yield from answer["records"]
-        # A query list's documented next address says /jobs/ingest: only its locator is used (docs/salesforce-notes.md).
-        locator = (answer.get("nextRecordsUrl") or "").partition("queryLocator=")[2]
-        has_more = locator and not answer.get("done", True)
-        params = {"jobType": job_type, "queryLocator": locator} if has_more else None
+        jobs, locator = client.get_as(_page_of_jobs, f"jobs/{kind}", params=params)
+        yield from jobs
+        if locator in seen:
+            raise BrokenAnswer(f"GET jobs/{kind} names an earlier page as the next one, so the list has no end")
+        seen.add(locator)
+        params = {"jobType": job_type, "queryLocator": locator} if locator else None
+        if params:
+            client.check_quota()
+
+
+def _page_of_jobs(answer: Any) -> tuple[list[dict[str, Any]], str]:
+    """Return the jobs of one answer, and the next one's locator or the empty text."""
+    for each in answer["records"]:
+        JobInfo.from_json(each)
+    # A query list's documented next address says /jobs/ingest: only its locator is used (docs/salesforce-notes.md).
+    locator = (answer.get("nextRecordsUrl") or "").partition("queryLocator=")[2]
+    return answer["records"], "" if answer.get("done", True) else locator

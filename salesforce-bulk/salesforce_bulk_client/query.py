@@ -39,7 +39,8 @@ class QueryJob(BulkJob):
 
         Raises: RequestRefused (with Salesforce's words about the query), QuotaExceeded.
         """
-        answer = client.send_json(
+        info = client.send_as(
+            JobInfo.from_json,
             "POST",
             "jobs/query",
             {
@@ -50,7 +51,7 @@ class QueryJob(BulkJob):
                 "lineEnding": "LF",
             },
         )
-        job = cls(client, JobInfo.from_json(answer), poll=poll, stop=stop, log_fields=log_fields)
+        job = cls(client, info, poll=poll, stop=stop, log_fields=log_fields)
         telemetry.note(JOBS_CREATED, 1, **job.labels)
         logger.info("query job %s of %s begun", job.id, job.info.object, extra=job.log_fields)
         return job

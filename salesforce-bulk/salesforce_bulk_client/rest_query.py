@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from salesforce_bulk_client.errors import BrokenAnswer
+from salesforce_bulk_client.http import read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import requests
 
     from salesforce_bulk_client.client import SalesforceClient
 
@@ -25,25 +24,32 @@ def query_records(client: SalesforceClient, soql: str, *, include_deleted: bool)
     ``include_deleted`` is ``queryAll``. The query travels in the URL: with it and its headers, a request has at most
     ``limits.MAX_URI_BYTES``.
 
-    Raises: RequestRefused with Salesforce's words about the query, or for a batch that has waited for two days.
+    Raises: RequestRefused with Salesforce's words about the query, or for a batch that has waited for two days;
+        QuotaReached between batches.
     """
     path = "queryAll" if include_deleted else "query"
     params: dict[str, Any] | None = {"q": soql}
-    while path:
-        answer = client.request(
-            "GET", path, params=params, headers={"Accept": "application/json"}, read=_read_exact_json
+    read, seen = read_as(_batch, decoder=_DECODER), {""}
+    while True:
+        records, following = client.request(
+            "GET", path, params=params, headers={"Accept": "application/json"}, read=read
         )
-        for record in answer["records"]:
-            del record["attributes"]
-        yield answer["records"]
-        path, params = ("" if answer["done"] else answer["nextRecordsUrl"]), None
+        yield records
+        if not following:
+            return
+        if following in seen:
+            raise BrokenAnswer(f"GET {path} names an earlier batch as the next one, so the query has no end")
+        seen.add(following)
+        client.check_quota()
+        path, params = following, None
 
 
-def _read_exact_json(response: requests.Response) -> dict[str, Any]:
-    try:
-        answer = _DECODER.decode(response.content)
-        if not (answer["done"] or answer["nextRecordsUrl"]) or not isinstance(answer["records"], list):
-            raise KeyError
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise BrokenAnswer(f"{response.url.partition('?')[0]} answered no batch of records") from None
-    return dict(answer)
+def _batch(answer: Any) -> tuple[list[dict[str, Any]], str]:
+    """Return the records of one answer, and where the next ones are or the empty text."""
+    for record in answer["records"]:
+        del record["attributes"]
+    if not isinstance(answer["records"], list) or not isinstance(following := answer.get("nextRecordsUrl", ""), str):
+        raise TypeError
+    if not answer["done"] and not following:
+        raise ValueError
+    return answer["records"], "" if answer["done"] else following

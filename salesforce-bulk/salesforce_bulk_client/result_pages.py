@@ -28,7 +28,7 @@ from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION, LOCATOR_AT
 if TYPE_CHECKING:
     import requests
 
-    from salesforce_bulk_client.query import QueryJob
+    from salesforce_bulk_client.jobs import BulkJob
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Address(NamedTuple):
 class PageReader:
     """Reads the pages of one finished job."""
 
-    def __init__(self, job: QueryJob, *, max_records: int | None) -> None:
+    def __init__(self, job: BulkJob, *, max_records: int | None) -> None:
         self._job = job
         self._client = job.client
         self._info = job.info
@@ -98,7 +98,7 @@ class PageReader:
                 raise BrokenAnswer(f"the results of query job {job_id} are not ready yet (204)")
             csv = SpooledCsv(response)
             promised = response.headers.get("Sforce-NumberOfRecords")
-            if promised is not None and int(promised) != csv.number_of_records:
+            if promised not in {None, str(csv.number_of_records)}:
                 csv.close()
                 raise BrokenAnswer(
                     f"a page of query job {job_id} has {csv.number_of_records} records instead of {promised}"
@@ -134,6 +134,7 @@ class PageReader:
                 yield page
                 if locator is None:
                     return
+                self._client.check_quota()
 
     def _fitting_page(
         self, locator: Locator | None, *, ahead: PagesAhead, rows_before: int, seen: set[Locator | None]
@@ -175,22 +176,35 @@ class PageReader:
         # chain of locators tells, and the pages are read one after another in the size that was asked for.
         path, params = f"{self._path}/resultPages", self._size
         is_first, has_begun = True, start is None
+        seen: set[str | None] = set()
         while path:
             try:
                 answer = self._client.get_json(path, params=params)
                 addresses = [self._sized(entry["resultUrl"]) for entry in answer["resultPages"]]
-            except (ApiError, KeyError, TypeError) as error:
+                # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
+                following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
+                path, params = self._sized("" if answer.get("done") else following or "")
+            except (ApiError, LookupError, TypeError, AttributeError) as error:
                 logger.debug("query job %s lists no pages, so they are read one by one: %s", self._info.id, error)
                 return
             for address in addresses:
                 name = None if is_first else _locator_in(address)
+                if name in seen:
+                    raise self._goes_in_a_circle()
+                seen.add(name)
                 is_first = False
                 has_begun = has_begun or name == start
                 if has_begun:
                     yield name, address
-            # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
-            following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
-            path, params = self._sized("" if answer.get("done") else following or "")
+            if path in seen:
+                raise self._goes_in_a_circle()
+            seen.add(path)
+            if path:
+                self._client.check_quota()
+
+    def _goes_in_a_circle(self) -> IncompleteResults:
+        job_id = self._info.id
+        return IncompleteResults(f"query job {job_id} lists a page of its results twice: no end", job_id=job_id)
 
     def _sized(self, url: str) -> Address:
         """Return an address of the server's, which may leave out the size that was asked for."""
@@ -229,7 +243,7 @@ class PagesAhead:
             try:
                 return future.result()
             except RequestRefused as error:
-                logger.debug("a listed page was refused: %s", error)
+                logger.debug("a listed page was refused: %s", error.for_log)
         self._give_up()  # what is listed is not what there is: the pages' own chain is the truth
         return None
 

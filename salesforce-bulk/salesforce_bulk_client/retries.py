@@ -85,7 +85,7 @@ def with_retries(policy: RetryPolicy, call: Callable[[], T], *, is_repeatable: b
         error_type = type(error).__name__
         telemetry.note(HTTP_RETRIES, 1, error_type=error_type)
         fields = {"error_type": error_type, "wait_s": round(wait_s, 1)}
-        logger.warning("%s; trying again in %.1f s", error, wait_s, extra=fields)
+        logger.warning("%s; trying again in %.1f s", error.for_log, wait_s, extra=fields)
 
     retrying = backoff.on_exception(
         waits,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from salesforce_bulk_client.errors import BrokenAnswer
-from salesforce_bulk_client.http import read_json
+from salesforce_bulk_client.http import Reader, read_as
 
 if TYPE_CHECKING:
     from salesforce_bulk_client.client import SalesforceClient
@@ -97,28 +97,34 @@ def delete_records(client: SalesforceClient, *, ids: Sequence[str], is_repeatabl
 
     Raises: as `update_records`.
     """
-    answer = client.request(
+    return client.request(
         "DELETE",
         PATH,
         params={"ids": ",".join(ids), "allOrNone": "false"},
         headers=_HEADERS,
         is_repeatable=is_repeatable,
-        read=read_json,
+        read=_results_of(len(ids)),
     )
-    return _results(answer, count=len(ids))
 
 
 def _send(
     client: SalesforceClient, path: str, sobject: str, *, records: Sequence[dict[str, Any]], is_repeatable: bool
 ) -> list[SaveResult]:
     body = {"allOrNone": False, "records": [{"attributes": {"type": sobject}, **record} for record in records]}
-    answer = client.request(
-        "PATCH", path, body=msgspec.json.encode(body), headers=_HEADERS, is_repeatable=is_repeatable, read=read_json
+    return client.request(
+        "PATCH",
+        path,
+        body=msgspec.json.encode(body),
+        headers=_HEADERS,
+        is_repeatable=is_repeatable,
+        read=_results_of(len(records)),
     )
-    return _results(answer, count=len(records))
 
 
-def _results(answer: Any, *, count: int) -> list[SaveResult]:
-    if not isinstance(answer, list) or len(answer) != count:
-        raise BrokenAnswer(f"{PATH} did not answer with one result for each of {count} records")
-    return [SaveResult.from_json(entry) for entry in answer]
+def _results_of(count: int) -> Reader[list[SaveResult]]:
+    def results(answer: Any) -> list[SaveResult]:
+        if not isinstance(answer, list) or len(answer) != count:
+            raise BrokenAnswer(f"{PATH} did not answer with one result for each of {count} records")
+        return [SaveResult.from_json(entry) for entry in answer]
+
+    return read_as(results)

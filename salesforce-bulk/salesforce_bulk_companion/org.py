@@ -64,7 +64,7 @@ def look_at_org(client: SalesforceClient) -> OrgFacts:
     Raises: LoginError; ConfigError if the org does not have ``api_version``; ApiError; ConnectionFailed.
     """
     instance_url = client.instance_url
-    versions = [str(entry["version"]) for entry in client.get_json(VERSIONS)]
+    versions = client.get_as(lambda answer: [str(entry["version"]) for entry in answer], VERSIONS)
     if client.api_version not in versions:
         raise ConfigError(
             f"api_version is {client.api_version}, but this org offers {versions[0]} to {versions[-1]}: set one of them"
@@ -88,7 +88,8 @@ def who_asks(client: SalesforceClient) -> tuple[str, str]:
     Raises: BrokenAnswer.
     """
     path = f"/services/data/v{client.api_version}/"
-    identity = re.search(r"/id/(\w{15,18})/(\w{15,18})$", client.get_json(path).get("identity", ""))
+    root = client.get_as(lambda answer: str(answer.get("identity", "")), path)
+    identity = re.search(r"/id/(\w{15,18})/(\w{15,18})$", root)
     if identity is None:
         raise BrokenAnswer(f"GET {path} answered no identity that names org and user")
     return identity[1], identity[2]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import os
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from tap_salesforce_bulk.errors import UnexpectedValue
 from tap_salesforce_bulk.lines import ENCODER
+from tap_salesforce_bulk.settings import as_utf8, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa  # type: ignore[import-untyped]
     from singer_sdk.helpers._batch import BatchConfig
@@ -27,7 +32,7 @@ class BatchFiles:
 
     def __init__(self, config: BatchConfig, *, tap: str, stream: str, schema: Mapping[str, Any]) -> None:
         """``schema`` is that of the records."""
-        self._storage = config.storage
+        self._storage = replace(config.storage, root=file_name(config.storage.root))
         self._encoding = config.encoding
         self._name = f"{config.storage.prefix or ''}{tap}--{stream}-{uuid4()}"
         self._properties = schema["properties"]
@@ -39,9 +44,22 @@ class BatchFiles:
         suffix, write = _FORMATS[self._encoding.format]
         gz = ".gz" if suffix == "jsonl" and self._encoding.compression == "gzip" else ""
         name = f"{self._name}-{self._number}.{suffix}{gz}"
-        with self._storage.open(name, "wb") as file:
+        with _only_for_the_owner(), self._storage.open(name, "wb") as file:
             write(file, records, self._properties, self._encoding.compression)
-        return self._storage.get_url(name)
+        return str(as_utf8(self._storage.get_url(name)))
+
+
+@contextmanager
+def _only_for_the_owner() -> Iterator[None]:
+    """Let nobody else read the files that are created meanwhile: they hold records.
+
+    The umask is the process's, but so short a change harms nothing: the tap's other files are temporary and private.
+    """
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _write_json_lines(
@@ -57,7 +75,12 @@ def _write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    columns = {name: _column([record.get(name) for record in records], properties[name]) for name in properties}
+    columns = {}
+    for name, property_ in properties.items():
+        try:
+            columns[name] = _column([record.get(name) for record in records], property_)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ArithmeticError):
+            raise UnexpectedValue(f"the values of {name} fit no column of a parquet file: use jsonl") from None
     pq.write_table(pa.table(columns), file, compression=compression or "zstd")
 
 
@@ -70,7 +93,7 @@ def _column(values: list[Any], property_: Mapping[str, Any]) -> pa.Array:
 
     types = property_.get("type", "string")
     kind = next((each for each in ([types] if isinstance(types, str) else types) if each != "null"), "string")
-    if kind == "number" and any(isinstance(value, Decimal) for value in values):
+    if kind == "number" and any(isinstance(value, Decimal | int) and float(value) != value for value in values):
         return pa.array([None if value is None else Decimal(str(value)) for value in values])
     arrow = {"string": pa.string(), "integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
     return pa.array(values, type=arrow.get(kind))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import click
 import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
 from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry, use_one_arena
 from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_salesforce_bulk.stopping import is_over
-
-if TYPE_CHECKING:
-    import click
+from tap_salesforce_bulk.stopping import end_in_time, is_over, leave
 
 EXIT_FAILED = 1
 EXIT_QUOTA = 75
@@ -28,11 +27,14 @@ class TapCommand(SingerCommand):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command."""
+        end_in_time()
+        _speak_utf8(self)
         try:
             return self._run(*args, **kwargs)
         finally:
             is_over()
             telemetry.end(sys.exception())
+            leave(sys.exception())
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run what was asked for; all but ``--about`` is a run, with an id and totals."""
@@ -64,9 +66,18 @@ class TapCommand(SingerCommand):
             self._end("%s", error, code=EXIT_FAILED)
         except FileNotFoundError as error:
             self._end("%s", error, code=EXIT_FAILED)
-        except simplejson.JSONDecodeError as error:
+        except (simplejson.JSONDecodeError, UnicodeDecodeError) as error:
             self._end("the config, catalog or state is no JSON: %s", error, code=EXIT_FAILED)
 
     def _end(self, message: str, error: Exception, *, code: int) -> None:
         self.logger.error(message, error, extra={"exit_code": code})
         sys.exit(code)
+
+
+def _speak_utf8(command: click.Command) -> None:
+    """Read the catalog and the state, and write to stdout, as UTF-8 whatever the locale: JSON files are UTF-8."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    for parameter in command.params:
+        if isinstance(parameter.type, click.File):
+            parameter.type.encoding = "utf-8"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import ConfigError
 
+from tap_salesforce_bulk.settings import file_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,7 +60,7 @@ class SchemaRegistry:
     """A folder with a file per stream: its schema, a version that counts the changes, and the changes themselves."""
 
     def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
+        self._folder = Path(file_name(str(folder)))
 
     def compare(self, stream: str, schema: Schema) -> dict[str, str]:
         """Return what has changed since the schema was kept; nothing for a stream that is not known yet.

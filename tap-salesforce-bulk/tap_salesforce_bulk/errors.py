@@ -5,14 +5,17 @@
     SalesforceError (salesforce_bulk_client.errors)
     ├── UnexpectedValue     a result column holds what its describe type cannot hold
     ├── SchemaDrift         an object's fields have changed, and `schema_drift` says that this is an error
+    ├── StreamMapFailed     a stream map or filter is invalid, or failed on a record
     └── StreamsFailed       some streams did not end well; the others did
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Self
 
 from salesforce_bulk_client import SalesforceError
+from singer_sdk.exceptions import StreamMapConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +27,38 @@ class UnexpectedValue(SalesforceError):
 
 class SchemaDrift(SalesforceError):
     """An object's fields have changed, and the settings say that this is an error."""
+
+
+class StreamMapFailed(SalesforceError):
+    """A stream map or filter is invalid, or failed on a record.
+
+    Of the original error only the class is reported: its text may hold a record's values.
+    """
+
+    @classmethod
+    def from_setup(cls, error: Exception) -> Self:
+        """Return the error for a map that cannot be compiled."""
+        reason = str(error) if isinstance(error, StreamMapConfigError) else _kind_of(error)
+        return cls(f"{_expression_in(error)} in stream_maps is invalid ({reason})")
+
+    @classmethod
+    def from_record(cls, error: Exception) -> Self:
+        """Return the error for a map that failed on a record."""
+        return cls(f"{_expression_in(error)} in stream_maps failed on a record ({_kind_of(error)})")
+
+
+def _kind_of(error: Exception) -> str:
+    return type(error.__cause__ or error).__name__
+
+
+def _expression_in(error: Exception) -> str:
+    """Return the name of the expression that was being compiled or evaluated, which only the SDK's frames know."""
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_eval" and "property_name" in frame.f_locals:
+            return str(frame.f_locals["property_name"] or "__filter__")
+        if frame.f_code.co_name == "_init_functions_and_schema" and "filter_rule" in frame.f_locals:
+            return str(frame.f_locals.get("prop_key", "__filter__"))
+    return "its entry"
 
 
 class StreamsFailed(SalesforceError):

@@ -53,7 +53,7 @@ def earliest_cursor(client: SalesforceClient, query: Query) -> datetime | None:
 
 
 def _by_cursor(client: SalesforceClient, query: Query, part: Part) -> tuple[Part, Part] | None:
-    if query.cursor is None or part.id_lower or part.id_upper:
+    if query.cursor is None or part.is_without_key or part.id_lower or part.id_upper:
         return None
     earliest = part.lower or earliest_cursor(client, query)
     step = timedelta(days=1) if query.cursor.type == "date" else timedelta(seconds=1)

@@ -13,7 +13,7 @@ from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook
 from singer_sdk.mapper import SameRecordTransform
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from tap_salesforce_bulk.records import Chunk
 
-ENCODER = msgspec.json.Encoder(decimal_format="number")
-"""A Decimal stays a number, with all its digits."""
+ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=enc_hook)
+"""As the SDK encodes: a Decimal stays a number, with all its digits."""
 
 
 class LineWriter(MsgSpecWriter):

@@ -26,6 +26,8 @@ class Part:
     upper: datetime | None = None
     id_lower: str | None = None
     id_upper: str | None = None
+    is_without_key: bool = False
+    """Only the rows whose cursor is null, which no bound holds."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the bounds that there are, as the state keeps them."""
@@ -34,6 +36,7 @@ class Part:
             "upper": self.upper and instant_text(self.upper),
             "id_lower": self.id_lower,
             "id_upper": self.id_upper,
+            "is_without_key": self.is_without_key,
         }
         return {name: bound for name, bound in bounds.items() if bound}
 

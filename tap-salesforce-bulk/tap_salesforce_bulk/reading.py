@@ -19,7 +19,7 @@ from tap_salesforce_bulk.progress import Progress
 from tap_salesforce_bulk.records import chunks_of
 from tap_salesforce_bulk.rest import rest_pages
 from tap_salesforce_bulk.settings import start_date
-from tap_salesforce_bulk.values import instant_text
+from tap_salesforce_bulk.values import EARLIEST, instant_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,14 +110,15 @@ class Reading:
                 logger.info("%s is read by REST, since Bulk refuses it: %s", self._query.sobject, error)
                 self.give_up()
                 self.extraction = None
-        yield from rest_pages(self._client, self._query, Part(lower=self._begin, upper=self._until))
+        for part in (Part(lower=self._begin, upper=self._until), *self._rows_without_key()):
+            yield from rest_pages(self._client, self._query, part)
 
     def _chunks(self, page: Page) -> Iterator[Chunk]:
         for chunk in chunks_of(page, fields=self.fields):
             if self._cursor:
-                # All in one form, so that texts compare as the instants they are; a null never meets the bounds.
-                greatest = max(str(value) for value in chunk.columns[chunk.names.index(self._cursor)])
-                self._greatest = max(self._greatest or greatest, greatest)
+                # All in one form, so that texts compare as the instants they are.
+                stamps = [str(value) for value in chunk.columns[chunk.names.index(self._cursor)] if value is not None]
+                self._greatest = max([*stamps, self._greatest or ""]) or None
             yield chunk
 
     # Where to read
@@ -131,12 +132,14 @@ class Reading:
             return None
         bookmark = load_bookmark(self._state, replication_key=self._cursor)
         begin = bookmark or start_date(self._settings)
+        lookback = timedelta(seconds=self._settings["lookback_window"] if bookmark else 0)
         if begin and begin >= self._until:
             raise ConfigError(
                 f"the {'bookmark in the state' if bookmark else 'start_date'}, {instant_text(begin)}, lies in the"
                 f" future: the server's clock says {instant_text(self._until)}"
             )
-        return bookmark - timedelta(seconds=self._settings["lookback_window"]) if bookmark else begin
+        # Other programs write year 1 for "from the beginning".
+        return begin - lookback if begin and begin - EARLIEST > lookback else None
 
     def _new_extraction(self) -> Extraction:
         everything = self._everything(self._until)
@@ -170,12 +173,21 @@ class Reading:
         if begin is None and days is not None:
             begin = self._earliest()
         yield from windows(begin, until, days=days)
+        yield from self._rows_without_key()
 
     def _rest_of(self, unfinished: Checkpoint) -> Iterator[Part]:
         """Yield the windows after those that the state names."""
         last = unfinished.next[-1][0] if unfinished.next else unfinished.part
         if last.upper and unfinished.until and last.upper < unfinished.until:
             yield from windows(last.upper, unfinished.until, days=self._settings.get("window_days"))
+        if not last.is_without_key:
+            yield from self._rows_without_key()
+
+    def _rows_without_key(self) -> Iterator[Part]:
+        """Yield the rows that no window holds, if the replication key may be null; each run reads all of them."""
+        if self._query.cursor and self._query.cursor.nillable:
+            logger.info("%s: %s may be null, so rows without it are read each time", self._query.sobject, self._cursor)
+            yield Part(is_without_key=True)
 
     def _earliest(self) -> datetime | None:
         try:

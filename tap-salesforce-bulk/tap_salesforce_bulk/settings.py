@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError
@@ -10,8 +11,16 @@ from singer_sdk import typing as th
 from tap_salesforce_bulk.values import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+LONGEST_LOOKBACK_S = 3_155_760_000
+"""A century."""
+
+SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS = 0.01, 36_525
+"""A quarter of an hour, and a century."""
+
+LONGEST_POLL_S = 86_400
 
 TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -44,7 +53,7 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "lookback_window",
-        th.NumberType(minimum=0),
+        th.NumberType(minimum=0, maximum=LONGEST_LOOKBACK_S),
         default=600,
         description="Seconds before the bookmark that are read again, for rows that were committed late",
     ),
@@ -56,7 +65,7 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "window_days",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(minimum=SHORTEST_WINDOW_DAYS, maximum=LONGEST_WINDOW_DAYS),  # type: ignore[arg-type]  # a fraction
         description=(
             "Cut an incremental read into windows of so many days, each read by its own job; the bookmark moves window"
             " by window. Absent means one job for everything"
@@ -82,13 +91,13 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "poll_min_s",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=LONGEST_POLL_S),
         default=0.5,
         description="Seconds before the first look at a job; later looks come ever less often",
     ),
     th.Property(
         "poll_max_s",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=LONGEST_POLL_S),
         default=30,
         description="Most seconds between two looks at a job",
     ),
@@ -134,6 +143,59 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
 ).to_dict()["properties"]
 
 CONFIG_JSONSCHEMA: dict[str, Any] = {"type": "object", "properties": {**CONNECTION_PROPERTIES, **TAP_PROPERTIES}}
+
+
+_WANTED = {
+    "minimum": "must be at least {}",
+    "exclusiveMinimum": "must be greater than {}",
+    "maximum": "must be at most {}",
+    "exclusiveMaximum": "must be less than {}",
+    "required": "needs {}",
+    "enum": "must be one of {}",
+    "const": "must be {}",
+}
+
+
+def setting_problem(path: Sequence[str | int], rule: str, wanted: Any) -> str:
+    """Return what is wrong with a setting: its path and the rule of its JSON schema, but not its value.
+
+    Any value may hold a secret, also where none belongs.
+
+    >>> setting_problem(["password"], "type", ["string", "null"])
+    'password must be of type string'
+    >>> setting_problem(["batch_config", "encoding", "format"], "enum", ["jsonl", "parquet", None])
+    'batch_config.encoding.format must be one of jsonl, parquet'
+    """
+    where = ".".join(map(str, path)) or "the configuration"
+    words = [wanted] if isinstance(wanted, str | int | float) else wanted
+    given = [str(word) for word in words if word not in (None, "null")]
+    if rule == "type":
+        return f"{where} must be of type {' or '.join(given)}"
+    return f"{where} {_WANTED[rule].format(', '.join(given))}" if rule in _WANTED else f"{where} is not valid ({rule})"
+
+
+def as_utf8(value: Any) -> Any:
+    r"""Return a value of an environment variable as UTF-8, also where Python has read it in the C locale.
+
+    >>> as_utf8({"a": ["caf\udcc3\udca9", "caf\u00e9", 1]})
+    {'a': ['café', 'café', 1]}
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    if isinstance(value, list):
+        return [as_utf8(each) for each in value]
+    if isinstance(value, dict):
+        return {as_utf8(name): as_utf8(each) for name, each in value.items()}
+    return value
+
+
+def file_name(text: str) -> str:
+    """Return a path or URL of the settings as Python's file functions take it, also in the C locale.
+
+    >>> file_name("schemas/café")
+    'schemas/café'
+    """
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def start_date(settings: Mapping[str, Any]) -> datetime | None:

@@ -75,6 +75,8 @@ def datetime_literal(instant: datetime, *, field: Field) -> str:
 
 def _bounds(part: Part, *, cursor: Field | None) -> list[str]:
     bounds = []
+    if cursor is not None and part.is_without_key:
+        bounds.append(f"{cursor.name} = null")
     if cursor is not None and part.lower is not None:
         bounds.append(f"{cursor.name} >= {datetime_literal(part.lower, field=cursor)}")
     if cursor is not None and part.upper is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache, cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_salesforce_bulk.batches import BatchFiles
 from tap_salesforce_bulk.catalog import DescribedStream
+from tap_salesforce_bulk.errors import StreamMapFailed
 from tap_salesforce_bulk.lines import LineWriter, RecordLines, RecordStruct, changes_nothing
 from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.soql import Query
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from salesforce_bulk_client import SObjectDescribe
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.mapper import StreamMap
+    from singer_sdk.singerlib import RecordMessage
 
     from tap_salesforce_bulk.records import Chunk
     from tap_salesforce_bulk.tap import TapSalesforceBulk
@@ -65,9 +69,21 @@ class SObjectStream(DescribedStream):
 
     def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
         """Yield all records; an error of Salesforce's ends the stream, and is kept as its `failure`."""
-        for chunks in self._pages():
-            for chunk in chunks:
-                yield from chunk.records()
+        with self._keeping_failure():
+            for chunks in self.reading.pages():
+                for chunk in chunks:
+                    yield from chunk.records()
+
+    def _process_record(self, record: Record, child_context: Any = None, partition_context: Any = None) -> None:
+        """Do nothing: the SDK would evaluate the filter a second time here, for child streams."""
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Yield a message per stream map.
+
+        Raises: StreamMapFailed.
+        """
+        with _map_errors():
+            yield from super()._generate_record_messages(record)
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
@@ -76,11 +92,14 @@ class SObjectStream(DescribedStream):
         writer = self._tap.message_writer
         is_dry_run = self.ABORT_AT_RECORD_COUNT is not None
         if is_dry_run or not changes_nothing(self.stream_maps) or not isinstance(writer, LineWriter):
-            yield from super()._sync_records(context, write_messages=write_messages)
+            with self._keeping_failure():
+                yield from super()._sync_records(context, write_messages=write_messages)
+            if self.failure:
+                self._end_sync()
             return
         lines = None
-        with self.get_record_counter() as counter, self.get_sync_timer():
-            for chunks in self._pages():
+        with self.get_record_counter() as counter, self.get_sync_timer(), self._keeping_failure():
+            for chunks in self.reading.pages():
                 for chunk in chunks:
                     lines = lines or RecordLines(self.stream_maps[0].stream_alias, names=chunk.names)
                     writer.write_lines(lines.of(chunk))
@@ -102,17 +121,25 @@ class SObjectStream(DescribedStream):
         def records_of(chunk: Chunk) -> Iterable[Any]:
             return struct_of(chunk.names).of(chunk) if is_plain else chunk.records()
 
-        with self.get_record_counter() as counter, self.get_batch_counter() as batch_counter, self.get_sync_timer():
-            for chunks in self._pages():
+        def mapped(records: list[Any], stream_map: StreamMap) -> list[Any]:
+            if is_plain:
+                return records
+            with _map_errors():
+                return [new for old in records if (new := stream_map.transform(old)) is not None]
+
+        with (
+            self.get_record_counter() as counter,
+            self.get_batch_counter() as batch_counter,
+            self.get_sync_timer(),
+            self._keeping_failure(),
+        ):
+            for chunks in self.reading.pages():
                 records = chain.from_iterable(map(records_of, chunks))
                 while some := list(islice(records, batch_config.batch_size)):
                     counter.increment(len(some))
                     for stream_map, its_files in files.items():
-                        mapped = some
-                        if not is_plain:
-                            mapped = [new for old in some if (new := stream_map.transform(old)) is not None]
-                        if mapped:
-                            manifest = [its_files.write(mapped)]
+                        if rows := mapped(some, stream_map):
+                            manifest = [its_files.write(rows)]
                             batch_counter.increment()
                             self._tap.write_message(
                                 SDKBatchMessage(stream_map.stream_alias, batch_config.encoding, manifest)
@@ -123,9 +150,11 @@ class SObjectStream(DescribedStream):
         self._finalize_state(self.stream_state)
         self._write_state_message()
 
-    def _pages(self) -> Iterator[Iterator[Chunk]]:
+    @contextmanager
+    def _keeping_failure(self) -> Iterator[None]:
+        """Keep an error as this stream's `failure`: the others are read all the same."""
         try:
-            yield from self.reading.pages()
+            yield
         except SalesforceError as error:
             self.failure = error
             self._is_unreadable = True
@@ -183,3 +212,12 @@ class SObjectStream(DescribedStream):
             write_state=lambda: self._tap.state_writer.write_state(self.tap_state),
             make_jobs_ahead=self.make_jobs_ahead,
         )
+
+
+@contextmanager
+def _map_errors() -> Iterator[None]:
+    """Raise what a stream map raises, of whatever kind it is, as one error without a record's values."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # an expression is a program of the user's
+        raise StreamMapFailed.from_record(error) from None

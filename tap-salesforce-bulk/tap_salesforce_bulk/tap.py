@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.util import find_spec
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from salesforce_bulk_client import (
-    CONNECTION_PROPERTIES,
     ApiError,
+    BrokenAnswer,
     ConfigError,
     ConnectionConfig,
     LoginError,
@@ -25,20 +26,22 @@ from salesforce_bulk_client import (
     telemetry,
 )
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.singerlib import Catalog
 
 from tap_salesforce_bulk.command import TapCommand
-from tap_salesforce_bulk.errors import StreamsFailed
+from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.lines import LineWriter
-from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
+from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, as_utf8, setting_problem, start_date
 from tap_salesforce_bulk.stopping import stop
 from tap_salesforce_bulk.streams import SObjectStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import FrameType
 
     import click
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 
 DESCRIBES_AT_ONCE = 8
 """Quicker ones make Salesforce answer 406 (`salesforce_bulk_client.errors.BUSY_STATUSES`)."""
+
+NO_SUCH_OBJECT = "this user can query no such object"
 
 
 class TapSalesforceBulk(Tap):
@@ -81,35 +86,55 @@ class TapSalesforceBulk(Tap):
         """The one client of all streams."""
         return SalesforceClient(ConnectionConfig.from_settings(self.config))
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings before anything is sent; a null is an absent setting.
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:  # noqa: ARG002  # the SDK's
+        """Check the settings before anything is sent, and fill in the defaults; a null is an absent setting.
 
-        Raises: ConfigError.
+        Raises: ConfigError, with the settings' names and never their values: any of them may hold a secret.
         """
-        self._config = given_settings(self._config, self.config_jsonschema["properties"])
-        try:
-            errors = super()._validate_config(raise_errors=raise_errors)
-        except ConfigValidationError as error:
-            raise ConfigError("; ".join(_without_secret(message) for message in error.errors)) from None
+        self.logger.debug("Checking the settings against their JSON schema")
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        self._config = given_settings(self._config, schema["properties"])
+        problems = [
+            setting_problem([*error.absolute_path], error.validator, error.validator_value)
+            for error in JSONSchemaValidator(schema).iter_errors(self._config)
+        ]
+        problems += [
+            f"{name} must be a finite number"
+            for name, value in self._config.items()
+            if isinstance(value, float) and not isfinite(value)
+        ]
+        if problems:
+            raise ConfigError("; ".join(problems))
         encoding = self.config.get("batch_config", {}).get("encoding", {})
         if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
             raise ConfigError('batch_config asks for parquet: install "singer-salesforce-bulk[parquet]"')
         start_date(self.config)
-        return errors
+        return []
 
     def setup_mapper(self) -> None:
-        """Prepare the stream maps, on a catalog that fits the objects as they now are."""
-        self.streams  # noqa: B018  # each stream brings its entry of the catalog up to date
-        super().setup_mapper()
+        """Prepare the stream maps, on a catalog that fits the objects as they now are.
+
+        A stream whose map is invalid is not read: its error is kept in `failures`.
+        """
+        streams = self.streams  # each brings its entry of the catalog up to date
+        PluginBase.setup_mapper(self)
+        for entry in self.catalog.streams:
+            try:
+                self.mapper.register_raw_streams_from_catalog(Catalog([(entry.tap_stream_id, entry)]))
+            except Exception as error:  # noqa: BLE001  # the SDK raises errors of any kind for an invalid map
+                stream = streams.pop(entry.tap_stream_id, None)
+                if stream and stream.selected:
+                    self.failures[stream.name] = StreamMapFailed.from_setup(error)
 
     # Discovery
 
     def discover_streams(self) -> list[Stream]:
         """Return a stream for each object to discover, or for each that the input catalog selects.
 
-        An object that cannot be described does not stop the others: it is told, and kept in `failures`.
+        An object that cannot be described does not stop the others: its error is logged, and kept in `failures`.
 
-        Raises: ConfigError if ``streams_to_discover`` asks for what is not there; LoginError; ConnectionFailed.
+        Raises: ConfigError if ``streams_to_discover`` matches nothing; LoginError; ConnectionFailed.
         """
         if self.input_catalog is None:
             names = self._names_to_discover()
@@ -119,22 +144,46 @@ class TapSalesforceBulk(Tap):
         if strangers := sorted(self.config["soql_filters"].keys() - set(names)):
             self.logger.warning("soql_filters names %s, but no such stream is read", ", ".join(strangers))
         self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)  # logs in, once for all
-        with ThreadPoolExecutor(DESCRIBES_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(DESCRIBES_AT_ONCE, thread_name_prefix="describe")
+        try:
             described = list(zip(names, pool.map(self._describe, names), strict=True))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what hangs must not delay the end
+            raise
+        pool.shutdown()
         return [SObjectStream(tap=self, name=name, describe=answer) for name, answer in described if answer]
+
+    def run_discovery(self) -> str:
+        """Write the catalog to stdout.
+
+        Raises: StreamsFailed, after that, for what ``streams_to_discover`` asks for by its exact name. What a glob
+            matches is only warned about: an org lists objects that it always refuses to describe.
+        """
+        catalog = super().run_discovery()
+        exact = {name.lower() for name in self._exact_names}
+        self._raise_failures({name: error for name, error in self.failures.items() if name.lower() in exact})
+        return catalog
+
+    @property
+    def _exact_names(self) -> list[str]:
+        """What ``streams_to_discover`` names without a glob."""
+        return [name for name in self.config.get("streams_to_discover", ()) if not set(name) & set("*?[")]
 
     def _names_to_discover(self) -> list[str]:
         names = [summary.name for summary in describe_global(self.client) if summary.queryable]
         patterns: list[str] | None = self.config.get("streams_to_discover")
         if patterns is None:
             return names
-        for pattern in patterns:
-            if not _matching(names, pattern):
-                raise ConfigError(
-                    f"streams_to_discover names {pattern!r}, but this user can query no such object;"
-                    " names are API names, such as Account or Invoice__c"
-                )
-        return [name for name in names if any(_matching([name], pattern) for pattern in patterns)]
+        missing = [pattern for pattern in patterns if not _matching(names, pattern)]
+        found = [name for name in names if any(_matching([name], pattern) for pattern in patterns)]
+        if not found or any(pattern not in self._exact_names for pattern in missing):
+            raise ConfigError(
+                f"streams_to_discover names {', '.join(map(repr, missing))}, but {NO_SUCH_OBJECT};"
+                " names are API names, such as Account or Invoice__c"
+            )
+        for name in missing:
+            self._note_failure(name, ConfigError(f"streams_to_discover names it, but {NO_SUCH_OBJECT}"))
+        return found
 
     def _describe(self, name: str) -> SObjectDescribe | None:
         try:
@@ -142,14 +191,17 @@ class TapSalesforceBulk(Tap):
         except QuotaError:
             raise
         except NotFound:
-            self.failures[name] = ConfigError("this org has no such object, or the user may not see it")
-        except ApiError as error:
-            self.failures[name] = error
-        # At the end of a sync it is told as an error; a discovery ends well without the object.
-        level = logging.WARNING if self.input_catalog is None else logging.INFO
-        fields = {"stream_name": name, "error_type": type(self.failures[name]).__name__}
-        self.logger.log(level, "%s cannot be described: %s", name, self.failures[name], extra=fields)
+            self._note_failure(name, ConfigError("this org has no such object, or the user may not see it"))
+        except (ApiError, BrokenAnswer) as error:
+            self._note_failure(name, error)
         return None
+
+    def _note_failure(self, name: str, error: SalesforceError) -> None:
+        """Keep why an object cannot be described; the end of a sync reports it as an error."""
+        self.failures[name] = error
+        level = logging.WARNING if self.input_catalog is None else logging.INFO
+        fields = {"stream_name": name, "error_type": type(error).__name__}
+        self.logger.log(level, "%s cannot be described: %s", name, error, extra=fields)
 
     # Reading
 
@@ -172,7 +224,8 @@ class TapSalesforceBulk(Tap):
                         note(error_type=type(stream.failure).__name__)
                 stream.finalize_state_progress_markers()
                 self._note_failures([stream])
-        self._raise_failures()
+        self._miss_in_catalog()
+        self._raise_failures(self.failures)
 
     def run_sync_dry_run(  # type: ignore[misc]  # final in the SDK, which does not know of kept failures
         self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None
@@ -185,8 +238,19 @@ class TapSalesforceBulk(Tap):
         with self.client:
             super().run_sync_dry_run(dry_run_record_limit, streams)
         self._note_failures(streams)
-        self._raise_failures()
+        self._raise_failures(self.failures)
         return True
+
+    def _miss_in_catalog(self) -> None:
+        """Note what ``streams_to_discover`` names and the input catalog lacks: its discovery may have failed."""
+        if self.input_catalog is None:
+            return
+        known = {entry.tap_stream_id.lower() for entry in self.input_catalog.streams}
+        for name in self._exact_names:
+            if name.lower() not in known:
+                self.failures[name] = ConfigError(
+                    "streams_to_discover names it, but the catalog does not have it: discover again"
+                )
 
     def _note_failures(self, streams: Iterable[Stream]) -> None:
         for stream in streams:
@@ -198,10 +262,9 @@ class TapSalesforceBulk(Tap):
             fields = {"stream_name": stream.name, "error_type": type(stream.failure).__name__}
             self.logger.info("%s failed: %s", stream.name, stream.failure, extra=fields)
 
-    def _raise_failures(self) -> None:
-        if self.failures:
-            number_of_streams = len(self.streams.keys() | self.failures.keys())
-            raise StreamsFailed(self.failures, number_of_streams=number_of_streams)
+    def _raise_failures(self, failures: Mapping[str, SalesforceError]) -> None:
+        if failures:
+            raise StreamsFailed(failures, number_of_streams=len(self.streams.keys() | self.failures.keys()))
 
     # The command line
 
@@ -220,14 +283,19 @@ class TapSalesforceBulk(Tap):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """Return the settings that environment variables give.
+        """Return the settings that environment variables give, in UTF-8 whatever the locale.
 
         Raises: ConfigError for one that does not have its setting's type.
         """
         try:
-            return dict(super()._env_var_config)
-        except ValueError as error:  # of a number, a list or an object, none of which is a secret
-            raise ConfigError(f"a {cls._env_var_prefix}* variable does not have its setting's type: {error}") from None
+            given: dict[str, Any] = as_utf8(dict(super()._env_var_config))
+            return given
+        except UnicodeError:
+            raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
+        except ValueError:
+            schema, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
+            wrong = [prefix + name.upper() for name in schema if not _is_readable(name, schema[name], prefix=prefix)]
+            raise ConfigError(f"{', '.join(wrong)}: not of the setting's type") from None
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
@@ -243,6 +311,15 @@ class TapSalesforceBulk(Tap):
         )
 
 
+def _is_readable(name: str, schema: dict[str, Any], *, prefix: str) -> bool:
+    """Whether the variable of this setting, if there is one, can be read as its type."""
+    try:
+        parse_environment_config({"properties": {name: schema}}, prefix)
+    except ValueError:
+        return False
+    return True
+
+
 def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | dict[str, Any]]) -> None:
     """Check the outer form of a catalog or state that was read from a file.
 
@@ -256,18 +333,6 @@ def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | di
         if not isinstance(inner, kind) or not all(isinstance(entry, dict) for entry in entries):
             wanted = "a list" if kind is list else "an object"
             raise ConfigError(f"the {name} is no Singer {name}: its {part} must be {wanted}")
-
-
-def _without_secret(message: str) -> str:
-    """Return the SDK's message about a setting; about a secret without its value.
-
-    >>> _without_secret("17 is not of type 'string', 'null' in config['client_secret']")
-    "client_secret is not what it has to be: of type ['string', 'null']"
-    """
-    for name, property_ in CONNECTION_PROPERTIES.items():
-        if property_.get("secret") and f"config[{name!r}]" in message:
-            return f"{name} is not what it has to be: of type {property_['type']}"
-    return message
 
 
 def _matching(names: list[str], pattern: str) -> list[str]:

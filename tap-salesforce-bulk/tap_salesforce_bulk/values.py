@@ -47,6 +47,9 @@ _KIND_BY_TYPE = {
     "time": ValueKind.TIME,
 }
 
+EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
+"""Salesforce has no earlier dates (SOQL guide, "Date Formats")."""
+
 FLOAT_DIGITS = 15
 """So many digits every float holds exactly as they are written (IEEE 754, binary64)."""
 
@@ -125,10 +128,13 @@ def number(cell: str) -> float | Decimal | None:
 
     >>> number("0.1"), number("9.12260031E8"), number("1234567890123456.78"), number("")
     (0.1, 912260031.0, Decimal('1234567890123456.78'), None)
+    >>> number("999999999999999"), number("9007199254740993")
+    (999999999999999.0, Decimal('9007199254740993'))
     """
     if cell == "":
         return None
-    if len(cell) <= FLOAT_DIGITS + 1 and (digits := cell.replace(".", "", 1)).isdecimal() and digits.isascii():
+    digits = cell.replace(".", "", 1)
+    if len(digits) <= FLOAT_DIGITS and digits.isdecimal() and digits.isascii():
         return float(cell)  # the usual case, quickly
     nearest = float(cell)
     shortest = repr(nearest)
@@ -201,7 +207,10 @@ def parse_instant(written: str) -> datetime:
     Raises: ValueError.
     """
     instant = datetime.fromisoformat(written)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    try:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError from None
 
 
 CONVERTERS: dict[ValueKind, Converter] = {

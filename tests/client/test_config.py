@@ -60,6 +60,32 @@ def test_wrong_settings_say_what_to_do(settings: dict[str, Any], message: str) -
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "https://somebody:hidden@acme.my.salesforce.com",
+        "https://hidden@acme.my.salesforce.com",
+        "somebody:hidden@acme.my.salesforce.com",
+        "https://somebody:hid#den@acme.my.salesforce.com",
+        "http://hidden:@127.0.0.1",
+    ],
+)
+@pytest.mark.parametrize("name", ["login_url", "instance_url", "domain"])
+def test_credentials_in_an_address_are_refused_and_not_printed(name: str, address: str) -> None:
+    """An address goes to logs and to the server's."""
+    with pytest.raises(ConfigError, match=f"^{name} must not hold credentials") as caught:
+        ConnectionConfig.from_settings({"client_id": "k", "client_secret": "s", "refresh_token": "r", name: address})
+
+    assert "hid" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://acme:port", "https://[::1", "https://acme.my.salesforce.com#part"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """No traceback, and nothing is tried for ten minutes."""
+    with pytest.raises(ConfigError, match=r"^login_url is .*, but must be like https://acme\.my\.salesforce\.com"):
+        ConnectionConfig.from_settings({**APP, "refresh_token": "r", "login_url": url})
+
+
+@pytest.mark.parametrize(
     ("settings", "login_url", "audience"),
     [
         ({}, "https://login.salesforce.com", "https://login.salesforce.com"),

@@ -5,10 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import stat
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from salesforce_bulk_client import (
+    BrokenAnswer,
+    ConnectionConfig,
+    IncompleteResults,
     IngestJob,
     IngestSpec,
     JobGone,
@@ -182,3 +188,117 @@ def test_only_a_counted_zero_proves_that_a_job_has_touched_nothing(
     info = JobInfo.from_json({"id": "750000000000001AAA", "state": state, "numberRecordsProcessed": processed})
 
     assert info.proves_untouched is proves_untouched
+
+
+def test_a_lost_answer_to_a_close_is_looked_up_while_the_job_waits_its_turn(org: Org, client: SalesforceClient) -> None:
+    """The second try is refused, since the job is closed; that it has not ended yet is no error."""
+    org.progression = Progression.looks(100)
+    job = IngestJob.create(client, ACCOUNTS)
+    job.upload(lambda: io.BytesIO(DATA))
+    org.faults.add("ingest.close", Fault.reset_after())
+
+    info = job.close()
+
+    assert org.faults.completed
+    assert info.state in {JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS}
+
+
+def test_a_close_that_is_refused_is_an_error(org: Org, client: SalesforceClient) -> None:
+    """The job is still Open, and nothing would ever begin it."""
+    job = IngestJob.create(client, ACCOUNTS)
+    org.faults.add("ingest.close", Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}]))
+
+    with pytest.raises(RequestRefused, match="INSUFFICIENT_ACCESS"):
+        job.close()
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("operation", ["ingest.upload", "ingest.close", "ingest.create", "ingest.failed"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_no_success(
+    org: Org, url: str, client: SalesforceClient, tmp_path: Path, operation: str, status: int
+) -> None:
+    """The request has not been carried out where it went, and its data goes nowhere else."""
+    elsewhere = f"{url}/services/data/v66.0/limits"
+    org.faults.add(operation, Fault.status(status, headers={"Location": elsewhere}))
+
+    with pytest.raises(RequestRefused, match=rf"answered {status} .* redirects to 127.0.0.1, which is not followed"):
+        load(client)[0].download(ResultKind.FAILED, tmp_path / "failed")
+    assert len(org.faults.completed) == 1
+    assert elsewhere.removeprefix(url) not in {path for _, path in org.requests}
+
+
+RESULT_HEADER = '"sf__Id","sf__Created","Name"\n'
+
+
+@pytest.mark.parametrize("body", [RESULT_HEADER, RESULT_HEADER + '"1","true","a"\n' * 3, ""], ids=["0", "3", "empty"])
+def test_a_result_file_with_another_number_of_rows_than_counted_is_asked_for_again(
+    org: Org, client: SalesforceClient, tmp_path: Path, body: str
+) -> None:
+    """Two were created: with fewer rows some would have no outcome, with more a wrong one."""
+    job, _ = load(client)
+    org.faults.add("ingest.successful", Fault.status(200, body=body, headers={"Content-Type": "text/csv"}))
+
+    assert job.download(ResultKind.SUCCESSFUL, tmp_path / "successful") == 2
+    assert len(rows(tmp_path / "successful")) == 2
+    assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize("kind", [ResultKind.SUCCESSFUL, ResultKind.FAILED])
+def test_result_files_that_never_have_the_counted_rows_are_an_error(
+    org: Org, client: SalesforceClient, tmp_path: Path, kind: ResultKind
+) -> None:
+    """Success is never claimed over rows that nothing tells of."""
+    job, _ = load(client)
+    operation = {ResultKind.SUCCESSFUL: "ingest.successful", ResultKind.FAILED: "ingest.failed"}[kind]
+    org.faults.add(operation, Fault.status(200, body=RESULT_HEADER, headers={"Content-Type": "text/csv"}), times=9)
+
+    with pytest.raises(IncompleteResults, match=r"has counted [12] rows for \w+, but 0 came"):
+        job.download(kind, tmp_path / "file")
+    assert len(org.faults.completed) == 3
+
+
+def test_a_204_is_not_an_empty_result_file(org: Org, settings: dict[str, Any], tmp_path: Path) -> None:
+    """The file is not ready: nothing is written."""
+    with SalesforceClient(ConnectionConfig.from_settings({**settings, "retry_total_s": 0.1})) as client:
+        job, _ = load(client)
+        org.faults.add("ingest.unprocessed", Fault.status(204), times=9)
+
+        with pytest.raises(BrokenAnswer, match=r"the unprocessedrecords of ingest job .* are not ready yet"):
+            job.download(ResultKind.UNPROCESSED, tmp_path / "file")
+
+    assert org.faults.completed
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_poll_that_is_stopped_does_not_wait_to_its_end(
+    org: Org, client: SalesforceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sets the event is heard at once, however far apart the polls are."""
+
+    class Stopped(Exception):
+        pass
+
+    def stop_at_the_second_poll(_: JobInfo) -> None:
+        if stop.is_set():
+            raise Stopped
+        stop.set()
+
+    def never(_: float) -> None:
+        pytest.fail("a sleep hears nothing")
+
+    stop = threading.Event()
+    job = IngestJob.create(client, ACCOUNTS)
+    monkeypatch.setattr(time, "sleep", never)
+
+    with pytest.raises(Stopped):
+        job.wait_until_final(
+            PollPolicy(min_s=3600, max_s=3600, timeout_s=36_000), on_look=stop_at_the_second_poll, stop=stop
+        )
+
+
+def test_a_count_that_is_absent_is_not_0() -> None:
+    """Nothing is known then."""
+    info = JobInfo.from_json({"id": "750000000000001AAA", "state": "Failed"})
+
+    assert (info.number_records_processed, info.number_records_failed) == (None, None)

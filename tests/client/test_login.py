@@ -12,9 +12,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from salesforce_bulk_client import (
+    ConfigError,
     ConnectionConfig,
     ConnectionFailed,
     LoginError,
+    QuotaExceeded,
     RequestRefused,
     SalesforceClient,
     ServerBusy,
@@ -222,3 +224,81 @@ def test_a_first_login_gives_up_soon(org: Org, url: str, monkeypatch: pytest.Mon
         client.limits()
 
     assert len(org.faults.completed) in {1, 2}
+
+
+@pytest.mark.parametrize("fault", [Fault.html(503), Fault.html(500), Fault.status(500)], ids=["503", "500", "empty"])
+def test_a_gateway_at_a_soap_login_is_not_a_wrong_password(org: Org, url: str, fault: Fault) -> None:
+    """Only a SOAP fault refuses; a page of a gateway's passes."""
+    org.faults.add("login", fault)
+
+    log_in(url, **USER).close()
+
+    assert org.faults.completed
+    assert logins(org) == 2
+
+
+def soap_fault(code: str, message: str) -> Fault:
+    """A refusal as SOAP gives it."""
+    body = (
+        '<?xml version="1.0"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+        f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring></soapenv:Fault>"
+        "</soapenv:Body></soapenv:Envelope>"
+    )
+    return Fault.status(500, body=body, headers={"Content-Type": "text/xml"})
+
+
+def test_a_soap_fault_that_passes_is_asked_again(org: Org, url: str) -> None:
+    """A server that is unavailable says nothing about the password."""
+    org.faults.add("login", soap_fault("SERVER_UNAVAILABLE", "try later"))
+
+    log_in(url, **USER).close()
+
+    assert org.faults.completed
+    assert logins(org) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (USER, soap_fault("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")),
+        ({"client_id": "sim-client", "client_secret": "sim-secret"}, Fault.request_limit_total()),
+    ],
+    ids=["soap", "oauth"],
+)
+def test_a_used_up_quota_at_login_is_no_wrong_password(
+    org: Org, url: str, settings: dict[str, str], fault: Fault
+) -> None:
+    """The run can go on later, and its exit code says so."""
+    org.faults.add("login", fault)
+
+    with pytest.raises(QuotaExceeded, match=r"TotalRequests Limit exceeded\."):
+        log_in(url, **settings)
+    assert len(org.faults.completed) == logins(org) == 1
+
+
+def test_a_soap_password_may_hold_any_character(org: Org, url: str) -> None:
+    """What means something in XML is escaped."""
+    org.password = "<&\"'>&amp;]]>ü"
+
+    log_in(url, **{**USER, "password": org.password}).close()
+
+    assert logins(org) == 1
+
+
+@pytest.mark.parametrize("settings", [USER, {"client_id": "sim-client", "client_secret": "sim-secret"}])
+def test_a_login_host_that_redirects_is_not_followed(org: Org, url: str, settings: dict[str, str]) -> None:
+    """Credentials go only to the host that was configured; the other one is named, and the setting."""
+    elsewhere = Fault.status(
+        302, headers={"Location": f"{url.replace('127.0.0.1', 'localhost')}/services/oauth2/token"}
+    )
+    org.faults.add("login", elsewhere)
+
+    with pytest.raises(LoginError, match="redirects to localhost, which is not followed: set domain, or the login_url"):
+        log_in(url, **settings)
+    assert len(org.faults.completed) == logins(org) == 1
+
+
+def test_a_lightning_host_is_no_login_host() -> None:
+    """The address in the browser's bar; the right one is named."""
+    with pytest.raises(ConfigError, match=r"serves pages and no API: set it to acme\.my\.salesforce\.com"):
+        ConnectionConfig.from_settings({"domain": "acme.lightning.force.com", "client_id": "k", "refresh_token": "r"})

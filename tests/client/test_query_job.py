@@ -254,3 +254,84 @@ def test_nul_characters_are_removed_and_counted(org: Org, client: SalesforceClie
     with next(job.pages(max_records=10)) as page:
         assert [row[1] for row in page.rows()] == ["Ada"]
         assert page.nul_count == 1
+
+
+def one_page(body: str, **headers: str) -> Fault:
+    """A page of a result, given instead of the job's."""
+    return Fault.status(200, body=body, headers={"Content-Type": "text/csv", **headers})
+
+
+@pytest.fixture
+def ada(org: Org, client: SalesforceClient) -> QueryJob:
+    """A finished query of one account."""
+    org.insert("Account", [{"Name": "Ada"}])
+    job = QueryJob.create(client, "SELECT Name FROM Account", include_deleted=False)
+    job.wait(SOON)
+    return job
+
+
+def only_row(job: QueryJob) -> list[str]:
+    """The one row of a result."""
+    (page,) = job.pages(max_records=None)
+    with page:
+        assert page.number_of_records == 1
+        (row,) = page.rows()
+    return row
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["x\n" * 700_000, 'x""' * 500_000, "\n" + "x" * (2 << 20) + "\n", "ü" * 700_000],
+    ids=["line feeds", "quotes", "edges", "two bytes a character"],
+)
+def test_a_quoted_value_may_span_the_pieces_of_a_page(org: Org, ada: QueryJob, value: str) -> None:
+    """A page of some megabytes comes in pieces, and its line feeds are still the value's own."""
+    org.faults.add("query.results", one_page(f'"Name"\n"{value}"\n', **{"Sforce-NumberOfRecords": "1"}))
+
+    assert only_row(ada) == [value.replace('""', '"')]
+    assert len(org.faults.completed) == 1
+
+
+def test_a_value_may_be_longer_than_the_csv_module_allows_by_itself(org: Org, ada: QueryJob) -> None:
+    """131,072 characters are less than a rich text with its markup."""
+    value = "x" * 131_073
+    org.faults.add("query.results", one_page(f'"Name"\n"{value}"\n'))
+
+    assert only_row(ada) == [value]
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("body", ['"Name"\n"Ad', '"Name"\n"Ada""', '"Name"\n"Ada\n'])
+def test_a_page_that_ends_inside_a_quoted_value_is_asked_for_again(org: Org, ada: QueryJob, body: str) -> None:
+    """It has one record as promised, but not all of it."""
+    org.faults.add("query.results", one_page(body))
+
+    assert only_row(ada) == ["Ada"]
+    assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize("promised", ["0", "2", "many"])
+def test_a_page_without_the_promised_number_of_records_is_asked_for_again(
+    org: Org, ada: QueryJob, promised: str
+) -> None:
+    """`Sforce-NumberOfRecords` counts each page, also where nothing else tells."""
+    org.faults.add("query.results", one_page('"Name"\n"Eve"\n', **{"Sforce-NumberOfRecords": promised}))
+
+    assert only_row(ada) == ["Ada"]
+    assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("<html>\n<h1>Sign in</h1>\n", "text/html"),
+        ("Name\nSign in\n", "text/html;charset=UTF-8"),
+        ("<html>\n<h1>Sign in</h1>\n", "text/csv"),
+    ],
+)
+def test_a_web_page_is_not_a_result_page(org: Org, ada: QueryJob, body: str, content_type: str) -> None:
+    """It comes with status 200, and has as many lines as the result has rows."""
+    org.faults.add("query.results", Fault.status(200, body=body, headers={"Content-Type": content_type}))
+
+    assert only_row(ada) == ["Ada"]
+    assert len(org.faults.completed) == 1

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import salesforce_bulk_client
 from salesforce_bulk_client import (
-    BrokenAnswer,
     ConnectionConfig,
     ConnectionFailed,
+    JobError,
     NotFound,
     QueryJob,
     QuotaExceeded,
@@ -151,6 +151,6 @@ def test_a_job_in_an_unknown_state_is_an_error_of_ours(org: Org, client: Salesfo
     """A state that nobody knows is never waited for."""
     org.faults.add("query.info", Fault.status(200, json={"id": "750000000000001AAA", "state": "Dreaming"}))
 
-    with pytest.raises(BrokenAnswer, match="unknown state: 'Dreaming' is not a valid JobState"):
+    with pytest.raises(JobError, match="job 750000000000001AAA is in a state that is not known: 'Dreaming'"):
         QueryJob.find(client, "750000000000001AAA")
     assert org.faults.completed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from salesforce_bulk_client import ConnectionFailed, RequestRefused, RetryPolicy, ServerBusy
 from salesforce_bulk_client.retries import Passing, delay_before_retry, with_retries
@@ -89,3 +91,51 @@ def test_the_last_error_comes_out_when_time_is_up() -> None:
 
     with pytest.raises(ConnectionFailed, match="still down"):
         with_retries(RetryPolicy(total_s=0.05, first_wait_s=0.01), call, is_repeatable=True)
+
+
+def test_the_first_wait_is_the_shortest_and_the_waits_double(caplog: pytest.LogCaptureFixture) -> None:
+    """Most failures pass within a moment."""
+    errors: list[Exception] = [busy() for _ in range(5)]
+
+    def call() -> str:
+        if errors:
+            raise errors.pop()
+        return "done"
+
+    with_retries(RetryPolicy(first_wait_s=0.02), call, is_repeatable=True)
+
+    lines = [re.search(r"trying again in", record.message) for record in caplog.records]
+    waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
+    assert len(lines) == len(waits) == 5
+    for wait, longest in zip(waits, (0.02, 0.04, 0.08, 0.16, 0.32), strict=True):
+        assert isinstance(wait, float)
+        assert longest / 2 <= wait <= longest
+
+
+def test_tries_end_when_their_total_time_is_up() -> None:
+    """Each wait is short, but all together are not endless."""
+    tries = []
+
+    def call() -> None:
+        tries.append(1)
+        assert len(tries) < 1000
+        raise ConnectionFailed("still down")
+
+    policy = RetryPolicy(total_s=0.05, first_wait_s=0.001, longest_wait_s=0.001)
+    with pytest.raises(ConnectionFailed, match="still down"):
+        with_retries(policy, call, is_repeatable=True)
+    assert len(tries) > 2
+
+
+def test_a_retry_is_logged_without_salesforces_words(caplog: pytest.LogCaptureFixture) -> None:
+    """They may quote what was sent: a record's values, or a query's."""
+    errors = [ServerBusy(status=500, code="UNKNOWN_EXCEPTION", message="near 'secret'", request="PATCH composite")]
+
+    def call() -> None:
+        if errors:
+            raise errors.pop()
+
+    with_retries(RetryPolicy(first_wait_s=0.001), call, is_repeatable=True)
+
+    assert "PATCH composite answered 500 UNKNOWN_EXCEPTION; trying again in" in caplog.text
+    assert "secret" not in caplog.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from salesforce_bulk_client import ConnectionFailed, SalesforceClient
+from salesforce_bulk_client import ConnectionFailed, SalesforceClient, ServerBusy
 from salesforce_bulk_client.sobject_collections import SaveError, delete_records, update_records, upsert_records
 from salesforce_bulk_simulator import Fault, Org
 
@@ -58,4 +58,17 @@ def test_a_lost_answer_is_not_asked_for_again(org: Org, client: SalesforceClient
         update_records(client, "Account", records=[{"Id": ada, "Name": "Ada L."}])
 
     assert len([path for method, path in org.requests if method == "PATCH"]) == 1
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("status", [404, 500, 502, 503, 504])
+def test_a_gateways_error_may_hide_that_the_records_were_saved(org: Org, client: SalesforceClient, status: int) -> None:
+    """It is not sent again from here, and says that it may have worked."""
+    org.faults.add("collections", Fault.html(status))
+
+    with pytest.raises(ServerBusy) as caught:
+        delete_records(client, ids=["001000000000001AAA"])
+
+    assert caught.value.may_have_worked
+    assert len([path for method, path in org.requests if method == "DELETE"]) == 1
     assert org.faults.completed

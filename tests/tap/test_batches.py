@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import stat
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,23 @@ def test_the_files_hold_the_records(tap: TapRunner, batch_config: dict[str, Any]
 
 
 @pytest.mark.usefixtures("five")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_only_their_owner_may_read_the_files(tap: TapRunner, batch_config: dict[str, Any], tmp_path: Path) -> None:
+    """They hold records; whatever the umask and the name of the folder."""
+    folder = tmp_path / "a b%20c"
+    batch_config["storage"]["root"] = f"file://{folder}"
+    umask = os.umask(0)
+    try:
+        run = tap.run("Account", batch_config=batch_config)
+    finally:
+        os.umask(umask)
+
+    assert run.error is None
+    assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600] * 3
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+@pytest.mark.usefixtures("five")
 def test_only_selected_fields_are_in_the_files(tap: TapRunner, batch_config: dict[str, Any]) -> None:
     """The SDK's own road would write all of them."""
     run = tap.run(catalog=tap.catalog(Account=["Name"]), batch_config=batch_config)
@@ -140,6 +159,21 @@ def test_a_number_that_no_double_holds_stays_exact(tap: TapRunner, tmp_path: Pat
 
     assert table.column("a").to_pylist() == [Decimal("1234567890123456.78"), Decimal("0.10")]
     assert table.schema.field("b").type == pa.int64()
+
+
+def test_what_fits_no_parquet_column_fails_its_stream(tap: TapRunner, org: Org, tmp_path: Path) -> None:
+    """It is named without its values, and the other stream is written."""
+    org.insert("Account", [{"Name": "Ada"}])
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    parquet = {"encoding": {"format": "parquet"}, "storage": {"root": tmp_path.as_uri()}}
+    config = {"stream_maps": {"Account": {"n": "int('9' * 30)"}}, "batch_config": parquet}
+
+    run = tap.run("Account", "Lead", **config)
+
+    (batch,) = [each for each in run.messages if each["type"] == "BATCH"]
+    assert "Account: the values of n fit no column of a parquet file: use jsonl" in str(run.error)
+    assert "999" not in str(run.error)
+    assert batch["stream"] == "Lead"
 
 
 def test_no_rows_make_no_file(tap: TapRunner, batch_config: dict[str, Any], tmp_path: Path) -> None:

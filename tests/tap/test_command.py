@@ -52,6 +52,43 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
     assert '"RECORD"' in second.stdout
 
 
+@pytest.mark.parametrize("fault", [None, Fault.html(503), Fault.status(200, body="<html>busy</html>")])
+def test_discovery_fails_for_a_named_object_after_the_catalog_of_the_others(
+    org: Org, command: Any, fault: Fault | None
+) -> None:
+    """It does not exist, or it cannot be described: a schedule that goes on without it would look like success."""
+    if fault:
+        org.faults.add("describe", fault, times=1000)
+        wanted, missing, reason = ["Lead"], "Lead", "Lead: "
+    else:
+        wanted, missing, reason = ["Account", "Nothing__c"], "Nothing__c", "this user can query no such object"
+
+    done = command("--discover", streams_to_discover=wanted, retry_total_s=0.02)
+
+    assert done.returncode == 1
+    assert f"streams failed: {missing}: " in errors(done)[-1]
+    assert reason in errors(done)[-1]
+    assert "Traceback" not in done.stderr
+    assert [each["stream"] for each in json.loads(done.stdout)["streams"]] == [
+        name for name in wanted if name != missing
+    ]
+    assert bool(org.faults.completed) is bool(fault)
+
+
+def test_discovery_goes_well_without_what_only_a_glob_matches(org: Org, command: Any) -> None:
+    """An org lists objects that it always refuses to describe; they are named in a warning."""
+    refusal = Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "no"}])
+    org.faults.add("describe", refusal, times=3)
+
+    done = command("--discover", streams_to_discover=["Account*"])
+
+    assert done.returncode == 0
+    assert len(errors(done)) == 3
+    assert all("cannot be described" in line for line in errors(done))
+    assert json.loads(done.stdout) == {"streams": []}
+    assert len(org.faults.completed) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "wrong", "told"),
     [
@@ -63,8 +100,9 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
         ([], {"streams_to_discover": ["Nothing__c"]}, "streams_to_discover names 'Nothing__c'"),
         (["--discover"], {"streams_to_discover": ["Nothing__c"]}, "streams_to_discover names 'Nothing__c'"),
         (["--test"], {"start_date": "last week"}, "start_date is 'last week'"),
-        (["--discover"], {"page_size": "many"}, "'many' is not of type 'integer'"),
-        ([], {"page_size": 0}, "0 is less than the minimum of 1"),
+        (["--discover"], {"page_size": "many"}, "page_size must be of type integer"),
+        ([], {"page_size": 0}, "page_size must be at least 1"),
+        ([], {"lookback_window": 1e12}, "lookback_window must be at most 3155760000"),
     ],
 )
 def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], told: str) -> None:
@@ -228,8 +266,7 @@ def test_a_variable_of_the_wrong_type_is_named(command: Any, monkeypatch: pytest
 
     assert done.returncode == 1
     (line,) = errors(done)
-    assert "a TAP_SALESFORCE_BULK_* variable does not have its setting's type: " in line
-    assert "'many'" in line
+    assert line.endswith("TAP_SALESFORCE_BULK_PAGE_SIZE: not of the setting's type")
 
 
 def test_a_reader_that_has_ended_is_told(tap: TapRunner, org: Org, tmp_path: Path) -> None:

@@ -88,11 +88,49 @@ def test_objects_are_chosen_by_name_or_glob(tap: TapRunner, patterns: list[str],
     assert sorted(streams(tap.discover(streams_to_discover=patterns))) == found
 
 
-@pytest.mark.parametrize("unknown", ["Nothing__c", "Nothing*", "ActivityHistory"])
-def test_a_name_that_matches_nothing_is_an_error(tap: TapRunner, unknown: str) -> None:
-    """A run that quietly reads less than was asked for would look like success."""
-    with pytest.raises(ConfigError, match=f"streams_to_discover names '{unknown.replace('*', '[*]')}', but"):
-        tap.discover(streams_to_discover=["Account", unknown])
+@pytest.mark.parametrize("names", [["Account", "Nothing*"], ["Nothing__c"], ["ActivityHistory", "Nothing__c"]])
+def test_a_glob_that_matches_nothing_is_an_error(tap: TapRunner, names: list[str]) -> None:
+    """So are names when there is none of them: a run that quietly reads nothing would look like success."""
+    with pytest.raises(ConfigError, match=r"streams_to_discover names '.*', but this user can query no such object"):
+        tap.discover(streams_to_discover=names)
+
+
+@pytest.mark.parametrize("missing", ["Nothing__c", "ActivityHistory"])
+def test_a_named_object_that_does_not_exist_fails_the_sync_and_the_others_are_read(
+    tap: TapRunner, accounts: list[str], missing: str
+) -> None:
+    """It is that stream's failure, by name."""
+    run = tap.run("Account", missing)
+
+    assert str(run.error).startswith(f"1 of 2 streams failed: {missing}: streams_to_discover names it, but ")
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+
+
+def test_a_named_object_that_cannot_be_described_fails_the_sync(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """Also when the catalog of an earlier discovery selects it; the others are read."""
+    catalog = tap.catalog(Account=["Name"], Lead=["LastName"])
+    refusal = Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "no"}])
+    errors = []
+    for more in ({"streams_to_discover": ["Lead", "Account"]}, {"catalog": catalog}):
+        org.faults.add("describe", refusal, times=2)
+        run = tap.run(**more)
+        errors.append(str(run.error))
+        org.faults.clear()
+
+    assert all("2 of 2 streams failed: " in error and "INVALID_TYPE" in error for error in errors)
+    assert len(org.faults.completed) == 4
+
+
+def test_a_name_that_the_catalog_lacks_fails_the_sync(tap: TapRunner, accounts: list[str]) -> None:
+    """Its describe has failed when the catalog was made: a schedule that reads the rest must not look like success."""
+    catalog = tap.discover(streams_to_discover=["Account"])
+
+    run = tap.run("account", "Lead", catalog=catalog)
+
+    assert str(run.error) == (
+        "1 of 2 streams failed: Lead: streams_to_discover names it, but the catalog does not have it: discover again"
+    )
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
 
 
 def test_an_object_that_cannot_be_described_does_not_stop_the_others(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ class CheckingClient(SalesforceClient):
 
     def __init__(self, config: ConnectionConfig) -> None:
         super().__init__(config)
-        self._answers: dict[str, Any] = {}
+        self._answers: dict[tuple[str, Callable[[Any], Any]], Any] = {}
         self._only_notes = False
         self._free_requests = 0
 
@@ -67,14 +67,15 @@ class CheckingClient(SalesforceClient):
         finally:
             self._only_notes = False
 
-    def get_json(self, path: str, *, params: dict[str, Any] | None = None) -> Any:
-        """Return the JSON at ``path``; the same answer when it is asked for again."""
+    def get_as(self, form: Callable[[Any], T], path: str, *, params: dict[str, Any] | None = None) -> T:
+        """Return what ``form`` makes of the JSON at ``path``; the same when it is asked for again."""
         if params is not None:
-            return super().get_json(path, params=params)
-        if path not in self._answers:
-            self._answers[path] = super().get_json(path)
+            return super().get_as(form, path, params=params)
+        if (path, form) not in self._answers:
+            self._answers[path, form] = super().get_as(form, path)
             self._free_requests += path == VERSIONS
-        return self._answers[path]
+        answer: T = self._answers[path, form]
+        return answer
 
     def request(
         self,

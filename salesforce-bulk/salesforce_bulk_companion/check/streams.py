@@ -193,8 +193,7 @@ class StreamChecker:
 
     def _count(self, query: PlannedQuery) -> int:
         soql = f"SELECT COUNT() FROM {query.source}"  # noqa: S608  # the tap's own query
-        answer = self._client.get_json(query.rest_path, params={"q": soql})
-        return int(answer["totalSize"])
+        return self._client.get_as(lambda answer: int(answer["totalSize"]), query.rest_path, params={"q": soql})
 
     def _sample(self, query: PlannedQuery) -> Sample:
         """Read one answer of records, which shows what they are like and how fast they come."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from salesforce_bulk_client import (
@@ -122,7 +123,7 @@ def find_job(client: SalesforceClient, job_id: str) -> OrgJob:
     refused: RequestRefused | None = None
     for kind in KINDS:
         try:
-            return OrgJob.from_json(client.get_json(f"jobs/{kind}/{job_id}"), kind=kind)
+            return client.get_as(partial(OrgJob.from_json, kind=kind), f"jobs/{kind}/{job_id}")
         except QuotaError:
             raise
         except NotFound:
