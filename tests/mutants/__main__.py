@@ -55,12 +55,20 @@ def try_mutants(project: Project, module: str, mutants: list[Mutant], *, jobs: i
             raise TestsFail(
                 f"{module}: its tests pass on a file that cannot be imported, so they do not see the mutants"
             )
+        _say(f"{module}: {len(mutants)} to try, the tests take {seconds:.1f} s")
 
         def record(index: int, passed: bool, seconds: float, output: str) -> None:  # noqa: FBT001
             session.add(mutants[index], survived=passed)
+            word = "survived" if passed else "killed"
+            _say(f"  {word:8} {seconds:5.1f} s  {' -> '.join(mutants[index].change)}")
 
         begin = [partial(trial, mutant.source, timeout_s=max(10, 5 * seconds)) for mutant in mutants]
         run_all(begin, jobs=jobs, when_over=record)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _run_one(begin: Callable[[], Trial]) -> tuple[bool, float, str]:
@@ -103,7 +111,8 @@ def main(words: list[str] | None = None, *, project: Project = PROJECT) -> int:
             if left:
                 try_mutants(project, module, left, jobs=arguments.jobs, session=session)
             samples[module] = mutants
-    except (TestsFail, FileNotFoundError):
+    except (TestsFail, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     report(samples, session)
     return 0
@@ -120,11 +129,13 @@ def equivalent(module: str) -> set[tuple[str, str]]:
 def report(samples: dict[str, list[Mutant]], session: Session) -> None:
     """Print killed/made of each module, and the diffs of the survivors."""
     survivors = {module: [m for m in mutants if session.survived[m.key]] for module, mutants in samples.items()}
-    for _module in samples:
-        pass
-    for _module, _mutants in samples.items():
-        pass
-    _made, _alive = (sum(map(len, group.values())) for group in (samples, survivors))
+    for module in samples:
+        for mutant in survivors[module]:
+            _say(f"\n{module}: survived\n{mutant.diff}")
+    for module, mutants in samples.items():
+        _say(f"{module:16} {len(mutants) - len(survivors[module])}/{len(mutants)}")
+    made, alive = (sum(map(len, group.values())) for group in (samples, survivors))
+    _say(f"{'all':16} {made - alive}/{made} killed, {100 * (made - alive) / max(made, 1):.0f} %")
 
 
 if __name__ == "__main__":
