@@ -70,6 +70,8 @@ class App:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:
             return None, refusal(refused)
+        for carry_out in self._org.late_requests.due() if match.operation != "controls" else ():
+            await run_in_threadpool(carry_out)
         fault = self._org.faults.take(match.operation)
         if fault and fault.kind == "reset_before":
             return fault, None
@@ -77,11 +79,17 @@ class App:
             return None, Response(fault.status_code, fault.body, dict(fault.headers))
         if fault and fault.kind == "stall":
             await asyncio.sleep(fault.seconds)
-        own_fault = fault if fault and fault.kind in ("job_fails", "lock_rows") else None
+        own_fault = fault if fault and fault.is_carried_by_request else None
         request = replace(request, parts=match.parts, operation=match.operation, fault=own_fault)
+        if fault and fault.kind == "late":
+            self._org.late_requests.add(lambda: self._handle(request, match), after=fault.count or None)
+            return fault, None
         if fault and fault.kind == "unauthorized":
             self._org.sessions.end(bearer_token(request.headers) or "")
-        return fault, await run_in_threadpool(self._handle, request, match)
+        response = await run_in_threadpool(self._handle, request, match)
+        if fault and fault.kind == "answer_after":
+            return fault, Response(fault.status_code, fault.body, dict(fault.headers))
+        return fault, response
 
     def _handle(self, request: Request, match: Match) -> Response:
         """Answer a request that arrived whole."""

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 FAULTS = (
     "status",
     "html",
+    "not_found",
+    "html_after",
     "request_limit_total",
     "request_limit_concurrent",
     "unauthorized",
     "reset_before",
     "reset_after",
+    "carried_out_late",
     "cut_after",
     "wrong_length",
     "stall",
     "without_header",
     "job_fails",
+    "results_lost",
+    "close_wins",
     "lock_rows",
 )
 """The methods of ``Fault`` that make one."""
@@ -58,6 +63,12 @@ def add_fault(org: Org, request: Request) -> Response:
         org.faults.add(operation, getattr(Fault, name)(**body), times=int(times), after=int(after))
     except (TypeError, ValueError) as error:
         raise RequestRefused(400, "INVALID_FAULT", str(error)) from error
+    return state(org, request)
+
+
+def carry_out_late_requests(org: Org, request: Request) -> Response:
+    """Answer ``POST /_simulator/late``: do now what ``carried_out_late`` holds back."""
+    org.carry_out_late_requests()
     return state(org, request)
 
 

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from .errors import RecordRefused
+from .faults import Fault
 from .ingest_csv import JobDataRefused, read_job_data
 from .jobs import DELIMITERS, LINE_ENDINGS, Job
 from .load_columns import Column, UnknownColumn, resolve_columns
@@ -47,6 +48,8 @@ class IngestJob(Job):
         self._attempted = 0
         self._successful: list[list[str]] = []
         self._failed: list[list[str]] = []
+        self._has_counts = True
+        self._lists_unprocessed = True
 
     # --- work -------------------------------------------------------------------------------------------------------
 
@@ -62,7 +65,30 @@ class IngestJob(Job):
         is_done = self.is_final or self._attempted >= goal
         if is_done or self._attempted % ROWS_PER_BATCH == 0:
             self.processed, self.failed = self._attempted, len(self._failed)
+        if is_done and share == 1.0 and (fault := self.fault_of_kind("results_lost")):
+            self._lose_results(fault)
         return is_done
+
+    def fail_by(self, fault: Fault) -> None:
+        if fault.count:
+            self._read()
+            if not self.is_final:
+                self._load_piece(min(fault.count, len(self._rows)))
+                self.processed, self.failed = self._attempted, len(self._failed)
+        self._has_counts, self._lists_unprocessed = fault.has_counts, not fault.file
+        super().fail_by(fault)
+
+    def _lose_results(self, fault: Fault) -> None:
+        """Forget the outcomes of some rows, in the files and, if the fault says so, in the counts."""
+        rows = self._successful if fault.file == "successful" else self._failed
+        lost = len(rows[: fault.count])
+        if not lost:
+            return
+        del rows[:lost]
+        if not fault.has_counts:
+            self.processed -= lost
+            self.failed -= lost if rows is self._failed else 0
+        self.fault_met()
 
     def _load_piece(self, end: int) -> None:
         """Load the rows up to ``end``, in chunks that are saved together, as far as the day's quotas reach."""
@@ -74,7 +100,7 @@ class IngestJob(Job):
                     return
                 batches.used += 1
             chunk = self._rows[self._attempted : min(self._attempted + ROWS_PER_CHUNK, end)]
-            with self.org.lock, self.org.store.transaction():
+            with self.org.lock, self.org.store.transaction(origin=self.id):
                 self._load(chunk)
             self._attempted += len(chunk)
             rows.used += len(chunk)
@@ -177,7 +203,7 @@ class IngestJob(Job):
                 self.header, rows = self._parsed()
             except JobDataRefused:
                 return b""
-        return self._file([], rows, order=list(range(len(self.header))))
+        return self._file([], rows if self._lists_unprocessed else [], order=list(range(len(self.header))))
 
     def _file(self, own: list[str], rows: list[list[str]], *, order: list[int]) -> bytes:
         """Return a result file: ``sf__`` headers quoted, the uploaded ones bare, all values quoted."""
@@ -213,7 +239,7 @@ class IngestJob(Job):
 
     def info(self) -> dict[str, Any]:
         answer = self.with_format() | {"jobType": self.job_type}
-        if self.state != "Open":
+        if self.state != "Open" and self._has_counts:
             answer |= {"numberRecordsProcessed": self.processed, "numberRecordsFailed": self.failed}
         milliseconds = self.processing_ms()
         answer |= {

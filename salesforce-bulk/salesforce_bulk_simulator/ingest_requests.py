@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.parser import BytesParser
 from email.policy import HTTP
 from json import dumps, loads
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import RequestRefused
 from .ingest_jobs import IngestJob, key_field
 from .job_requests import check_format, find_job, list_answer, refuse_unknown_keys
+from .jobs import wrong_state
 from .messages import JSON_TYPE, Request, Response, csv_response, json_response
 
 if TYPE_CHECKING:
@@ -133,11 +135,22 @@ def change(org: Org, request: Request) -> Response:
     job = _find(org, request)
     state = request.json_object().get("state")
     if state == "Aborted":
+        if request.fault and request.fault.kind == "close_wins":
+            org.faults.complete(request.operation, request.fault)
+            _let_close_win(job, request)
         job.abort()
         return json_response(job.brief())
     if state != "UploadComplete":
         raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {state}")
     return _close(job, request)
+
+
+def _let_close_win(job: IngestJob, request: Request) -> NoReturn:
+    """Close the job, if it is still open, and refuse the abort."""
+    if job.state == "Open":
+        job.close(replace(request, fault=None))
+        job.begin()
+    raise wrong_state("Aborting", "JobComplete")
 
 
 def _close(job: IngestJob, request: Request) -> Response:

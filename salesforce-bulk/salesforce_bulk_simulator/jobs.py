@@ -119,8 +119,7 @@ class Job:
                 self._enter("InProgress")
             fault = self.fault_of_kind("job_fails")
             if fault and share == 1.0:
-                self.fault_met()
-                self.fail(fault.message)
+                self.fail_by(fault)
             elif fault or self.work(share):
                 self._share = share
                 if share == 1.0 and not self.is_final:
@@ -129,6 +128,12 @@ class Job:
     def work(self, share: float) -> bool:  # noqa: ARG002
         """Do one piece of the job's work; return whether this share of it is done."""
         raise AssertionError("each kind of job has its own")
+
+    def fail_by(self, fault: Fault) -> None:
+        """Fail as the job's fault says."""
+        self.fault_met()
+        if not self.is_final:
+            self.fail(fault.message)
 
     def fail(self, message: str) -> None:
         """End the job with an error message."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from .errors import RequestRefused
 from .faults import Fault
@@ -28,6 +29,11 @@ class Request:
     operation: str = ""
     fault: Fault | None = None
     """A fault of this request that its job or its records meet later."""
+
+    @property
+    def label(self) -> str:
+        """Method and path, as they stand in ``Org.requests``."""
+        return f"{self.method} {unquote(self.path)}"
 
     @property
     def version(self) -> str:

@@ -10,8 +10,11 @@ from typing import Any
 from .clock import Clock
 from .errors import RecordRefused
 from .faults import FaultQueue
+from .history import Change
 from .ids import make_id
+from .ingest_jobs import IngestJob
 from .job_registry import JobRegistry
+from .late_requests import LateRequests
 from .limits import Limit, default_limits
 from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
 from .progression import Progression
@@ -72,6 +75,7 @@ class Org(Switches):
         )
         self.sessions.rotates = self.rotate_refresh_tokens
         self.faults = FaultQueue()
+        self.late_requests = LateRequests()
         self.limits = default_limits()
         self.ingest_rows = Limit(150_000_000)
         """Rows that ingest jobs may load in a day; no key of ``/limits`` tells of them."""
@@ -98,6 +102,7 @@ class Org(Switches):
                 self._add_first_user()
             if self.store.row(self.sobject("Organization"), self.org_id) is None:
                 self._add_organization()
+        self.store.history.clear()
 
     def _add_organization(self) -> None:
         named = {"Name": "Simulated Org", "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
@@ -187,6 +192,12 @@ class Org(Switches):
         fields = {each.name: each for each in sobject.stored_fields}
         return [{key: to_python(fields[key], value) for key, value in row.items()} for row in rows]
 
+    @property
+    def history(self) -> list[Change]:
+        """Every create, update and delete of a row, in the order they were applied; needs ``keeps_history``."""
+        with self.lock:
+            return list(self.store.history)
+
     # --- jobs -------------------------------------------------------------------------------------------------------
 
     @property
@@ -198,6 +209,16 @@ class Org(Switches):
     def queries(self) -> list[str]:
         """The SOQL of every query job of the org, in the order they were created."""
         return [job.soql for job in self.job_registry.all() if isinstance(job, QueryJob)]
+
+    @property
+    def open_jobs_with_data(self) -> list[str]:
+        """Ids of ingest jobs whose data came and that nobody closed or aborted; the API does not tell them apart."""
+        jobs = [job for job in self.job_registry.all() if isinstance(job, IngestJob)]
+        return [job.id for job in jobs if job.state == "Open" and job.data is not None]
+
+    def carry_out_late_requests(self) -> None:
+        """Do now what ``Fault.carried_out_late`` holds back."""
+        self.late_requests.carry_out_all()
 
     def locator_id(self) -> str:
         """Return the id of a new query locator."""

@@ -171,7 +171,7 @@ def _do(
     fault = request.fault
     with org.lock:
         try:
-            with org.store.transaction():
+            with org.store.transaction(origin=request.label):
                 for number, record in enumerate(records):
                     try:
                         if fault and fault.kind == "lock_rows" and fault.locks(record, number=number):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .clock import stamp_of
 from .errors import RecordRefused
+from .history import Change
 from .ids import as_18
 from .schema.model import Field, SObject
 from .values import Value
@@ -60,6 +61,7 @@ class RecordRules:
             row[name] = values.get(name) or stamp
         self._fill_names(row, record_id)
         self._store.insert(self._sobject, list(row), [list(row.values())])
+        self._note("create", row, values=values)
         return record_id
 
     def update(self, record_id: str | None, values: Values, *, is_admin: bool = False) -> str:
@@ -80,6 +82,7 @@ class RecordRules:
         if self._is_person(row | changes) and changes.keys() & {"FirstName", "LastName"}:
             changes["Name"] = _person_name(row | changes)
         self._store.update(self._sobject, str(row["Id"]), changes)
+        self._note("update", row | changes, values=values)
         return str(row["Id"])
 
     def upsert(
@@ -121,7 +124,25 @@ class RecordRules:
             changes: Values = {"IsDeleted": 1}
             self._touch(changes)
             self._store.update(self._sobject, str(row["Id"]), changes)
+        self._note("delete", row, values={})
         return str(row["Id"])
+
+    def _note(self, kind: Literal["create", "update", "delete"], row: Values, *, values: Values) -> None:
+        if self._org.keeps_history:
+            keys = {name: row.get(name) for name in self._external_ids}
+            change = Change(
+                kind=kind,
+                sobject=self._sobject.name,
+                id=str(row["Id"]),
+                keys=keys,
+                values=dict(values),
+                origin=self._store.origin,
+            )
+            self._store.history.append(change)
+
+    @cached_property
+    def _external_ids(self) -> list[str]:
+        return [each.name for each in self._sobject.stored_fields if each.id_lookup and each.name != "Id"]
 
     @cached_property
     def _children(self) -> list[tuple[SObject, Field]]:

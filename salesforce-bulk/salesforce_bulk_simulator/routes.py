@@ -115,6 +115,7 @@ ROUTES = [
     _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", rows.upsert),
     _route("GET", "/_simulator", "controls", controls.state, is_open=True),
     _route("POST", "/_simulator/faults", "controls", controls.add_fault, is_open=True),
+    _route("POST", "/_simulator/late", "controls", controls.carry_out_late_requests, is_open=True),
     _route("DELETE", "/_simulator/faults", "controls", controls.clear_faults, is_open=True),
 ]
 

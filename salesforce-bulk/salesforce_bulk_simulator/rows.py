@@ -30,7 +30,7 @@ def create(org: Org, request: Request) -> Response:
     """Answer ``POST /sobjects/{Object}``."""
     sobject = find_sobject(org, request)
     body = request.json_object()
-    with org.lock, org.store.transaction():
+    with org.lock, org.store.transaction(origin=request.label):
         try:
             record_id = RecordRules(org, sobject).insert(values_of(org, sobject, body))
         except RecordRefused as error:
@@ -109,7 +109,7 @@ def update(org: Org, request: Request) -> Response:
     body = request.json_object()
     if "if-unmodified-since" in request.headers:
         refuse_changed(request, changed=_changed(_live_row(org, sobject, request.parts["id"])))
-    with org.lock, org.store.transaction():
+    with org.lock, org.store.transaction(origin=request.label):
         try:
             RecordRules(org, sobject).update(request.parts["id"], values_of(org, sobject, body))
         except RecordRefused as error:
@@ -120,7 +120,7 @@ def update(org: Org, request: Request) -> Response:
 def delete(org: Org, request: Request) -> Response:
     """Answer ``DELETE /sobjects/{Object}/{Id}``."""
     sobject = find_sobject(org, request)
-    with org.lock, org.store.transaction():
+    with org.lock, org.store.transaction(origin=request.label):
         try:
             RecordRules(org, sobject).delete(request.parts["id"])
         except RecordRefused as error:
@@ -137,7 +137,7 @@ def upsert(org: Org, request: Request) -> Response:
         raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
     body = request.json_object()
     may_create = request.query.get("updateOnly", "false").lower() != "true"
-    with org.lock, org.store.transaction():
+    with org.lock, org.store.transaction(origin=request.label):
         try:
             values = values_of(org, sobject, body)
             if key.name in values or "Id" in values:

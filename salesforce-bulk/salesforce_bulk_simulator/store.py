@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .history import Change
 from .ids import make_id
 from .schema.model import Field, SObject
 from .values import Value, java_double
@@ -31,29 +32,22 @@ class Store:
         self.connection.execute("PRAGMA temp_store = MEMORY")
         self.connection.create_function("java_double", 1, _java_double, deterministic=True)
         self.connection.execute("CREATE TABLE IF NOT EXISTS _ids (sobject TEXT PRIMARY KEY, number INTEGER)")
+        self.history: list[Change] = []
+        self.origin = ""
+        """On whose behalf the transaction writes: a job's id, or a request."""
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, origin: str = "") -> Iterator[None]:
         """Make what is written inside take effect as a whole, or not at all."""
         self.connection.execute("BEGIN")
+        before, self.origin = len(self.history), origin
         try:
             yield
         except BaseException:
             self.connection.execute("ROLLBACK")
+            del self.history[before:]
             raise
         self.connection.execute("COMMIT")
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what one record wrote if it is refused, within a transaction."""
-        self.connection.execute("SAVEPOINT record")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK TO record")
-            raise
-        finally:
-            self.connection.execute("RELEASE record")
 
     def add_table(self, sobject: SObject) -> None:
         """Make the object's table, or add the columns that a table of an earlier run lacks."""

@@ -34,5 +34,6 @@ class Switches:
         "Seconds by which a row's stamps are older than the moment from which it can be seen.",
         default=0.0,
     )
+    keeps_history: bool = _switch("Keep each change of a row in Org.history; it grows with the rows.", default=False)
     person_accounts: bool = _switch("Let accounts be persons, with FirstName and LastName.", default=False)
     seed: int = _switch("Another order of rows, and other made rows.", default=1)

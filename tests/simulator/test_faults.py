@@ -13,13 +13,28 @@ from .conftest import Api
     ("fault", "status"),
     [
         (Fault.html(503), 503),
+        (Fault.html(404), 404),
+        (Fault.not_found(), 404),
+        (Fault.html(200), 200),
+        (Fault.status(429, headers={"Retry-After": "0"}), 429),
         (Fault.status(406), 406),
         (Fault.status(500, json=[{"errorCode": "UNKNOWN_EXCEPTION", "message": "…"}]), 500),
         (Fault.request_limit_total(), 403),
         (Fault.request_limit_concurrent(), 403),
         (Fault.unauthorized(kills_token=False), 401),
     ],
-    ids=["html", "status", "json", "total", "concurrent", "unauthorized"],
+    ids=[
+        "html",
+        "gateway's 404",
+        "404",
+        "page with 200",
+        "429",
+        "status",
+        "json",
+        "total",
+        "concurrent",
+        "unauthorized",
+    ],
 )
 def test_an_answer_can_be_replaced(api: Api, org: Org, fault: Fault, status: int) -> None:
     """Once, and the request is not done."""
