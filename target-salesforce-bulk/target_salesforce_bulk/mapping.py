@@ -6,7 +6,7 @@ Every problem of a stream is found at once and told in one message.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from salesforce_bulk_client import ConfigError, Operation, SObjectDescribe
@@ -16,6 +16,7 @@ from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
 from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
 from target_salesforce_bulk.rows import converter
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
+from target_salesforce_bulk.validation import types_of
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class _Draft:
             )
         return None
 
-    def place(self, name: str, property_schema: Mapping[str, Any]) -> None:
+    def place(self, name: str, property_schema: Any) -> None:
         """Find the column for a property, or note why there is none."""
         target = self.settings.fields.get(name, name)
         if target is None or (self.operation in _DELETES and target.lower() != "id"):
@@ -171,11 +172,11 @@ class _Draft:
             self._read_only.append(found.name)
         return False
 
-    def _add(self, name: str, found: Found, property_schema: Mapping[str, Any]) -> None:
+    def _add(self, name: str, found: Found, property_schema: Any) -> None:
         taken = next((entry for entry in self.placed if entry.column.name == found.name), None)
         if taken:
             self.problems.append(f"{taken.property} and {name} both fill {found.name}")
-        elif _types(property_schema) == {"object"}:
+        elif types_of(property_schema) - {"null"} == {"object"}:
             self.problems.append(
                 f"{name} is an object, which {found.name} cannot take: set flattening_enabled,"
                 " take it apart by stream_maps, or map it to null in fields"
@@ -191,7 +192,7 @@ class _Draft:
             self.problems.append(f"{self.operation.value} needs {self.key_field}, which no property fills")
         if len(names) > MAX_RECORD_FIELDS:
             self.problems.append(f"{len(names)} columns are more than the {MAX_RECORD_FIELDS} that Salesforce takes")
-        if not names and not self._unknown:
+        if not names and (self.settings.drops_unknown_fields or not self._unknown):
             self.problems.append("no property fills any field")
 
     def raise_problems(self, stream: str) -> None:
@@ -227,8 +228,3 @@ def _check_operation(described: SObjectDescribe, operation: Operation) -> None:
     }
     if not allowed[operation]:
         raise ConfigError(f"{operation.value} is not possible for {described.name}, or your user may not do it")
-
-
-def _types(property_schema: Mapping[str, Any]) -> set[str]:
-    kinds = property_schema.get("type")
-    return set([kinds] if isinstance(kinds, str) else kinds or []) - {"null"}

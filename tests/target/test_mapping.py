@@ -113,6 +113,7 @@ def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogC
         (["LastName"], {"operation": "update"}, "update needs Id, which no property fills"),
         (["LastName"], {"operation": "delete"}, "delete needs Id, which no property fills"),
         (["CreatedDate"], {}, "no property fills any field"),
+        (["Shoe"], {"unknown_fields": "drop"}, "no property fills any field"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_told(plan: MakePlan, properties: list[str], chosen: dict[str, Any], message: str) -> None:
