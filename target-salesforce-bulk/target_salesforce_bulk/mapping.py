@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from salesforce_bulk_client import ConfigError, Operation, SObjectDescribe
+from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
@@ -52,8 +52,7 @@ def make_plan(
     draft.check_columns()
     draft.raise_problems(stream)
     draft.warn(stream, absent=sorted(settings.fields.keys() - properties.keys()))
-
-    null_text = NULL_IN_JOB_DATA if settings.null_policy is NullPolicy.CLEAR else ""
+    draft.note_uncleared(stream)
     return Plan(
         destination=Destination(
             stream=stream,
@@ -71,13 +70,14 @@ def make_plan(
             Filling(
                 entry.property,
                 converter(entry.column.type, length=entry.length),
-                "" if entry.column.name == draft.key_field else null_text,
+                NULL_IN_JOB_DATA if draft.clears(entry) else "",
                 entry.length,
             )
             for entry in draft.placed
         ),
         known_properties=frozenset(properties),
         drops_unknown=settings.drops_unknown_fields,
+        shared_fields=draft.shared_fields(),
     )
 
 
@@ -88,6 +88,9 @@ class _Placed(NamedTuple):
     column: Column
     length: int
     parent: str | None
+    writes: Field
+    may_be_null: bool
+    """Whether the stream's schema allows a null."""
 
 
 class _Draft:
@@ -183,7 +186,24 @@ class _Draft:
             )
         else:
             column = Column(name=found.name, type=found.field.type)
-            self.placed.append(_Placed(name, column, found.field.length, found.parent))
+            kinds = types_of(property_schema)
+            may_be_null = not kinds or "null" in kinds
+            self.placed.append(_Placed(name, column, found.field.length, found.parent, found.writes, may_be_null))
+
+    def clears(self, entry: _Placed) -> bool:
+        """Whether a null clears the field; otherwise it leaves it as it is, and a new record gets its default."""
+        return self._wants_to_clear(entry) and entry.writes.nillable
+
+    def _wants_to_clear(self, entry: _Placed) -> bool:
+        is_update = self.operation in {Operation.UPDATE, Operation.UPSERT}
+        return is_update and self.settings.null_policy is NullPolicy.CLEAR and entry.column.name != self.key_field
+
+    def shared_fields(self) -> tuple[tuple[int, ...], ...]:
+        """Return the places of the columns that fill one field together, such as a lookup that has two parents."""
+        places: dict[str, list[int]] = {}
+        for place, entry in enumerate(self.placed):
+            places.setdefault(entry.writes.name, []).append(place)
+        return tuple(tuple(group) for group in places.values() if len(group) > 1)
 
     def check_columns(self) -> None:
         """Note what is wrong with the columns as a whole."""
@@ -216,6 +236,17 @@ class _Draft:
         ):
             if names:
                 logger.warning("stream %s: %s: %s", stream, what, ", ".join(names))
+
+    def note_uncleared(self, stream: str) -> None:
+        """Say once which fields a null leaves as they are, because Salesforce does not let them be null."""
+        names = [
+            entry.column.name
+            for entry in self.placed
+            if self._wants_to_clear(entry) and entry.may_be_null and not entry.writes.nillable
+        ]
+        if names:
+            what = "a null leaves these fields as they are, because they cannot be empty"
+            logger.info("stream %s: %s: %s", stream, what, ", ".join(names))
 
 
 def _check_operation(described: SObjectDescribe, operation: Operation) -> None:
