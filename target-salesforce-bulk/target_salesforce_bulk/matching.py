@@ -159,8 +159,10 @@ class _Search:
         if len(results) != len(left) or len({row.kind for _, row, _ in results}) != 1:
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
+        errors = sorted({row.error for _, row, _ in results})
+        error = errors[0] if len(errors) == 1 else f"one of these: {'; '.join(errors)}"
         for number, (place, row, _) in zip(left, results, strict=True):
-            self._take(number, row._replace(id=""), place)
+            self._take(number, row._replace(id="", error=error), place)
 
     def _take(self, number: int, row: ResultRow, place: int) -> None:
         self.found[number] = row

@@ -182,6 +182,45 @@ def test_an_echoed_value_is_known_again(field_type: str, sent: str, echoed: str)
     assert form(sent) == form(echoed)
 
 
+@pytest.mark.parametrize(
+    ("field_type", "one", "other", "are_equal"),
+    [
+        ("double", "9007199254740993", "9007199254740992", True),
+        ("double", "0.1", "0.10000000000000001", True),
+        ("double", "0.1", "0.1000000000000001", False),
+        ("double", "-0.0", "0", True),
+        ("long", "9007199254740993", "9007199254740992", False),
+        ("long", "9007199254740993", "9.007199254740993E15", True),
+        ("int", "7", "7.5", False),
+        ("int", "-0", "0.0", True),
+        ("int", "1e999999999", "1e999999998", False),
+        ("int", "x", "y", False),
+        ("double", "x", "y", False),
+        ("string", "9007199254740993", "9007199254740992", False),
+        ("string", "1.0", "1", False),
+        ("string", "Ada", "ada", False),
+        ("textarea", "a\0b", "ab", True),
+        ("boolean", "TRUE", "true", True),
+        ("boolean", "true", "false", False),
+        ("date", "2024-01-15", "2024-01-16", False),
+        ("datetime", "2024-01-15T10:30:00Z", "2024-01-15T10:30:01Z", False),
+        ("datetime", "2024-01-15T10:30:00", "2024-01-15T10:30:00Z", True),
+        ("datetime", "soon", "later", False),
+        ("time", "10:30:00.123Z", "10:30:00.124Z", False),
+        ("time", "soon", "later", False),
+        ("id", "001000000000aAA", "001000000000aAa", False),
+        ("reference", "001000000000001", "001000000000002AAA", False),
+        ("multipicklist", "a;b", "a", False),
+        ("multipicklist", "a;b;a", "b; a", True),
+    ],
+)
+def test_what_salesforce_holds_equal_is_equal(field_type: str, one: str, other: str, *, are_equal: bool) -> None:
+    """Fractions are doubles there, whole numbers and texts are exact."""
+    form = canonical_form(field_type)
+
+    assert (form(one) == form(other)) is are_equal
+
+
 def test_ids_differ_by_case_and_external_ids_do_not() -> None:
     """Two spellings of an external id name one record, two cases of an Id name two."""
     assert canonical_key("string")("Ab") == canonical_key("string")("aB")
