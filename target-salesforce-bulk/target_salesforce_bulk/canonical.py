@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
+from decimal import Decimal
 
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
 Canonical = Callable[[str], str]
+
+LONGEST_WHOLE_NUMBER = 400
+"""Digits; Salesforce has none of more than 19."""
 
 ID_CHARACTERS = 15
 """The first 15 characters of an Id say it all; the 18-character form adds a checksum of their case."""
@@ -46,6 +50,15 @@ def canonical_key(field_type: str) -> Canonical:
 def _text(cell: str) -> str:
     # NULs are taken out of result files on their way in.
     return cell.replace("\r\n", "\n").replace("\0", "").strip()
+
+
+def _whole_number(cell: str) -> str:
+    try:
+        number = Decimal(cell)
+        is_whole = number.adjusted() < LONGEST_WHOLE_NUMBER and number == number.to_integral_value()
+        return str(int(number)) if is_whole else cell
+    except (ArithmeticError, ValueError):
+        return cell
 
 
 def _number(cell: str) -> str:
@@ -89,8 +102,8 @@ def _multipicklist(cell: str) -> str:
 
 
 _BY_TYPE: dict[str, Canonical] = {
-    "int": _number,
-    "long": _number,
+    "int": _whole_number,
+    "long": _whole_number,
     "double": _number,
     "currency": _number,
     "percent": _number,

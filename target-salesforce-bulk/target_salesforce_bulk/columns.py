@@ -12,11 +12,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Raw
 from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.rows import LONGEST_PLAIN_EXPONENT, NUMBER_TYPES, ValueRefused, converter, is_text
+from target_salesforce_bulk.rows import (
+    ID_LENGTHS,
+    ID_TYPES,
+    INTEGER_TYPES,
+    LONGEST_PLAIN_EXPONENT,
+    NUMBER_TYPES,
+    ValueRefused,
+    converter,
+    decode_json,
+    is_text,
+)
 
 Cells = Sequence[str]
 Refused = dict[int, ValueRefused]
@@ -25,9 +34,8 @@ Refused = dict[int, ValueRefused]
 MISSING = b"~"
 """Stands for a number that a record does not have; no JSON begins with it."""
 
-_decode_number = msgspec.json.Decoder(float_hook=Decimal).decode
-
-_NUMBERS = b"-+.0123456789,"
+_WHOLE_NUMBERS = b"-0123456789,"
+_NUMBERS = b"." + _WHOLE_NUMBERS
 
 
 class WrongKind(Exception):
@@ -47,6 +55,7 @@ class ColumnConverter:
         self._null_text = null_text
         self._words = {True: "true", False: "false", None: null_text, UNSET: ""}
         self._is_raw = is_raw
+        self._plain_numbers = _WHOLE_NUMBERS if field_type in INTEGER_TYPES else _NUMBERS
         self._takes_null = takes_null
         self._whole: Callable[[Sequence[Any]], Cells | None] = self._converted
         if field_type in NUMBER_TYPES:
@@ -55,6 +64,8 @@ class ColumnConverter:
             self._whole = self._booleans
         elif field_type == "datetime":
             self._whole = self._datetimes
+        elif field_type in ID_TYPES:
+            self._whole = self._ids
         elif is_text(field_type):
             self._whole = self._texts
 
@@ -90,6 +101,15 @@ class ColumnConverter:
         if NULL_IN_JOB_DATA in values or max(map(len, cells)) > self._length:
             return None
         return cells
+
+    def _ids(self, values: Sequence[Any]) -> Cells | None:
+        if set(map(type, values)) - _TEXT_KINDS:
+            return None
+        present = [value for value in values if value]
+        joined = "".join(present)
+        if not (ID_LENGTHS.issuperset(map(len, present)) and joined.isascii() and joined.isalnum()):
+            return None
+        return [value or (self._null_text if value is not UNSET else "") for value in values]
 
     def _converted(self, values: Sequence[Any]) -> Cells | None:
         if set(map(type, values)) - _TEXT_KINDS:
@@ -130,9 +150,9 @@ class ColumnConverter:
 
     def _raw_numbers(self, values: Sequence[Any]) -> Cells | None:
         joined = b",".join(values)
-        rest = joined.replace(b"null", b"").translate(None, _NUMBERS)
+        rest = joined.replace(b"null", b"").translate(None, self._plain_numbers)
         cells = joined.replace(b"null", b"").decode().split(",") if not rest else []
-        if len(cells) != len(values) or max(map(len, cells)) >= LONGEST_PLAIN_EXPONENT:
+        if len(cells) != len(values) or max(map(len, cells)) >= LONGEST_PLAIN_EXPONENT or "-0" in cells:
             return None
         if "" not in cells:
             return cells
@@ -144,7 +164,10 @@ class ColumnConverter:
         """Return a number exactly, or None, or UNSET."""
         if bytes(raw) == MISSING:
             return UNSET
-        value = _decode_number(raw)
+        try:
+            value = decode_json(raw)
+        except ValueError:
+            raise WrongKind from None
         if type(value) in (int, Decimal) or (value is None and self._takes_null):
             return value
         raise WrongKind

@@ -80,6 +80,13 @@ class FastRecords:
             for row, error in refused.items():
                 refusals.setdefault(row, self._plan.refusal(name, error, column=number))
         rows: list[Row] = list(zip(*columns, strict=True))
+        if self._plan.shared_fields:
+            for row, cells in enumerate(zip(*columns, strict=True)):
+                merged = list(cells)
+                refusal = self._plan.shared(merged)
+                rows[row] = tuple(merged)
+                if refusal:
+                    refusals.setdefault(row, refusal)
         key = self._plan.destination.key_index
         if key is not None:
             for row, cell in enumerate(columns[key]):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from salesforce_bulk_client import ConfigError, Operation, SObjectDescribe
+from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
@@ -19,6 +19,7 @@ from target_salesforce_bulk.relationships import ColumnProblem, Found, relations
 from target_salesforce_bulk.rows import NUMBER_TYPES, converter
 from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
+from target_salesforce_bulk.validation import types_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,7 @@ def make_plan(
     draft.check_columns()
     draft.raise_problems(stream)
     draft.warn(stream, absent=sorted(settings.fields.keys() - properties.keys()))
-
-    null_text = NULL_IN_JOB_DATA if settings.null_policy is NullPolicy.CLEAR else ""
+    draft.note_uncleared(stream)
     source = source or Source(stream=stream, schema=schema, key_properties=key_properties)
     return Plan(
         destination=Destination(
@@ -75,20 +75,21 @@ def make_plan(
             number_columns=tuple(
                 place
                 for place, entry in enumerate(draft.placed)
-                if entry.column.type in NUMBER_TYPES or _types(properties[entry.property]) & {"number", "integer"}
+                if entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"}
             ),
         ),
         fillings=tuple(
             Filling(
                 entry.property,
                 converter(entry.column.type, length=entry.length),
-                "" if entry.column.name == draft.key_field else null_text,
+                NULL_IN_JOB_DATA if draft.clears(entry) else "",
                 entry.length,
             )
             for entry in draft.placed
         ),
         known_properties=frozenset(properties),
         drops_unknown=settings.drops_unknown_fields,
+        shared_fields=draft.shared_fields(),
     )
 
 
@@ -106,6 +107,9 @@ class _Placed(NamedTuple):
     column: Column
     length: int
     parent: str | None
+    writes: Field
+    may_be_null: bool
+    """Whether the stream's schema allows a null."""
 
 
 class _Draft:
@@ -148,7 +152,7 @@ class _Draft:
             )
         return None
 
-    def place(self, name: str, property_schema: Mapping[str, Any]) -> None:
+    def place(self, name: str, property_schema: Any) -> None:
         """Find the column for a property, or note why there is none."""
         target = self.settings.fields.get(name, name)
         if target is None or (self.operation in _DELETES and target.lower() != "id"):
@@ -190,18 +194,35 @@ class _Draft:
             self._read_only.append(found.name)
         return False
 
-    def _add(self, name: str, found: Found, property_schema: Mapping[str, Any]) -> None:
+    def _add(self, name: str, found: Found, property_schema: Any) -> None:
         taken = next((entry for entry in self.placed if entry.column.name == found.name), None)
         if taken:
             self.problems.append(f"{taken.property} and {name} both fill {found.name}")
-        elif _types(property_schema) == {"object"}:
+        elif types_of(property_schema) - {"null"} == {"object"}:
             self.problems.append(
                 f"{name} is an object, which {found.name} cannot take: set flattening_enabled,"
                 " take it apart by stream_maps, or map it to null in fields"
             )
         else:
             column = Column(name=found.name, type=found.field.type)
-            self.placed.append(_Placed(name, column, found.field.length, found.parent))
+            kinds = types_of(property_schema)
+            may_be_null = not kinds or "null" in kinds
+            self.placed.append(_Placed(name, column, found.field.length, found.parent, found.writes, may_be_null))
+
+    def clears(self, entry: _Placed) -> bool:
+        """Whether a null clears the field; otherwise it leaves it as it is, and a new record gets its default."""
+        return self._wants_to_clear(entry) and entry.writes.nillable
+
+    def _wants_to_clear(self, entry: _Placed) -> bool:
+        is_update = self.operation in {Operation.UPDATE, Operation.UPSERT}
+        return is_update and self.settings.null_policy is NullPolicy.CLEAR and entry.column.name != self.key_field
+
+    def shared_fields(self) -> tuple[tuple[int, ...], ...]:
+        """Return the places of the columns that fill one field together, such as a lookup that has two parents."""
+        places: dict[str, list[int]] = {}
+        for place, entry in enumerate(self.placed):
+            places.setdefault(entry.writes.name, []).append(place)
+        return tuple(tuple(group) for group in places.values() if len(group) > 1)
 
     def check_columns(self) -> None:
         """Note what is wrong with the columns as a whole."""
@@ -210,7 +231,7 @@ class _Draft:
             self.problems.append(f"{self.operation.value} needs {self.key_field}, which no property fills")
         if len(names) > MAX_RECORD_FIELDS:
             self.problems.append(f"{len(names)} columns are more than the {MAX_RECORD_FIELDS} that Salesforce takes")
-        if not names and not self._unknown:
+        if not names and (self.settings.drops_unknown_fields or not self._unknown):
             self.problems.append("no property fills any field")
 
     def raise_problems(self, stream: str) -> None:
@@ -235,6 +256,17 @@ class _Draft:
             if names:
                 logger.warning("stream %s: %s: %s", stream, what, ", ".join(names))
 
+    def note_uncleared(self, stream: str) -> None:
+        """Say once which fields a null leaves as they are, because Salesforce does not let them be null."""
+        names = [
+            entry.column.name
+            for entry in self.placed
+            if self._wants_to_clear(entry) and entry.may_be_null and not entry.writes.nillable
+        ]
+        if names:
+            what = "a null leaves these fields as they are, because they cannot be empty"
+            logger.info("stream %s: %s: %s", stream, what, ", ".join(names))
+
 
 def _check_operation(described: SObjectDescribe, operation: Operation) -> None:
     allowed = {
@@ -246,8 +278,3 @@ def _check_operation(described: SObjectDescribe, operation: Operation) -> None:
     }
     if not allowed[operation]:
         raise ConfigError(f"{operation.value} is not possible for {described.name}, or your user may not do it")
-
-
-def _types(property_schema: Mapping[str, Any]) -> set[str]:
-    kinds = property_schema.get("type")
-    return set([kinds] if isinstance(kinds, str) else kinds or []) - {"null"}

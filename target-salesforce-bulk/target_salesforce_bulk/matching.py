@@ -39,6 +39,7 @@ def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None 
     Rows are looked for by their key, or without one by a few columns that tell them apart; then by their whole
     canonical form as a multiset, then by the columns whose values agree as a whole (one may have been converted in a
     way that we do not know) where these leave no choice. What is left and of one kind is sure without pairing.
+    Where a file lacks a column, the others have to tell the rows apart, and what they cannot stays unknown.
     """
     search = _Search(sent, files=files)
     key_index = sent.destination.key_index
@@ -48,7 +49,10 @@ def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None 
     else:
         search.by_unique_cells(search.telling_columns(), look=look)
     if search.is_open:
-        search.by_cells()
+        if search.has_all_columns:
+            search.by_cells()
+        else:
+            search.by_unique_cells(search.columns)
     if search.is_open:
         search.by_unique_cells(search.agreeing_columns())
     if search.is_open:
@@ -61,13 +65,15 @@ class _Search:
 
     def __init__(self, sent: JobDataFiles, *, files: Sequence[ResultFile]) -> None:
         self._sent = sent
-        self._files = files
+        self._files = [file for file in files if not file.is_empty]
         self.found: list[ResultRow | None] = [None] * sent.number_of_rows
         self._is_used = bytearray()
         """For each row of the files, counted through all of them, whether it is found; grows when first read."""
         self.columns = [
-            column for column in sent.destination.columns if all(column.name in file.columns for file in files)
+            column for column in sent.destination.columns if all(column.name in file.columns for file in self._files)
         ]
+        """Those that all files have."""
+        self.has_all_columns = len(self.columns) == len(sent.destination.columns)
 
     @property
     def is_open(self) -> bool:
@@ -153,8 +159,10 @@ class _Search:
         if len(results) != len(left) or len({row.kind for _, row, _ in results}) != 1:
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
+        errors = sorted({row.error for _, row, _ in results})
+        error = errors[0] if len(errors) == 1 else f"one of these: {'; '.join(errors)}"
         for number, (place, row, _) in zip(left, results, strict=True):
-            self._take(number, row._replace(id=""), place)
+            self._take(number, row._replace(id="", error=error), place)
 
     def _take(self, number: int, row: ResultRow, place: int) -> None:
         self.found[number] = row

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from salesforce_bulk_client import IngestSpec, Operation
+from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.canonical import Canonical, canonical_key
 from target_salesforce_bulk.rows import Convert, ValueRefused
@@ -126,6 +127,8 @@ class Plan:
     known_properties: frozenset[str]
     """Those of the stream's schema, dropped ones included."""
     drops_unknown: bool
+    shared_fields: tuple[tuple[int, ...], ...] = ()
+    """Places of columns that fill one field together: at most one of them may have a value in a row."""
 
     def row(self, record: Mapping[str, Any]) -> list[str] | Refusal:
         """Return the cells of a record's row, or why there can be none."""
@@ -144,7 +147,24 @@ class Plan:
         if not (self.drops_unknown or record.keys() <= self.known_properties):
             names = ", ".join(sorted(record.keys() - self.known_properties))
             return Refusal("UNDECLARED_PROPERTY", f"the record has what its SCHEMA does not declare: {names}")
-        return self._with_key(cells)
+        return self.shared(cells) or self._with_key(cells)
+
+    def shared(self, cells: list[str]) -> Refusal | None:
+        """Keep the one value of each field that several columns fill, or return why a row has too many.
+
+        A null counts only where all are null or absent; then one column is enough to clear the field.
+        """
+        for places in self.shared_fields:
+            filled = [place for place in places if cells[place] not in {"", NULL_IN_JOB_DATA}]
+            if len(filled) > 1:
+                names = tuple(self.destination.columns[place].name for place in filled)
+                properties = " and ".join(self.fillings[place].property for place in filled)
+                return Refusal("FIELD_FILLED_TWICE", f"{properties} have values for one field, which takes one", names)
+            chosen = filled or [place for place in places if cells[place]]
+            for place in places:
+                if place not in chosen[:1]:
+                    cells[place] = ""
+        return None
 
     def _with_key(self, cells: list[str]) -> list[str] | Refusal:
         index = self.destination.key_index

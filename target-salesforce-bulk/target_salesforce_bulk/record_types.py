@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from target_salesforce_bulk.columns import MISSING
+from target_salesforce_bulk.validation import required_of, types_of
 
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
 
@@ -17,6 +18,9 @@ _LIMITS = {
     "integer": {"minimum": "ge", "maximum": "le"},
 }
 """By type, the checks of JSON Schema that msgspec does as well, and what it calls them."""
+
+_LIMIT_RANGES = {"string": range(2**63), "integer": range(-(2**63), 2**63)}
+"""By type, the limits that msgspec can check."""
 
 _HARMLESS = frozenset({"type", "format", "title", "description", "default", "examples", "$comment", "$schema"})
 """What checks nothing (`validation` leaves formats to the conversion)."""
@@ -42,7 +46,7 @@ def record_type(schema: dict[str, Any], *, key_properties: Sequence[str]) -> typ
     """
     if schema.keys() & _CHECKS - {"properties", "required", "additionalProperties"}:
         return None
-    required = {*(schema.get("required") or []), *key_properties}
+    required = {*required_of(schema), *key_properties}
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     names: dict[str, str] = {}
     for number, (name, entry) in enumerate(schema["properties"].items()):
@@ -57,7 +61,10 @@ def record_type(schema: dict[str, Any], *, key_properties: Sequence[str]) -> typ
             fields.append((field, kind, Raw(MISSING)))
         else:
             fields.append((field, kind | UnsetType, UNSET))
-    return msgspec.defstruct("Record", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
+    try:
+        return msgspec.defstruct("Record", fields, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
+    except ValueError:  # a name with a quote, a backslash or a control character
+        return None
 
 
 def is_number(entry: dict[str, Any]) -> bool:
@@ -67,19 +74,18 @@ def is_number(entry: dict[str, Any]) -> bool:
 
 def takes_null(entry: dict[str, Any]) -> bool:
     """Whether a property may be null."""
-    return "null" in (entry.get("type") or ())
+    return "null" in types_of(entry)
 
 
 def _kind(entry: Any) -> Any:
     """Return the type of one property, or None."""
     if not isinstance(entry, dict):
         return None
-    kinds = entry.get("type")
-    kinds = {kinds} if isinstance(kinds, str) else set(kinds or [])
+    kinds = types_of(entry)
     plain = kinds - {"null"}
     if len(plain) != 1:
         return None
-    name = plain.pop()
+    (name,) = plain
     limits = _LIMITS.get(name, {})
     if entry.keys() & (_CHECKS - limits.keys()):
         return None
@@ -89,6 +95,8 @@ def _kind(entry: Any) -> Any:
         return None
     kind = _TYPES[name]
     meta = {word: entry[check] for check, word in limits.items() if check in entry}
+    if not all(type(limit) is int and limit in _LIMIT_RANGES[name] for limit in meta.values()):
+        return None
     if meta:
         kind = Annotated[kind, Meta(**meta)]
     return kind | None if "null" in kinds else kind

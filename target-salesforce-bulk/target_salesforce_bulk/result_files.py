@@ -40,8 +40,13 @@ class ResultFile:
         """``columns`` are those of the job data; ``self.columns`` gives those of them that the file has."""
         self.path = path
         self.kind = kind
+        csv.field_size_limit(LONGEST_VALUE)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+            lines = csv.reader(file)
+            header = next(lines, [])
+            self.is_empty = next(lines, None) is None
+            """Whether it has no row."""
+        self._width = len(header)
         self._places = {name.lower(): place for place, name in enumerate(header)}
         self.columns = [name for name in columns if name.lower() in self._places]
         self._id, self._created, self._error = (
@@ -49,12 +54,12 @@ class ResultFile:
         )
 
     def lines(self) -> Iterator[list[str]]:
-        """Yield the cells of each row, the columns in the file's own order."""
+        """Yield the cells of each row, the columns in the file's own order; a row that was cut short says nothing."""
         csv.field_size_limit(LONGEST_VALUE)
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file)
             next(lines, None)
-            yield from lines
+            yield from (line for line in lines if len(line) == self._width)
 
     def place(self, column: str) -> int:
         """Return where in a line the cell of a column is that the file has."""

@@ -5,9 +5,8 @@ What cannot be loaded raises `ValueRefused`, which fails that one row and says w
 
 from __future__ import annotations
 
-import json
-import math
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time
@@ -15,13 +14,23 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
+import msgspec
 from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
 
 Convert = Callable[[Any], str]
 """Gives a cell's text for a value that is neither null nor the empty string."""
 
-NUMBER_TYPES = frozenset({"int", "long", "double", "currency", "percent"})
+INTEGER_TYPES = frozenset({"int", "long"})
+"""Describe's types of fields that hold a whole number."""
+
+NUMBER_TYPES = INTEGER_TYPES | {"double", "currency", "percent"}
 """Describe's types of fields that hold a number."""
+
+ID_TYPES = frozenset({"id", "reference"})
+"""Describe's types of fields that hold an Id."""
+
+ID_LENGTHS = frozenset({15, 18})
+"""Characters of an Id: all of it, and with a checksum of their case."""
 
 LONGEST_PLAIN_EXPONENT = 40
 """Numbers are written out up to so many places; past that, scientific notation is shorter and as exact."""
@@ -33,6 +42,24 @@ class ValueRefused(ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def exact_number(text: str) -> Decimal:
+    """Return the number of a JSON text with all its digits.
+
+    Raises: ValueError for one that Python cannot hold.
+
+    >>> exact_number("1.50")
+    Decimal('1.50')
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("the number is too large") from None
+
+
+decode_json = msgspec.json.Decoder(float_hook=exact_number).decode
+"""Decodes JSON, its numbers exactly. Raises: ValueError; RecursionError."""
 
 
 def converter(field_type: str, *, length: int = 0) -> Convert:
@@ -72,6 +99,18 @@ def to_text(value: Any, *, length: int = MAX_FIELD_CHARACTERS) -> str:
     return text
 
 
+def to_id(value: Any) -> str:
+    """Return an Id: 15 letters and digits, or 18. Lists of Ids are joined by commas, so nothing else may pass.
+
+    >>> to_id("001000000000001"), to_id("001000000000001AAA")
+    ('001000000000001', '001000000000001AAA')
+    """
+    text = to_text(value)
+    if len(text) in ID_LENGTHS and text.isascii() and text.isalnum():
+        return text
+    raise ValueRefused("MALFORMED_ID", "the value is not an Id, which has 15 or 18 letters and digits")
+
+
 def to_multipicklist(value: Any) -> str:
     """Return the chosen values, joined as Salesforce wants them.
 
@@ -81,8 +120,8 @@ def to_multipicklist(value: Any) -> str:
     ('red;green', 'red;green', 'red;green')
     """
     if isinstance(value, str) and value.startswith("["):
-        with suppress(ValueError):
-            value = json.loads(value)
+        with suppress(ValueError, RecursionError):
+            value = decode_json(value)
     if not isinstance(value, list):
         return to_text(value)
     parts = [to_text(part) for part in value if part is not None]
@@ -109,21 +148,19 @@ def to_integer(value: Any) -> str:
     number = _decimal(value)
     if number != number.to_integral_value():
         raise ValueRefused("INVALID_VALUE", "the number has a fraction, the field takes whole numbers")
-    return _plain(number.to_integral_value())
+    return str(int(number))
 
 
 def to_boolean(value: Any) -> str:
     """Return ``true`` or ``false``.
 
-    >>> to_boolean(True), to_boolean("False"), to_boolean(1)
-    ('true', 'false', 'true')
+    >>> to_boolean(True), to_boolean("False"), to_boolean(1), to_boolean(Decimal("0.0"))
+    ('true', 'false', 'true', 'false')
     """
-    word = str(value).lower() if isinstance(value, bool | int | str) else ""
-    if word in {"true", "1"}:
-        return "true"
-    if word in {"false", "0"}:
-        return "false"
-    raise _nested(value) if isinstance(value, dict | list) else _unfit("true or false")
+    try:
+        return _BOOLEANS[value.lower() if isinstance(value, str) else value]
+    except (KeyError, TypeError):  # a list is no key of a dict
+        raise _unfit(value, "true or false") from None
 
 
 def to_date(value: Any) -> str:
@@ -151,7 +188,7 @@ def to_datetime(value: Any) -> str:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise _unfit(wanted) from None
+            raise _unfit(value, wanted) from None
         if moment.tzinfo is UTC or moment.tzinfo is None:  # done in a quarter of the time that isoformat() takes
             return f"{value[:10]}T{value[11:19]}.{moment.microsecond // 1000:03d}Z"
     else:
@@ -160,7 +197,7 @@ def to_datetime(value: Any) -> str:
     try:
         utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
-        raise _unfit("a date-time that UTC can express") from None
+        raise _unfit(value, "a date-time that UTC can express") from None
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -173,7 +210,7 @@ def to_time(value: Any) -> str:
     try:
         moment = value if isinstance(value, time) else time.fromisoformat(value.strip())
     except (AttributeError, ValueError):
-        raise _unfit("a time of day (10:30:00)") from None
+        raise _unfit(value, "a time of day (10:30:00)") from None
     if moment.utcoffset():
         raise ValueRefused("INVALID_VALUE", "the time has a zone, the field takes a time of day without one")
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -182,7 +219,16 @@ def to_time(value: Any) -> str:
 _USUAL = re.compile(r"....-..-..[T ]..:..:..(?:[.Z+]|$)")
 """How a date-time is nearly always written; whether it is one is for Python to say."""
 
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+"""A text that is a number to Salesforce: Python would take ``1_000``, ``NaN`` and the digits of other scripts, too."""
+
+_LARGEST_DOUBLE = Decimal(sys.float_info.max)
+
+_BOOLEANS: dict[Any, str] = {True: "true", "true": "true", "1": "true", False: "false", "false": "false", "0": "false"}
+"""The numbers 1 and 0 are among them: Python's True and False equal them, in any spelling."""
+
 _BY_TYPE: dict[str, Convert] = {
+    **dict.fromkeys(ID_TYPES, to_id),
     "multipicklist": to_multipicklist,
     "int": to_integer,
     "long": to_integer,
@@ -197,31 +243,29 @@ _BY_TYPE: dict[str, Convert] = {
 
 
 def _decimal(value: Any) -> Decimal:
-    """Return an exact number; texts of numbers are taken too."""
+    """Return an exact number that a double can come near to; texts of numbers are taken too."""
     if isinstance(value, Decimal):
         number = value
-    elif isinstance(value, bool):
-        raise _unfit("a number")
-    elif isinstance(value, int):
+    elif isinstance(value, int) and not isinstance(value, bool):
         number = Decimal(value)
     elif isinstance(value, float):
         number = Decimal(repr(value))  # the shortest text that means this float, not its 50 binary digits
-    elif isinstance(value, str):
+    elif isinstance(value, str) and _NUMBER.fullmatch(value):
         try:
             number = Decimal(value.strip())
-        except InvalidOperation:
-            raise _unfit("a number") from None
-    elif isinstance(value, dict | list):
-        raise _nested(value)
+        except InvalidOperation:  # its exponent has twenty digits
+            raise _unfit(value, "a finite number") from None
     else:
-        raise _unfit("a number")
-    if not math.isfinite(number):
-        raise _unfit("a finite number")
+        raise _unfit(value, "a number")
+    if not number.is_finite() or number.copy_abs() > _LARGEST_DOUBLE:
+        raise _unfit(value, "a finite number")
     return number
 
 
 def _plain(number: Decimal) -> str:
-    return format(number, "f") if abs(number.adjusted()) <= LONGEST_PLAIN_EXPONENT else str(number)
+    if abs(number.adjusted()) <= LONGEST_PLAIN_EXPONENT:
+        return format(number, "f")
+    return str(number) if number else "0"
 
 
 def _parsed(value: Any, wanted: str) -> date:
@@ -232,10 +276,12 @@ def _parsed(value: Any, wanted: str) -> date:
         text = value.strip()
         return date.fromisoformat(text) if len(text) <= len("2024-01-15") else datetime.fromisoformat(text)
     except (AttributeError, ValueError):
-        raise _nested(value) if isinstance(value, dict | list) else _unfit(wanted) from None
+        raise _unfit(value, wanted) from None
 
 
-def _unfit(wanted: str) -> ValueRefused:
+def _unfit(value: Any, wanted: str) -> ValueRefused:
+    if isinstance(value, dict | list):
+        return _nested(value)
     return ValueRefused("INVALID_VALUE", f"the value is not {wanted}")
 
 

@@ -87,7 +87,7 @@ class SObjectSink(Sink):
 
     def get_validator(self) -> RecordValidator | None:
         """Return the compiled check of the stream's schema."""
-        return RecordValidator(self.schema) if self.validate_schema else None
+        return RecordValidator(self.schema, stream=self.stream_name) if self.validate_schema else None
 
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
         """Check the record; dates stay text, since only the field's type tells what they become.

@@ -16,7 +16,7 @@ from tests.benchmarks.measuring import ROOT
 PAGE = ROOT / "docs" / "performance.md"
 MARK = "<!-- scripts/bench --write puts its tables below this line, the newest first -->\n"
 
-PACKAGES = ("singer-sdk", "msgspec", "requests", "fastjsonschema")
+PACKAGES = ("singer-sdk", "msgspec", "requests")
 NOISY = 0.15
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec import Raw
 from salesforce_bulk_client import ConfigError, Operation, SalesforceClient, describe
+from target_salesforce_bulk.fast_records import FastRecords
 from target_salesforce_bulk.mapping import make_plan
-from target_salesforce_bulk.plan import Plan
-from target_salesforce_bulk.stream_settings import StreamSettings
+from target_salesforce_bulk.plan import Plan, Refusal
+from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 
 from tests.target.conftest import schema
 
@@ -113,6 +116,7 @@ def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogC
         (["LastName"], {"operation": "update"}, "update needs Id, which no property fills"),
         (["LastName"], {"operation": "delete"}, "delete needs Id, which no property fills"),
         (["CreatedDate"], {}, "no property fills any field"),
+        (["Shoe"], {"unknown_fields": "drop"}, "no property fills any field"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_told(plan: MakePlan, properties: list[str], chosen: dict[str, Any], message: str) -> None:
@@ -170,6 +174,127 @@ def test_a_nested_property_is_refused_with_advice(plan: MakePlan, client: Salesf
             key_properties=(),
             settings=StreamSettings(object="Contact", operation=Operation.INSERT),
             describe=lambda name: describe(client, name),
+        )
+
+
+def nulls(plan: Plan, *, missing: bool = False) -> dict[str, str]:
+    """What a record of nulls becomes, by column; or one that has only its key."""
+    record = {filling.property: None for filling in plan.fillings if not missing} | {"mail": "k"}
+    row = plan.row(record)
+    assert not isinstance(row, Refusal)
+    return dict(zip(columns(plan), row, strict=True))
+
+
+NULLS = {"*": {"fields": {"mail": "Email", "boss": "ReportsTo.Email"}}}
+
+
+def test_a_null_clears_its_field_in_an_update(plan: MakePlan) -> None:
+    """Also a relationship; but neither the key, nor what cannot be null in Salesforce; what is missing stays."""
+    made = plan("mail", "LastName", "Phone", "OwnerId", "boss", key=("mail",), operation="upsert", mappings=NULLS)
+
+    assert nulls(made) == {"Email": "k", "LastName": "", "Phone": "#N/A", "OwnerId": "", "ReportsTo.Email": "#N/A"}
+    assert set(nulls(made, missing=True).values()) == {"k", ""}
+
+
+def test_a_null_in_an_insert_leaves_the_default(plan: MakePlan) -> None:
+    """An empty cell: the owner is the user, and a checkbox has its default."""
+    made = plan("mail", "Phone", "OwnerId", "boss", mappings=NULLS)
+
+    assert nulls(made) == {"Email": "k", "Phone": "", "OwnerId": "", "ReportsTo.Email": ""}
+
+
+def test_nulls_may_be_ignored(plan: MakePlan) -> None:
+    """Then nothing is cleared."""
+    made = plan("mail", "Phone", key=("mail",), operation="upsert", null_policy="ignore", mappings=NULLS)
+
+    assert nulls(made) == {"Email": "k", "Phone": ""}
+
+
+@pytest.mark.parametrize("value", [None, "", " "])
+@pytest.mark.parametrize(("operation", "key"), [("upsert", "Email"), ("update", "Id"), ("delete", "Id")])
+def test_a_null_key_is_never_sent_as_a_null(plan: MakePlan, operation: str, key: str, value: str | None) -> None:
+    """The record fails, whatever the null policy says: `#N/A` would name no record, or be taken for one."""
+    made = plan(key, "LastName", key=(key,), operation=operation)
+    expected = f"{key} is empty, and {operation} needs it"
+    if key == "Id" and value == " ":
+        expected = "Id: the value is not an Id, which has 15 or 18 letters and digits"
+
+    row = made.row({key: value, "LastName": "Ada"})
+
+    assert isinstance(row, Refusal)
+    assert row.message == expected
+
+
+def test_what_a_null_leaves_as_it_is_is_told_once(client: SalesforceClient, caplog: pytest.LogCaptureFixture) -> None:
+    """Only where a null may come, and would have cleared the field."""
+    properties = {"Email": ["string", "null"], "LastName": ["string", "null"], "OwnerId": "string", "Phone": "string"}
+
+    def told(**chosen: Any) -> list[str]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="target_salesforce_bulk"):
+            make_plan(
+                "people",
+                schema=schema("people", **properties)["schema"],
+                key_properties=("Email",),
+                settings=StreamSettings(object="Contact", **chosen),
+                describe=lambda name: describe(client, name),
+            )
+        return [record.getMessage() for record in caplog.records if record.name.startswith("target")]
+
+    assert told(operation=Operation.UPSERT) == [
+        "stream people: a null leaves these fields as they are, because they cannot be empty: LastName"
+    ]
+    assert told(operation=Operation.INSERT) == []
+    assert told(operation=Operation.UPSERT, null_policy=NullPolicy.IGNORE) == []
+
+
+LOOKUP = {"*": {"fields": {"contact": "Contact:Who.Email", "lead": "Lead:Who.Email", "id": "WhoId"}}}
+WHO = "001000000000001"
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        ({"contact": "x@y.example", "lead": None}, ["x@y.example", "", ""]),
+        ({"contact": None, "lead": "x@y.example"}, ["", "x@y.example", ""]),
+        ({"contact": None, "lead": "", "id": WHO}, ["", "", WHO]),
+        ({"id": WHO}, ["", "", WHO]),
+        ({"contact": None, "lead": None, "id": None}, ["#N/A", "", ""]),
+        ({"lead": None}, ["", "#N/A", ""]),
+        ({}, ["", "", ""]),
+        (
+            {"contact": "a@y.example", "lead": None, "id": WHO},
+            Refusal(
+                "FIELD_FILLED_TWICE",
+                "contact and id have values for one field, which takes one",
+                ("Contact:Who.Email", "WhoId"),
+            ),
+        ),
+    ],
+)
+def test_several_columns_may_fill_one_lookup(plan: MakePlan, record: dict[str, Any], row: Any) -> None:
+    """The one value that is there fills it, nulls clear it only together, and two values fail the row."""
+    made = plan("contact", "lead", "id", "Subject", "Id", object="Task", operation="update", mappings=LOOKUP)
+    expected = row if isinstance(row, Refusal) else [*row, "", "00T000000000001"]
+    schema_ = made.destination.stream_schema
+    fast = FastRecords.for_plan(made, schema=schema_, key_properties=[])
+    full = {**record, "Id": "00T000000000001"}
+
+    assert made.row(full) == expected
+    assert fast
+    no_nulls = {name: "" if value is None else value for name, value in full.items()}
+    (quick,) = fast.rows([Raw(json.dumps(no_nulls).encode())])
+    assert (quick if isinstance(quick, Refusal) else list(quick or ())) == expected
+
+
+def test_two_properties_for_one_column_are_refused(plan: MakePlan) -> None:
+    """A text column takes one property, whatever it holds."""
+    with pytest.raises(ConfigError, match=r"lead and other both fill Lead:Who\.Email"):
+        plan(
+            "lead",
+            "other",
+            object="Task",
+            mappings={"*": {"fields": {**LOOKUP["*"]["fields"], "other": "lead:who.email"}}},
         )
 
 

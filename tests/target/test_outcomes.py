@@ -21,6 +21,7 @@ from target_salesforce_bulk.outcomes import parse_sf_error
          "over\ntwo: lines", ("--",)),
         ("TooManyLockFailure : no field list", "TooManyLockFailure", "no field list", ()),
         ("something else", "UNKNOWN", "something else", ()),
+        ("one of these: A:x:--; B:y:--", "UNKNOWN", "one of these: A:x:--; B:y:--", ()),
     ],
 )  # fmt: skip
 def test_an_error_has_a_code_a_message_and_fields(text: str, code: str, message: str, fields: tuple[str, ...]) -> None:

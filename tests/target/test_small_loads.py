@@ -66,7 +66,7 @@ def test_a_small_upsert_needs_no_job(org: Org, target: TargetRunner) -> None:
     assert [path.stem.rpartition("_")[2] for path in files] == kinds
     assert files[0].read_text() == (
         '"sf__Id","sf__Error","External_Id__c","Name"\n'
-        '"","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --","2","#N/A"\n'
+        '"","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --","2",""\n'
     )
 
 
