@@ -67,7 +67,7 @@ class Trial:
             "-p",
             "tests.mutants.fastest_first",
         ]
-        command += [f"--basetemp={self._folder.name}/tmp", "--hypothesis-seed=1", *project.pytest_arguments(module)]
+        command += [f"--basetemp={self._folder.name}/tmp", *project.pytest_arguments(module)]
         self._output = (copy / "output").open("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
             command,
