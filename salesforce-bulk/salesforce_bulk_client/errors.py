@@ -193,7 +193,7 @@ def error_from_response(response: requests.Response, *, request: str) -> ApiErro
     status = response.status_code
     code, message = _code_and_message(response.content)
     if 300 < status < 400:
-        host = urlsplit(response.headers.get("Location", "")).hostname or "nowhere"
+        host = urlsplit(response.headers.get("Location", "")).hostname or "another path"
         message = (
             f"it redirects to {host}, which is not followed: set domain, or the login_url or instance_url that"
             " is given, to the org's present host"

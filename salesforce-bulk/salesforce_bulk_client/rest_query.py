@@ -46,10 +46,9 @@ def query_records(client: SalesforceClient, soql: str, *, include_deleted: bool)
 
 def _batch(answer: Any) -> tuple[list[dict[str, Any]], str]:
     """Return the records of one answer, and where the next ones are or the empty text."""
-    for record in answer["records"]:
+    records = answer["records"]
+    if not isinstance(records, list):
+        raise TypeError(type(records))
+    for record in records:
         del record["attributes"]
-    if not isinstance(answer["records"], list) or not isinstance(following := answer.get("nextRecordsUrl", ""), str):
-        raise TypeError
-    if not answer["done"] and not following:
-        raise ValueError
-    return answer["records"], "" if answer["done"] else following
+    return records, "" if answer["done"] else f"/{answer['nextRecordsUrl'].removeprefix('/')}"

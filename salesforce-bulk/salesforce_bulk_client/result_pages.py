@@ -181,14 +181,14 @@ class PageReader:
             try:
                 answer = self._client.get_json(path, params=params)
                 addresses = [self._sized(entry["resultUrl"]) for entry in answer["resultPages"]]
+                names = [None if is_first and not index else _locator_in(url) for index, url in enumerate(addresses)]
                 # The guide's table names the key nextRecordUrl, its sample nextRecordsUrl.
                 following = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
-                path, params = self._sized("" if answer.get("done") else following or "")
-            except (ApiError, LookupError, TypeError, AttributeError) as error:
+                path, params = self._sized("" if answer.get("done") else str(following or ""))
+            except (ApiError, LookupError, TypeError, ValueError, AttributeError) as error:
                 logger.debug("query job %s lists no pages, so they are read one by one: %s", self._info.id, error)
                 return
-            for address in addresses:
-                name = None if is_first else _locator_in(address)
+            for name, address in zip(names, addresses, strict=True):
                 if name in seen:
                     raise self._goes_in_a_circle()
                 seen.add(name)
@@ -212,7 +212,7 @@ class PageReader:
 
 
 def _locator_in(address: Address) -> Locator:
-    return Locator(parse_qs(urlsplit(address.path).query).get("locator", [""])[0])
+    return Locator(parse_qs(urlsplit(address.path).query)["locator"][0])
 
 
 class PagesAhead:

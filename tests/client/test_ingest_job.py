@@ -302,3 +302,13 @@ def test_a_count_that_is_absent_is_not_0() -> None:
     info = JobInfo.from_json({"id": "750000000000001AAA", "state": "Failed"})
 
     assert (info.number_records_processed, info.number_records_failed) == (None, None)
+
+
+@pytest.mark.parametrize("location", ["/login", ""])
+def test_a_redirect_to_another_path_is_refused_as_well(org: Org, client: SalesforceClient, location: str) -> None:
+    """It names no host."""
+    org.faults.add("ingest.create", Fault.status(302, headers={"Location": location}))
+
+    with pytest.raises(RequestRefused, match="it redirects to another path, which is not followed"):
+        IngestJob.create(client, ACCOUNTS)
+    assert org.faults.completed

@@ -124,6 +124,35 @@ def test_a_job_with_odd_values_is_a_broken_answer(
     assert org.faults.completed
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"records": {}, "done": True},
+        {"records": [{"Name": "a"}], "done": True},
+        {"records": [], "done": False},
+        {"records": [], "done": False, "nextRecordsUrl": 5},
+        {"records": []},
+    ],
+    ids=str,
+)
+def test_an_odd_batch_of_records_is_not_an_empty_one(org: Org, client: SalesforceClient, body: dict[str, Any]) -> None:
+    """A query never ends early with success."""
+    org.faults.add("rest.query", Fault.status(200, json=body), times=9)
+
+    with pytest.raises(BrokenAnswer, match=r"GET .*/query answered 200 with JSON of another form"):
+        list(query_records(client, SOQL, include_deleted=False))
+    assert org.faults.completed
+
+
+def test_a_batch_may_say_that_there_is_no_next_one(org: Org, client: SalesforceClient) -> None:
+    """By an address that is null, for instance."""
+    body = {"records": [], "done": True, "nextRecordsUrl": None}
+    org.faults.add("rest.query", Fault.status(200, json=body))
+
+    assert list(query_records(client, SOQL, include_deleted=False)) == [[]]
+    assert org.faults.completed
+
+
 def test_results_without_a_success_flag_may_have_worked(org: Org, client: SalesforceClient) -> None:
     """Whoever sent them has to know that nothing is known; they are not sent again from here."""
     org.faults.add("collections", Fault.status(200, json=[{"id": "001000000000001AAA"}]))

@@ -335,3 +335,24 @@ def test_a_web_page_is_not_a_result_page(org: Org, ada: QueryJob, body: str, con
 
     assert only_row(ada) == ["Ada"]
     assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ok": True},
+        ["odd"],
+        "odd",
+        {"resultPages": [5], "done": True},
+        {"resultPages": [{"resultUrl": 5}], "done": True},
+        {"resultPages": [{"resultUrl": "/a"}, {"resultUrl": "/b"}], "done": True},
+        {"resultPages": [{"resultUrl": "/a"}, {"resultUrl": "//[?locator=x"}], "done": True},
+    ],
+    ids=str,
+)
+def test_an_odd_list_of_pages_is_left_aside(org: Org, job: QueryJob, body: object) -> None:
+    """The pages are read one after another, as where there is no list."""
+    org.faults.add("query.result_pages", Fault.status(200, json=body))
+
+    assert read(job, concurrent=4) == NAMES
+    assert org.faults.completed

@@ -200,6 +200,17 @@ def test_a_malformed_id_fails_its_row_on_the_fast_path() -> None:
     assert rows == [("001000000000001",), refusal, refusal, ("001000000000001AAA",), ("#N/A",)]
 
 
+@pytest.mark.parametrize("value", ["0010000000000011", "00100000000000é", "001000000000_01", "00100000000000,x,y"])
+def test_one_malformed_id_among_good_ones_is_found(value: str) -> None:
+    """By its length, by a letter that is not ASCII, or by what is no letter and no digit."""
+    column = ColumnConverter(field_type="id", length=18, null_text="#N/A", is_raw=False, takes_null=True)
+
+    cells, refused = column.cells(["001000000000001", value, "001000000000001AAA"])
+
+    assert cells == ["001000000000001", "", "001000000000001AAA"]
+    assert list(refused) == [1]
+
+
 @pytest.mark.parametrize("name", ['"', "\\", "\t", "\n", "\0"])
 def test_names_that_msgspec_cannot_decode_leave_the_fast_path(name: str) -> None:
     """The records go one by one then."""

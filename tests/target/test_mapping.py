@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -302,3 +303,92 @@ def test_an_object_that_does_not_allow_the_operation_is_refused(plan: MakePlan) 
     """Describe tells what the user may do."""
     with pytest.raises(ConfigError, match="delete is not possible for User"):
         plan("Id", object="User", operation="delete")
+
+
+@pytest.mark.parametrize(
+    ("flags", "operation", "is_placed"),
+    [
+        ({"createable": True, "updateable": False}, "insert", True),
+        ({"createable": False, "updateable": True}, "insert", False),
+        ({"createable": True, "updateable": False}, "update", False),
+        ({"createable": False, "updateable": True}, "update", True),
+        ({"createable": True, "updateable": False}, "upsert", True),
+        ({"createable": False, "updateable": True}, "upsert", True),
+        ({"createable": False, "updateable": False}, "upsert", False),
+        ({"type": "address"}, "insert", False),
+    ],
+)
+def test_a_field_is_written_where_the_operation_can(
+    client: SalesforceClient, flags: dict[str, Any], operation: str, *, is_placed: bool
+) -> None:
+    """An upsert may create or update, so one of the two is enough; job data carries no compound fields."""
+    described = describe(client, "Contact")
+    fields = tuple(replace(field, **flags) if field.name == "Phone" else field for field in described.fields)
+    key = {"upsert": "Email", "update": "Id"}.get(operation, "LastName")
+
+    made = make_plan(
+        "people",
+        schema=schema("people", **{key: "string", "Phone": "string"})["schema"],
+        key_properties=(key,),
+        settings=StreamSettings(object="Contact", operation=Operation(operation)),
+        describe=lambda _: replace(described, fields=fields),
+    )
+
+    assert columns(made) == [key, *(["Phone"] if is_placed else [])]
+
+
+@pytest.mark.parametrize(
+    ("flags", "operation"), [("createable", "insert"), ("updateable", "update"), ("createable", "upsert"),
+                             ("updateable", "upsert"), ("deletable", "delete"), ("deletable", "hardDelete")]
+)  # fmt: skip
+def test_an_operation_that_the_user_may_not_do_is_refused(client: SalesforceClient, flags: str, operation: str) -> None:
+    """Before anything is sent."""
+    described = replace(describe(client, "Contact"), **{flags: False})
+
+    with pytest.raises(ConfigError, match=f"{operation} is not possible for Contact"):
+        make_plan(
+            "people",
+            schema=schema("people", Id="string", Email="string")["schema"],
+            key_properties=("Email",),
+            settings=StreamSettings(object="Contact", operation=Operation(operation)),
+            describe=lambda _: described,
+        )
+
+
+def test_no_more_columns_than_salesforce_takes(plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many are fine, one more is told before anything is sent."""
+    monkeypatch.setattr("target_salesforce_bulk.mapping.MAX_RECORD_FIELDS", 2)
+
+    assert columns(plan("LastName", "Phone")) == ["LastName", "Phone"]
+    with pytest.raises(ConfigError, match="3 columns are more than the 2 that Salesforce takes"):
+        plan("LastName", "Phone", "Email")
+
+
+def test_two_key_properties_name_no_external_id(plan: MakePlan) -> None:
+    """The first of them alone would merge records that the second tells apart."""
+    with pytest.raises(ConfigError, match="upsert into Contact needs an external id"):
+        plan("Email", "LastName", key=("Email", "LastName"), operation="upsert")
+
+
+def test_two_columns_share_one_lookup(plan: MakePlan) -> None:
+    """A pair is a group already."""
+    fields = {"contact": "Contact:Who.Email", "lead": "Lead:Who.Email"}
+
+    made = plan("contact", "lead", object="Task", mappings={"*": {"fields": fields}})
+
+    assert made.shared_fields == ((0, 1),)
+
+
+def test_a_plan_says_what_its_job_needs(plan: MakePlan) -> None:
+    """The external id of an upsert alone, the assignment rule, and how much each field takes."""
+    rule = {"*": {"assignment_rule_id": "01Q000000000001"}}
+
+    upsert = plan("Email", "LastName", key=("Email",), operation="upsert", mappings=rule)
+    update = plan("Id", "LastName", key=("Id",), operation="update")
+    too_long = upsert.row({"Email": "a@b.example", "LastName": "x" * 81})
+
+    assert (upsert.destination.external_id_field, upsert.destination.assignment_rule_id) == ("Email", "01Q000000000001")
+    assert (update.destination.external_id_field, update.destination.assignment_rule_id) == (None, None)
+    assert isinstance(too_long, Refusal)
+    assert too_long.code == "STRING_TOO_LONG"
+    assert upsert.row({"Email": "a@b.example", "LastName": "x" * 80}) == ["a@b.example", "x" * 80]

@@ -426,3 +426,26 @@ def test_a_byte_order_mark_and_other_cases_in_a_header_do_no_harm(matched: Match
     )
 
     assert got == {0: "1"}
+
+
+def test_what_is_given_back_is_the_result_that_was_taken(matched: Match) -> None:
+    """Not the first of the file: that one belongs to another row."""
+    got, left = matched(
+        [["Ada", "1", ""], ["Bob", "2", ""]],
+        successful=OK + '"2","true","Bob","2",""\n"1","true","Ada","1",""\n"3","true","Ada","9",""\n',
+        key_column="Name",
+    )
+
+    assert got == {0: "1", 1: "2"}
+    assert left == []
+
+
+def test_a_row_that_came_back_altered_is_found_by_what_agrees(matched: Match) -> None:
+    """The names of the rows that are left differ from what was sent, their amounts do not; found rows do not count."""
+    got, left = matched(
+        [["Ada", "2", ""], ["Bob", "2", ""], ["Cyd", "3", ""]],
+        successful=OK + '"1","true","Ada","2",""\n"3","true","Cynthia","3",""\n"2","true","Robert","2",""\n',
+    )
+
+    assert got == {0: "1", 1: "2", 2: "3"}
+    assert left == []

@@ -225,6 +225,7 @@ def test_ids_differ_by_case_and_external_ids_do_not() -> None:
     """Two spellings of an external id name one record, two cases of an Id name two."""
     assert canonical_key("string")("Ab") == canonical_key("string")("aB")
     assert canonical_key("id")("001A00000000001") != canonical_key("id")("001a00000000001")
+    assert canonical_key("reference")("001A00000000001") != canonical_key("reference")("001a00000000001")
 
 
 @given(st.decimals(Decimal("-1E+308"), Decimal("1E+308"), allow_nan=False))
