@@ -50,7 +50,7 @@ class Batch:
         self.job_id = job_id
         self.line_ending = "LF"
         self.may_skip_job = False
-        """Whether its rows may go in one request: they are few, the last of their stream, and nothing waits for them."""
+        """Whether its rows may go in one request: they are few, and the last of their stream."""
         self.is_awaited = False
         """Whether another batch waits for this one."""
         self.keys = KeySet()
@@ -221,7 +221,7 @@ class Batch:
         )
 
     def _path_of_next(self, prefix: str = "") -> Path:
-        """Return where rows of this batch go that need files of their own: ``{batch}.2.jsonl``, ``{batch}.3.jsonl`` …"""
+        """Return where rows go that need files of their own: ``{batch}.2.jsonl``, ``{batch}.3.jsonl`` …"""
         base = self.files.path.name.partition(".")[0]
         paths = (self.files.path.with_name(f"{base}.{prefix}{number}.jsonl") for number in count(2))
         return next(path for path in paths if not path.exists())

@@ -6,15 +6,12 @@ import gzip
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time
-from decimal import Decimal
 from typing import IO, Any
 
-import msgspec
 from upath import UPath
 
 from target_salesforce_bulk.errors import InputBroken
-
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+from target_salesforce_bulk.rows import decode_json
 
 Record = dict[str, Any]
 
@@ -44,8 +41,8 @@ def _json_lines(file: Iterable[bytes]) -> Iterator[Record]:
         if line.isspace():
             continue
         try:
-            record = _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            record = decode_json(line)
+        except ValueError as error:
             raise InputBroken(f"line {number} is no JSON: {error}") from None
         if not isinstance(record, dict):
             raise InputBroken(f"line {number} is no record")

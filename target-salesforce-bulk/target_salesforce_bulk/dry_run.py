@@ -1,4 +1,4 @@
-"""`DryRun`: stands in for `Load`, makes the same batches of the same rows, and tells of them instead of sending them."""
+"""`DryRun`: stands in for `Load`, makes the same batches of the same rows, and reports them instead of sending them."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class JobDataFiles:
             raise JobDataDamaged(f"{path} or its .csv cannot be read: {type(error).__name__}") from error
         if not files.number_of_rows == rows_in_data == number_of_rows:
             raise JobDataDamaged(
-                f"{path} has {files.number_of_rows} rows, its .csv {rows_in_data}, but the journal says {number_of_rows}"
+                f"{path} has {files.number_of_rows} rows, its .csv {rows_in_data}, and the journal {number_of_rows}"
             )
         return files
 

@@ -156,16 +156,14 @@ class Journal:
             if unfinished:
                 self._db.close()
                 raise JournalUnusable(
-                    f"{self._path} was written by an older version, and has unfinished work. Finish it with that version"
-                    " (run the same pipeline once more), or move the file away and check in the org what was loaded"
+                    f"{self._path} was written by an older version, and has unfinished work. Run the same pipeline once"
+                    " more with that version, or move the file away and check in the org what was loaded"
                 )
             for table in tables:
                 self._db.execute(f"DROP TABLE {table}")
         elif version or tables:
             self._db.close()
-            what = (
-                f"has version {version}, this program writes {VERSION}" if version else "is no journal of this program"
-            )
+            what = f"has version {version}, not {VERSION}" if version else "is not a journal of this target"
             raise JournalUnusable(f"{self._path} {what}: use another results_dir")
         self._db.executescript(_TABLES)
 
@@ -179,8 +177,8 @@ class Journal:
             raise JournalUnusable(f"{self._path} cannot be used: {error}; {advice}") from error
         except sqlite3.DatabaseError as error:
             raise JournalUnusable(
-                f"{self._path} is damaged: {error}. Move it away to go on; what it knew of unfinished runs is then lost,"
-                " so check in the org what they have loaded"
+                f"{self._path} is damaged: {error}. Move it away to continue; what it knew of unfinished runs is"
+                " then lost, so check in the org what they have loaded"
             ) from error
 
     @contextmanager

@@ -89,9 +89,7 @@ class JobEnd:
             info is not None
             and info.state in {JobState.ABORTED, JobState.FAILED}
             and info.number_records_processed == 0
-            and not any(
-                any(True for _ in file.lines()) for file in self.files if file.kind is not ResultKind.UNPROCESSED
-            )
+            and all(file.is_empty for file in self.files if file.kind is not ResultKind.UNPROCESSED)
         )
 
 

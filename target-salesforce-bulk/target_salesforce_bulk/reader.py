@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from decimal import Decimal
 from typing import IO, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_salesforce_bulk.errors import InputBroken
 from target_salesforce_bulk.record_chunks import RecordChunks
+from target_salesforce_bulk.rows import decode_json
 from target_salesforce_bulk.stopping import Stopping
 
 Callbacks = dict[str, Callable[[dict[str, Any]], None]]
@@ -58,7 +58,7 @@ class MessageReader(GenericSingerReader[bytes]):
         self._stopping = stopping
         self._guard = guard
         self._chunks = chunks
-        self._decode = msgspec.json.Decoder(float_hook=Decimal).decode
+        self._decode = decode_json
         self._decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
     @property

@@ -30,8 +30,8 @@ def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
 def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: Path) -> Iterator[Batch]:
     """Yield the batches whose jobs Salesforce may have begun to process.
 
-    Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again. So are those that
-    went without a job: doing them again changes nothing, and they come again in the order of the input.
+    Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again. So are those
+    that went without a job: doing them again changes nothing, and they come again in the order of the input.
     """
     for note in journal.batches():
         if note.org != journal.org:

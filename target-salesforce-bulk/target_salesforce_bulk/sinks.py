@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from target_salesforce_bulk.fast_records import FastRecords
 from target_salesforce_bulk.fingerprints import record_fingerprint
 from target_salesforce_bulk.mapping import make_plan
 from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.rows import decode_json
 from target_salesforce_bulk.stream_settings import StreamSettings
 from target_salesforce_bulk.validation import RecordValidator
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from target_salesforce_bulk.target import TargetSalesforceBulk
 
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class SObjectSink(Sink):
@@ -68,7 +67,7 @@ class SObjectSink(Sink):
             if row is None:
                 self._take_one(self.stream_name, record, line=line)
             elif isinstance(row, Refusal):
-                identity = self._identity_of(_decode(record))
+                identity = self._identity_of(decode_json(record))
                 self._load.add(destination, cells=None, refusal=row, record=bytes(record), fingerprint=identity)
             else:
                 self._load.add(destination, cells=row, refusal=None, record=bytes(record))
