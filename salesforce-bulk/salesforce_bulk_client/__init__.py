@@ -2,7 +2,7 @@
 
 from salesforce_bulk_client.auth import Session
 from salesforce_bulk_client.client import ApiUsage, Limit, SalesforceClient
-from salesforce_bulk_client.config import CONNECTION_PROPERTIES, AuthFlow, ConnectionConfig, given_settings
+from salesforce_bulk_client.config import CONNECTION_PROPERTIES, AuthFlow, ConnectionConfig
 from salesforce_bulk_client.describe import Field, SObjectDescribe, SObjectSummary, describe, describe_global
 from salesforce_bulk_client.errors import (
     ApiError,
@@ -33,6 +33,7 @@ from salesforce_bulk_client.query import QueryJob
 from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
 from salesforce_bulk_client.retries import RetryPolicy
+from salesforce_bulk_client.settings import as_utf8, given_settings, setting_problem
 
 __all__ = [
     "CONNECTION_PROPERTIES",
@@ -76,11 +77,13 @@ __all__ = [
     "ServerBusy",
     "Session",
     "SessionExpired",
+    "as_utf8",
     "describe",
     "describe_global",
     "given_settings",
     "list_job_answers",
     "list_jobs",
     "query_records",
+    "setting_problem",
     "use_one_arena",
 ]

@@ -135,7 +135,7 @@ class Authenticator:
             raise
         except ApiError as error:
             if 300 <= error.status < 400:
-                raise LoginError(f"login by {flow.value} at {config.login_url}: {error.message}") from error
+                raise LoginError(f"login by {flow.value} at {config.login_url} was refused: {error.message}") from error
             raise LoginError(
                 f"login by {flow.value} at {config.login_url} was refused: {error.code} {error.message}{_advice(error)}"
             ) from error

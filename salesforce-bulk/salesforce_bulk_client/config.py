@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,23 +153,6 @@ class ConnectionConfig:
             quota_percent_total=_positive(given, "quota_percent_total"),
             quota_percent_per_run=_positive(given, "quota_percent_per_run"),
         )
-
-
-def given_settings(settings: Mapping[str, Any], properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the settings that are given (null is absent), with numbers as floats.
-
-    From environment variables the SDK makes texts of them, from files Decimals, which no time can be counted in.
-    ``properties`` is the JSON schema of all settings. A text that is no number is left for validation to refuse.
-
-    >>> given_settings({"a": "2.5", "b": "2.5", "c": None}, {"a": {"type": ["number"]}, "b": {"type": "string"}})
-    {'a': 2.5, 'b': '2.5'}
-    """
-    given = {name: value for name, value in settings.items() if value is not None}
-    for name, value in given.items():
-        if isinstance(value, str | Decimal) and "number" in properties.get(name, {}).get("type", ()):
-            with suppress(ValueError):
-                given[name] = float(value)
-    return given
 
 
 def checked_url(name: str, url: str) -> str:

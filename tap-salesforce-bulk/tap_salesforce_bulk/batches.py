@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from salesforce_bulk_client import as_utf8
+
 from tap_salesforce_bulk.errors import UnexpectedValue
 from tap_salesforce_bulk.lines import ENCODER
-from tap_salesforce_bulk.settings import as_utf8, file_name
+from tap_salesforce_bulk.settings import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

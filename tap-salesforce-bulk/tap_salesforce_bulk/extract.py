@@ -108,6 +108,8 @@ class Extraction:
         self._resumed = self.parts[0] if self.parts else None
         self._from_the_beginning = parts
         self._coming = rest if rest is not None and self.parts else parts
+        self._error: SalesforceError | None = None
+        """Why no more parts can be found."""
 
     @property
     def number_of_running_jobs(self) -> int:
@@ -119,6 +121,14 @@ class Extraction:
 
         Raises: QuotaError; any other error is kept for the part's own turn.
         """
+        try:
+            return self._make_next_job()
+        except QuotaError:
+            raise
+        except SalesforceError:  # kept in `_part_at`
+            return False
+
+    def _make_next_job(self) -> bool:
         index = 0
         while (each := self._part_at(index)) is not None and each.error is None:
             if each.job_id is None:
@@ -164,7 +174,13 @@ class Extraction:
 
     def _part_at(self, index: int) -> PartJob | None:
         while len(self.parts) <= index:
-            part = next(self._coming, None)
+            if self._error:
+                raise self._error  # else an iterator that has failed would look like one at its end
+            try:
+                part = next(self._coming, None)
+            except SalesforceError as error:
+                self._error = error
+                raise
             if part is None:
                 return None
             self.parts.append(PartJob(part=part, retries_left=self._retries))

@@ -11,7 +11,7 @@ from singer_sdk import typing as th
 from tap_salesforce_bulk.values import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
 LONGEST_LOOKBACK_S = 3_155_760_000
@@ -143,50 +143,6 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
 ).to_dict()["properties"]
 
 CONFIG_JSONSCHEMA: dict[str, Any] = {"type": "object", "properties": {**CONNECTION_PROPERTIES, **TAP_PROPERTIES}}
-
-
-_WANTED = {
-    "minimum": "must be at least {}",
-    "exclusiveMinimum": "must be greater than {}",
-    "maximum": "must be at most {}",
-    "exclusiveMaximum": "must be less than {}",
-    "required": "needs {}",
-    "enum": "must be one of {}",
-    "const": "must be {}",
-}
-
-
-def setting_problem(path: Sequence[str | int], rule: str, wanted: Any) -> str:
-    """Return what is wrong with a setting: its path and the rule of its JSON schema, but not its value.
-
-    Any value may hold a secret, also where none belongs.
-
-    >>> setting_problem(["password"], "type", ["string", "null"])
-    'password must be of type string'
-    >>> setting_problem(["batch_config", "encoding", "format"], "enum", ["jsonl", "parquet", None])
-    'batch_config.encoding.format must be one of jsonl, parquet'
-    """
-    where = ".".join(map(str, path)) or "the configuration"
-    words = [wanted] if isinstance(wanted, str | int | float) else wanted
-    given = [str(word) for word in words if word not in (None, "null")]
-    if rule == "type":
-        return f"{where} must be of type {' or '.join(given)}"
-    return f"{where} {_WANTED[rule].format(', '.join(given))}" if rule in _WANTED else f"{where} is not valid ({rule})"
-
-
-def as_utf8(value: Any) -> Any:
-    r"""Return a value of an environment variable as UTF-8, also where Python has read it in the C locale.
-
-    >>> as_utf8({"a": ["caf\udcc3\udca9", "caf\u00e9", 1]})
-    {'a': ['café', 'café', 1]}
-    """
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    if isinstance(value, list):
-        return [as_utf8(each) for each in value]
-    if isinstance(value, dict):
-        return {as_utf8(name): as_utf8(each) for name, each in value.items()}
-    return value
 
 
 def file_name(text: str) -> str:

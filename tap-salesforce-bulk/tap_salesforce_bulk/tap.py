@@ -20,9 +20,11 @@ from salesforce_bulk_client import (
     QuotaError,
     SalesforceClient,
     SalesforceError,
+    as_utf8,
     describe,
     describe_global,
     given_settings,
+    setting_problem,
     telemetry,
 )
 from singer_sdk import Tap
@@ -36,7 +38,7 @@ from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.lines import LineWriter
-from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, as_utf8, setting_problem, start_date
+from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
 from tap_salesforce_bulk.stopping import stop
 from tap_salesforce_bulk.streams import SObjectStream
 
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
 
 DESCRIBES_AT_ONCE = 8
 """Quicker ones make Salesforce answer 406 (`salesforce_bulk_client.errors.BUSY_STATUSES`)."""
-
-NO_SUCH_OBJECT = "this user can query no such object"
 
 
 class TapSalesforceBulk(Tap):
@@ -178,11 +178,13 @@ class TapSalesforceBulk(Tap):
         found = [name for name in names if any(_matching([name], pattern) for pattern in patterns)]
         if not found or any(pattern not in self._exact_names for pattern in missing):
             raise ConfigError(
-                f"streams_to_discover names {', '.join(map(repr, missing))}, but {NO_SUCH_OBJECT};"
+                f"streams_to_discover names {', '.join(map(repr, missing))}, but this user can query no such object;"
                 " names are API names, such as Account or Invoice__c"
             )
         for name in missing:
-            self._note_failure(name, ConfigError(f"streams_to_discover names it, but {NO_SUCH_OBJECT}"))
+            self._note_failure(
+                name, ConfigError("streams_to_discover names it, but this user can query no such object")
+            )
         return found
 
     def _describe(self, name: str) -> SObjectDescribe | None:
@@ -295,7 +297,7 @@ class TapSalesforceBulk(Tap):
         except ValueError:
             schema, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
             wrong = [prefix + name.upper() for name in schema if not _is_readable(name, schema[name], prefix=prefix)]
-            raise ConfigError(f"{', '.join(wrong)}: not of the setting's type") from None
+            raise ConfigError(f"a {prefix}* variable does not have its setting's type: {', '.join(wrong)}") from None
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -15,14 +15,16 @@ from salesforce_bulk_client import (
     NotFound,
     SalesforceClient,
     SObjectDescribe,
+    as_utf8,
     describe,
     describe_global,
     given_settings,
+    setting_problem,
 )
-from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_salesforce_bulk.batch_files import records_of
@@ -85,18 +87,22 @@ class TargetSalesforceBulk(Target):
         config_jsonschema["properties"].pop("load_method", None)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings before anything is sent; a null is an absent setting.
+        """Check the settings before anything is sent, and fill in the defaults; a null is an absent setting.
 
-        Raises: ConfigError.
+        Raises: ConfigError, with the settings' names and never their values: any of them may hold a secret.
         """
-        self._config = given_settings(self._config, self.config_jsonschema["properties"])
-        try:
-            errors = super()._validate_config(raise_errors=raise_errors)
-        except ConfigValidationError as error:
-            raise ConfigError("; ".join(error.errors)) from None
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        self._config = given_settings(self._config, schema["properties"])
+        problems = [
+            setting_problem([*error.absolute_path], error.validator, error.validator_value)
+            for error in JSONSchemaValidator(schema).iter_errors(self._config)
+        ]
+        if problems:
+            raise ConfigError("; ".join(problems))
         if raise_errors:
             ConnectionConfig.from_settings(self.config)
-        return errors
+        return []
 
     # What sinks need
 
@@ -290,7 +296,10 @@ class TargetSalesforceBulk(Target):
         Raises: ConfigError for one that does not have its setting's type.
         """
         try:
-            return dict(super()._env_var_config)
+            given: dict[str, Any] = as_utf8(dict(super()._env_var_config))
+            return given
+        except UnicodeError:
+            raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
         except ValueError as error:  # of a number, a list or an object, none of which is a secret
             raise ConfigError(f"a {cls._env_var_prefix}* variable does not have its setting's type: {error}") from None
 

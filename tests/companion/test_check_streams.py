@@ -237,8 +237,8 @@ def test_one_bad_stream_does_not_stop_the_others(companion: Run, accounts: None)
         ({"soql_filters": {"Account": "Nothing__c = 'x'"}}, "INVALID_FIELD", "Look at soql_filters"),
         ({"soql_filters": {"Account": "Name ="}}, "MALFORMED_QUERY", "Look at soql_filters"),
         ({"start_date": "2999-01-01"}, "the start_date, 2999-01-01T00:00:00.000Z, lies in the future", ""),
-        ({"page_size": 0}, "0 is less than the minimum of 1", ""),
-        ({"window_days": 0}, "0 is less than or equal to the minimum of 0", ""),
+        ({"page_size": 0}, "page_size must be at least 1", ""),
+        ({"window_days": 0}, "window_days must be at least 0.01", ""),
     ],
 )
 def test_settings_that_the_tap_would_fail_with_are_told(

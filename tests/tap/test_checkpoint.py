@@ -72,14 +72,38 @@ def test_the_bookmark_moves_when_the_job_ends() -> None:
     assert state == {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:30:00.000Z"}
 
 
-@pytest.mark.parametrize("greatest", [None, "2024-01-15T10:30:00.000Z"])
-def test_the_bookmark_never_moves_back(greatest: str | None) -> None:
-    """Instants are compared, not texts: 12:30 in Athens is 10:30 in London."""
-    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T12:30:00+02:00"}
+@pytest.mark.parametrize(
+    ("bookmark", "greatest"),
+    [
+        ("2024-01-15T10:30:00Z", None),
+        ("2024-01-15T12:30:00+02:00", "2024-01-15T10:30:00.000Z"),
+        ("2024-01-15T10:30:00-05:00", "2024-01-15T12:00:00.000Z"),  # 15:30 in UTC, and yet the lesser text
+        ("2024-01-15T10:30:00.5Z", "2024-01-15T10:30:00.499Z"),
+    ],
+)
+def test_the_bookmark_never_moves_back(bookmark: str, greatest: str | None) -> None:
+    """Instants are compared, not texts: 10:30 in New York is later than noon in London."""
+    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": bookmark}
 
     finish_job(state, replication_key="SystemModstamp", greatest_cursor=greatest)
 
-    assert state["replication_key_value"] == "2024-01-15T12:30:00+02:00"
+    assert state["replication_key_value"] == bookmark
+
+
+@pytest.mark.parametrize(
+    ("bookmark", "greatest"),
+    [
+        ("2024-01-15T10:30:00+02:00", "2024-01-15T09:00:00.000Z"),  # 08:30 in UTC, and yet the greater text
+        ("2024-01-15T10:30:00Z", "2024-01-15T10:30:00.500Z"),  # "Z" is greater than "."
+    ],
+)
+def test_the_bookmark_moves_on_by_time_not_by_text(bookmark: str, greatest: str) -> None:
+    """Another tap may have written it in another zone, or without fractions."""
+    state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": bookmark}
+
+    finish_job(state, replication_key="SystemModstamp", greatest_cursor=greatest)
+
+    assert state["replication_key_value"] == greatest
 
 
 def test_a_bookmark_of_another_cursor_does_not_count() -> None:

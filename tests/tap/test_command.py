@@ -266,7 +266,8 @@ def test_a_variable_of_the_wrong_type_is_named(command: Any, monkeypatch: pytest
 
     assert done.returncode == 1
     (line,) = errors(done)
-    assert line.endswith("TAP_SALESFORCE_BULK_PAGE_SIZE: not of the setting's type")
+    assert "a TAP_SALESFORCE_BULK_* variable does not have its setting's type: TAP_SALESFORCE_BULK_PAGE_SIZE" in line
+    assert "many" not in line
 
 
 def test_a_reader_that_has_ended_is_told(tap: TapRunner, org: Org, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_simulator import Fault, Org, Progression
+from tap_salesforce_bulk.records import CHUNK_ROWS
 
 from .conftest import BOTH_ROADS, TapRunner
 
@@ -24,15 +26,41 @@ def state_of(bookmark: object, *, key: str = "SystemModstamp") -> dict[str, obje
 
 
 def test_the_bookmark_is_the_greatest_cursor_seen(org: Org, tap: TapRunner, accounts: list[str]) -> None:
-    """Rows come in no order, so the last one means nothing."""
+    """Rows come in no order, so neither the last row nor the last chunk or page means anything."""
+    org.insert("Account", [{"Name": f"Account {number}"} for number in range(CHUNK_ROWS)])
+    org.shuffle = False
+    org.clock.advance(3600)
     org.update("Account", [{"Id": accounts[0], "Name": "Ann"}])
+    stamps = {row["Name"]: str(row["SystemModstamp"]) for row in org.rows("Account")}
 
-    run = tap.run("Account")
+    runs = [tap.run("Account", page_size=size) for size in (50_000, 100)]
 
-    assert run.state["bookmarks"]["Account"] == {
-        "replication_key": "SystemModstamp",
-        "replication_key_value": max(str(row["SystemModstamp"]) for row in org.rows("Account")),
-    }
+    assert stamps["Ann"] > stamps["Bob"]
+    for run in runs:
+        assert run.records["Account"][0]["Name"] == "Ann"
+        assert run.state["bookmarks"]["Account"] == {
+            "replication_key": "SystemModstamp",
+            "replication_key_value": stamps["Ann"],
+        }
+
+
+def test_the_greatest_cursor_is_the_latest_instant_in_whatever_zone_it_comes(
+    org: Org, tap: TapRunner, accounts: list[str]
+) -> None:
+    """10:30 five hours east of London is before 6:00 there."""
+    page = (
+        '"Id","SystemModstamp"\n'
+        '"001000000000001AAA","2024-01-15T10:30:00.000+0500"\n'
+        '"001000000000002AAA","2024-01-15T06:00:00.000Z"\n'
+        '"001000000000003AAA","2024-01-15T05:59:59.999+0000"\n'
+    )
+    headers = {"Content-Type": "text/csv", "Sforce-Locator": "null", "Sforce-NumberOfRecords": "3"}
+    org.faults.add("query.results", Fault.status(200, body=page, headers=headers))
+
+    run = tap.run(catalog=tap.catalog(Account=[]))
+
+    assert org.faults.completed
+    assert run.state["bookmarks"]["Account"]["replication_key_value"] == "2024-01-15T06:00:00.000Z"
 
 
 def test_a_second_run_reads_what_has_changed(org: Org, tap: TapRunner, accounts: list[str]) -> None:
@@ -138,6 +166,88 @@ def test_the_catalog_can_name_another_cursor(
     assert run.error is None
     assert where().startswith("CreatedDate < ")
     assert run.state["bookmarks"]["Account"]["replication_key"] == "CreatedDate"
+
+
+@pytest.mark.parametrize("beginning", ["0001-01-01T00:00:00Z", "0001-01-01", "1699-12-31T23:59:59Z"])
+def test_a_time_before_all_of_salesforces_reads_everything(
+    org: Org, tap: TapRunner, accounts: list[str], where: Callable[[], str], beginning: str
+) -> None:
+    """Other programs write year 1 where they have no bookmark."""
+    runs = [tap.run("Account", state=state_of(beginning)), tap.run("Account", start_date=beginning)]
+
+    assert [run.error for run in runs] == [None, None]
+    assert [run.column("Account", "Name") for run in runs] == [["Ada", "Bob", "Cyd"]] * 2
+    assert where().startswith("SystemModstamp < ")
+
+
+NULLABLE = {
+    "objects": [{"name": "Visit__c", "prefix": "a0V", "fields": {"Seen__c": "datetime", "Day__c": "date"}}],
+}
+
+
+class TestNullableKey:
+    """A replication key that may be null: rows without it are within no bounds, and are read all the same."""
+
+    @pytest.fixture
+    def org(self) -> Org:
+        """An org with visits, half of them never seen."""
+        org = Org(objects=[NULLABLE], progression=Progression.immediate())
+        for month in (1, 3, 5):
+            seen = f"2024-0{month}-15T10:30:00.000Z"
+            org.insert("Visit__c", [{"Seen__c": seen, "Day__c": seen[:10]}, {"Seen__c": None, "Day__c": None}])
+        return org
+
+    @pytest.fixture(params=["Seen__c", "Day__c"])
+    def catalog(self, tap: TapRunner, request: pytest.FixtureRequest) -> dict[str, Any]:
+        """A catalog that reads visits by such a key."""
+        catalog = tap.catalog(Visit__c=[request.param])
+        for stream in catalog["streams"]:
+            if stream["tap_stream_id"] == "Visit__c":
+                stream["replication_key"] = request.param
+        return catalog
+
+    @pytest.mark.parametrize("days", [None, 30])
+    def test_rows_without_the_key_are_read(
+        self, org: Org, tap: TapRunner, catalog: dict[str, Any], days: float | None
+    ) -> None:
+        """By each run; the bookmark is the greatest key of the others."""
+        windows = {"window_days": days} if days else {}
+        first = tap.run(catalog=catalog, **windows)
+        second = tap.run(catalog=catalog, state=first.state, **windows)
+
+        ids = sorted(row["Id"] for row in org.rows("Visit__c"))
+        never_seen = [row["Id"] for row in org.rows("Visit__c") if row["Seen__c"] is None]
+        assert first.error is None
+        assert first.column("Visit__c", "Id") == ids
+        assert first.state["bookmarks"]["Visit__c"]["replication_key_value"].startswith("2024-05-15")
+        assert set(never_seen) <= set(second.column("Visit__c", "Id"))
+        assert len(second.records["Visit__c"]) == 4
+        assert second.state == first.state
+
+    @pytest.mark.parametrize("crash_after", range(6))
+    def test_they_are_read_after_a_crash(
+        self, org: Org, tap: TapRunner, catalog: dict[str, Any], crash_after: int
+    ) -> None:
+        """Their job is in the state like the others."""
+        settings: dict[str, Any] = {"window_days": 60, "page_size": 1, "lookback_window": 0}
+        crashed = tap.run(catalog=catalog, crash_after_records=crash_after, **settings)
+
+        resumed = tap.run(catalog=catalog, state=crashed.state, **settings)
+
+        together = {each["Id"] for each in crashed.records["Visit__c"] + resumed.records["Visit__c"]}
+        assert resumed.error is None
+        assert together == {row["Id"] for row in org.rows("Visit__c")}
+
+    def test_they_are_read_by_rest(self, org: Org, tap: TapRunner, catalog: dict[str, Any]) -> None:
+        """By a query of their own."""
+        refused = Fault.status(400, json=[{"errorCode": "INVALIDENTITY", "message": "not supported by the Bulk API"}])
+        org.faults.add("query.create", refused, times=2)
+
+        run = tap.run(catalog=catalog, max_concurrent_jobs=1)
+
+        assert run.error is None
+        assert org.faults.completed
+        assert run.column("Visit__c", "Id") == sorted(row["Id"] for row in org.rows("Visit__c"))
 
 
 @pytest.mark.parametrize(

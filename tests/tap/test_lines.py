@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Org
+from singer_sdk.helpers._util import load_json
 from tap_salesforce_bulk.lines import LineWriter
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
@@ -31,12 +32,13 @@ class CountingWriter(LineWriter):
         super().write_message(message)
 
 
-def read(tap: TapRunner, **more: Any) -> tuple[CountingWriter, list[bytes]]:
+def read(tap: TapRunner, *, state: dict[str, Any] | None = None, **more: Any) -> tuple[CountingWriter, list[bytes]]:
     """The writer of a run, and the lines that came out of the process."""
     writer, out = CountingWriter(), BytesIO()
     stdout = TextIOWrapper(out, encoding="utf-8", write_through=True)
     with redirect_stdout(stdout):
-        TapSalesforceBulk(config=tap.config(streams_to_discover=["Account"], **more), message_writer=writer).sync_all()
+        config = tap.config(streams_to_discover=["Account"], **more)
+        TapSalesforceBulk(config=config, state=state, message_writer=writer).sync_all()
     return writer, out.getvalue().splitlines()  # before the wrapper closes it
 
 
@@ -97,6 +99,17 @@ def test_what_changes_records_takes_the_sdks_road(tap: TapRunner, more: dict[str
 
     assert writer.by_chunk == 0
     assert writer.one_by_one >= 599
+
+
+def test_fractions_in_the_state_stay_numbers(tap: TapRunner) -> None:
+    """What another tap has kept there goes through as it is, by the reader and the writer that the command uses."""
+    state = load_json('{"bookmarks": {"Other": {"progress": 0.1, "exact": 1234567890123456.78}}}')
+
+    _, lines = read(tap, state=state)
+
+    assert json.loads(lines[0])["type"] == "STATE"
+    assert b'"progress":0.1,"exact":1234567890123456.78' in lines[0]
+    assert b'"progress":0.1,"exact":1234567890123456.78' in lines[-1]
 
 
 @pytest.mark.usefixtures("rows")

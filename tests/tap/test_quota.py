@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from salesforce_bulk_client import QuotaError
+from salesforce_bulk_client import LoginError, QuotaError, QuotaReached
 from salesforce_bulk_simulator import Fault, Org
+from tap_salesforce_bulk.drift import SchemaRegistry
 
 from .conftest import TapRunner
 
@@ -78,6 +82,132 @@ def test_a_quota_that_is_reached_while_reading_stops_after_the_page(
     together = stopped.records["Account"] + resumed.records["Account"]
     assert len(together) == len({record["Id"] for record in together}) == 43
     assert len(org.jobs) == 1
+
+
+def test_the_guard_is_asked_between_two_pages(org: Org, tap: TapRunner) -> None:
+    """Before the page whose request would pass it, and not only when Salesforce refuses."""
+    org.insert("Account", [{"Name": f"Account {number:02}"} for number in range(40)])
+    api = org.limits["DailyApiRequests"]
+    api.max, api.used = 1000, 780
+
+    stopped = tap.run("Account", page_size=1)
+
+    assert isinstance(stopped.error, QuotaReached)
+    assert stopped.error.quota == "quota_percent_total"
+    assert 800 <= api.used < 805
+    assert 10 < len(stopped.records["Account"]) < 20
+
+
+def test_the_guard_is_asked_between_two_answers_of_rest(org: Org, tap: TapRunner) -> None:
+    """Each holds up to 2000 records; the first that passes the guard is the last that is asked for."""
+    org.insert("CaseStatus", [{"MasterLabel": f"{number}"} for number in range(4500)])
+    api = org.limits["DailyApiRequests"]
+    api.max, api.used = 1000, 797
+
+    stopped = tap.run("CaseStatus")
+
+    assert isinstance(stopped.error, QuotaReached)
+    assert stopped.error.quota == "quota_percent_total"
+    assert len(stopped.records["CaseStatus"]) < 4500
+    assert api.used <= 801
+
+
+OUT = Fault.status(403, json=[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}])
+
+
+@pytest.mark.parametrize("streams", [["Account"], ["Account", "Contact", "Lead"]])
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_quota_stops_the_run_while_the_first_row_is_looked_for(
+    org: Org, tap: TapRunner, accounts: list[str], streams: list[str], after: int
+) -> None:
+    """Also while that is done ahead for a later stream, which must not look as if it had no rows."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    org.faults.add("rest.query", OUT, after=min(after, len(streams) - 1))
+
+    run = tap.run(*streams, window_days=30)
+
+    assert isinstance(run.error, QuotaError)
+    assert org.faults.completed
+
+
+def test_a_stream_whose_first_row_is_not_found_ahead_fails_by_itself(
+    org: Org, tap: TapRunner, accounts: list[str]
+) -> None:
+    """The one that is being read goes on; the other has not been read, and says so."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    org.faults.add("rest.query", Fault.reset_before(), after=1, times=50)
+
+    run = tap.run("Account", "Lead", window_days=30, retry_total_s=0.02)
+
+    assert str(run.error).startswith("1 of 2 streams failed: Lead: ")
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert "replication_key_value" not in run.state["bookmarks"]["Lead"]
+    assert org.faults.completed
+
+
+def test_a_quota_stops_the_run_while_a_range_is_split(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """Reading the whole range once more would cost what is not there."""
+    answer = {"id": "750", "operation": "query", "object": "Account", "apiVersion": 66.0}
+    org.faults.add("query.info", Fault.status(200, json={**answer, "state": "InProgress"}), times=2)
+    org.faults.add("query.abort", Fault.status(200, json={**answer, "state": "Aborted"}), times=2)
+    org.faults.add("rest.query", OUT)
+
+    run = tap.run("Account", job_timeout_s=0.001, max_concurrent_jobs=1, job_retries=8)
+
+    assert isinstance(run.error, QuotaError)
+    assert run.records["Account"] == []
+    assert len(org.faults.completed) == 5
+    assert len(org.jobs) == 2
+
+
+@pytest.mark.parametrize("operation", ["describe", "describe_global"])
+def test_a_quota_stops_the_run_while_objects_are_described(org: Org, tap: TapRunner, operation: str) -> None:
+    """It is not taken for an object that cannot be described."""
+    org.faults.add(operation, OUT)
+
+    run = tap.run("Account", "Lead")
+
+    assert isinstance(run.error, QuotaError)
+    assert org.jobs == []
+    assert org.faults.completed
+
+
+def test_a_quota_stops_the_run_while_the_schema_registry_is_compared(
+    org: Org, tap: TapRunner, accounts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Met ahead, it stops the making of further jobs; what has been made is read."""
+    keep = SchemaRegistry.keep
+
+    def refuse(registry: SchemaRegistry, stream: str, schema: dict[str, Any]) -> None:
+        if stream == "Contact":
+            raise QuotaReached("stopped for quota", quota="DailyApiRequests")
+        keep(registry, stream, schema)
+
+    monkeypatch.setattr(SchemaRegistry, "keep", refuse)
+
+    run = tap.run("Account", "Contact", "Lead", schema_registry=str(tmp_path))
+
+    assert isinstance(run.error, QuotaReached)
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert [job["object"] for job in org.jobs] == ["Account"]
+
+
+def test_nothing_is_read_after_a_fatal_error(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """A login that is refused would be refused for the other streams, too."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    refused = {"error": "invalid_grant", "error_description": "expired access/refresh token"}
+    org.faults.add("query.results", Fault.unauthorized())
+    org.faults.add("login", Fault.status(400, json=refused), after=1)
+
+    run = tap.run("Account", "Lead")
+
+    assert isinstance(run.error, LoginError)
+    assert run.records == {}
+    assert len(org.faults.completed) == 2
+    assert [path for _, path in org.requests if path.endswith("/results")] == [
+        f"/services/data/v66.0/jobs/query/{org.jobs[0]['id']}/results"
+    ]
+    assert not [each for each in run.messages if each["type"] == "SCHEMA" and each["stream"] == "Lead"]
 
 
 @pytest.mark.parametrize(

@@ -141,22 +141,34 @@ def wide() -> Iterator[tuple[Org, str]]:
         yield org, url
 
 
-def test_many_fields_are_read_in_several_queries(wide: tuple[Org, str]) -> None:
+@pytest.fixture
+def wide_tap(wide: tuple[Org, str], settings: dict[str, Any]) -> TapRunner:
+    """The tap, logging in to that org."""
+    return TapRunner(settings={**settings, "login_url": wide[1]})
+
+
+def test_deleted_rows_are_read_by_several_queries_too(wide: tuple[Org, str], wide_tap: TapRunner) -> None:
+    """Each of them asks for all rows; without it no target would learn of the deletion."""
+    org, _ = wide
+    name = f"{'Very' * 5}_Long_000__c"
+    ids = org.insert("Wide__c", [{name: "kept"}, {name: "deleted"}])
+    org.delete("Wide__c", ids[1:])
+
+    run = wide_tap.run("Wide__c")
+    without = wide_tap.run("Wide__c", include_deleted=False)
+
+    assert len(rest_queries(org)) == 4
+    assert {record[name]: record["IsDeleted"] for record in run.records["Wide__c"]} == {"kept": False, "deleted": True}
+    assert [record[name] for record in without.records["Wide__c"]] == ["kept"]
+
+
+def test_many_fields_are_read_in_several_queries(wide: tuple[Org, str], wide_tap: TapRunner) -> None:
     """An address holds 16 KB; the rows are put together by Id."""
-    org, url = wide
-    tap = TapRunner(
-        settings={
-            "login_url": url,
-            "client_id": "sim-client",
-            "client_secret": "sim-secret",
-            "refresh_token": "sim-refresh",
-            "quota_percent_per_run": 100,
-        }
-    )
+    org, _ = wide
     names = [f"{'Very' * 5}_Long_{number:03}__c" for number in range(500)]
     org.insert("Wide__c", [{name: f"{row}-{name[-6:-3]}" for name in names} for row in range(30)])
 
-    run = tap.run("Wide__c")
+    run = wide_tap.run("Wide__c")
 
     assert run.error is None
     assert len(run.records["Wide__c"]) == 30

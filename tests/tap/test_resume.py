@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client import SalesforceClient
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_simulator import Fault, Org, Progression
 
 from .conftest import BOTH_ROADS, Run, TapRunner
 
@@ -65,12 +65,18 @@ def test_the_job_goes_on_at_the_next_page(org: Org, tap: TapRunner, crashed: Run
 
 
 def test_the_bookmark_counts_the_rows_before_the_crash(org: Org, tap: TapRunner, accounts: list[str]) -> None:
-    """The greatest cursor may have been on the first page."""
+    """The greatest cursor was on the first page, and is on none of the others."""
+    org.shuffle = False
+    org.clock.advance(3600)
+    org.update("Account", [{"Id": accounts[0], "Name": "Ann"}])
     greatest = max(str(row["SystemModstamp"]) for row in org.rows("Account"))
-    state = tap.run("Account", page_size=2, crash_after_records=2).state
+    crashed = tap.run("Account", page_size=2, crash_after_records=2)
 
-    resumed = tap.run("Account", page_size=2, state=state)
+    resumed = tap.run("Account", page_size=2, state=crashed.state)
 
+    assert "Ann" in crashed.column("Account", "Name")
+    assert resumed.column("Account", "Name") == ["Cyd"]
+    assert resumed.records["Account"][0]["SystemModstamp"] < greatest
     assert resumed.state["bookmarks"]["Account"]["replication_key_value"] == greatest
 
 
@@ -94,6 +100,28 @@ def test_a_full_table_goes_on_too(org: Org, tap: TapRunner) -> None:
     together = crashed.records["CronJobDetail"] + resumed.records["CronJobDetail"]
     assert sorted(record["Name"] for record in together) == ["a", "b", "c"]
     assert resumed.state == {"bookmarks": {"CronJobDetail": {}}}
+
+
+def test_the_jobs_of_the_last_run_that_are_given_up_are_aborted(org: Org, tap: TapRunner) -> None:
+    """Its first job is gone, so that all is read anew: nobody will read those that it had made ahead."""
+    org.clock.advance(-300 * 86_400)
+    for month in range(3):
+        org.insert("Account", [{"Name": f"month {month}"}])
+        org.clock.advance(100 * 86_400)
+    settings: dict[str, Any] = {"window_days": 100, "max_concurrent_jobs": 3}
+    org.progression = Progression.looks(2)
+    crashed = tap.run("Account", crash_after_records=0, **settings)
+    old = [job["id"] for job in org.jobs]
+    gone = Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}])
+    org.faults.add("query.info", gone)
+
+    resumed = tap.run("Account", state=crashed.state, **settings)
+
+    states = {job["id"]: job["state"] for job in org.jobs}
+    assert resumed.error is None
+    assert org.faults.completed
+    assert resumed.column("Account", "Name") == ["month 0", "month 1", "month 2"]
+    assert [states[id_] for id_ in old[1:]] == ["Aborted"] * 3
 
 
 def test_a_job_that_is_gone_is_made_anew(org: Org, tap: TapRunner, crashed: Run, client: SalesforceClient) -> None:

@@ -77,6 +77,18 @@ def test_windows_go_on_after_a_crash(
     assert resumed.state["bookmarks"]["Account"].keys() == {"replication_key", "replication_key_value"}
 
 
+def test_windows_begin_with_the_first_row_also_if_it_is_deleted(org: Org, tap: TapRunner) -> None:
+    """Nobody would learn of its deletion otherwise."""
+    org.clock.advance(-200 * DAY)
+    org.delete("Account", org.insert("Account", [{"Name": "deleted at once"}]))
+    org.clock.advance(100 * DAY)
+    org.insert("Account", [{"Name": "new"}])
+
+    run = tap.run("Account", window_days=30)
+
+    assert run.column("Account", "Name") == ["deleted at once", "new"]
+
+
 def test_a_later_run_goes_on_from_the_bookmark(org: Org, tap: TapRunner, a_year: list[str]) -> None:
     """What is new since is one window again."""
     state = tap.run("Account", window_days=100).state

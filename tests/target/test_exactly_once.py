@@ -167,7 +167,7 @@ def test_a_bookmark_that_is_repeated_is_recognized(target: TargetRunner, org: Or
 
 
 def test_equal_records_that_may_be_either_are_doubtful(target: TargetRunner, org: Org) -> None:
-    """All records are equal, so nothing tells if they come again or are new: none is loaded twice, none is lost unseen."""
+    """All records are equal, so nothing tells if they come again: none is loaded twice, none is lost unseen."""
     stop_after(org, jobs=1)
     target.run(ACCOUNT, accounts(*[{"Name": "x"}] * 2), state(2), accounts({"Name": "x"}), **ROWS_PER_JOB)
 
