@@ -53,6 +53,7 @@ def is_over() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
 
 
 def leave(error: BaseException | None) -> None:

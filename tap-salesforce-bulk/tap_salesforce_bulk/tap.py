@@ -119,6 +119,7 @@ class TapSalesforceBulk(Tap):
         """
         streams = self.streams  # each brings its entry of the catalog up to date
         PluginBase.setup_mapper(self)
+        logging.getLogger("singer_sdk.mapper").setLevel(logging.INFO)  # at DEBUG it logs what a filter gives: values
         for entry in self.catalog.streams:
             try:
                 self.mapper.register_raw_streams_from_catalog(Catalog([(entry.tap_stream_id, entry)]))

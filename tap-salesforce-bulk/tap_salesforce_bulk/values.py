@@ -133,9 +133,10 @@ def number(cell: str) -> float | Decimal | None:
     """
     if cell == "":
         return None
-    digits = cell.replace(".", "", 1)
-    if len(digits) <= FLOAT_DIGITS and digits.isdecimal() and digits.isascii():
-        return float(cell)  # the usual case, quickly
+    if len(cell) <= FLOAT_DIGITS + 1:  # the usual case, quickly; one more may be the point
+        digits = cell.replace(".", "", 1)
+        if len(digits) <= FLOAT_DIGITS and digits.isdecimal() and digits.isascii():
+            return float(cell)
     nearest = float(cell)
     shortest = repr(nearest)
     if shortest == cell and isfinite(nearest):

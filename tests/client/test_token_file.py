@@ -191,7 +191,7 @@ def test_a_token_that_could_not_be_written_yields_to_a_newer_file(
 def test_a_token_kept_without_the_setting_is_still_known_to_come_from_it(org: Org, settings: dict[str, Any]) -> None:
     """Left out once, the old refresh_token does not come back to life when it is given again; a new one counts."""
     without = {name: value for name, value in settings.items() if name != "refresh_token"}
-    for given in (settings, without, settings):
+    for given in (settings, without, settings, without):
         with client_of(given) as client:
             client.limits()
 

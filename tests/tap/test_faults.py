@@ -156,6 +156,26 @@ def test_one_bad_object_does_not_stop_the_others(org: Org, tap: TapRunner) -> No
     assert org.faults.completed
 
 
+@pytest.mark.parametrize("more", [{}, {"flattening_enabled": True, "flattening_max_depth": 1}])
+def test_a_value_that_its_field_cannot_hold_fails_its_own_stream(
+    org: Org, tap: TapRunner, more: dict[str, object]
+) -> None:
+    """It is not in the message; the bookmark stays, and the others are read."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    catalog = tap.catalog(Account=["NumberOfEmployees"], Lead=["LastName"])
+    page = '"Id","NumberOfEmployees","SystemModstamp"\n' + 3 * '"001000000000001AAA","abc","2024-01-15T10:30:00.000Z"\n'
+    org.faults.add("query.results", Fault.status(200, body=page, headers={"Content-Type": "text/csv"}))
+
+    run = tap.run(catalog=catalog, **more)
+
+    assert str(run.error) == (
+        "1 of 2 streams failed: Account: a value of NumberOfEmployees is no int, as describe says it is"
+    )
+    assert run.column("Lead", "LastName") == ["Eve"]
+    assert "replication_key_value" not in run.state["bookmarks"]["Account"]
+    assert org.faults.completed
+
+
 def job_answer() -> dict[str, object]:
     """What Salesforce tells of some job."""
     return {

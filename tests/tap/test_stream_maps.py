@@ -72,6 +72,16 @@ def test_a_map_that_gives_a_date_is_written_in_batches_as_in_records(tap: TapRun
     assert json.loads(file.read_text())["day"] == "2024-01-15"
 
 
+def test_what_a_filter_gives_is_not_logged(tap: TapRunner, caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK would log it at DEBUG: here that is a record's value."""
+    caplog.set_level(logging.DEBUG)
+
+    run = tap.run("Account", stream_maps={"Account": {"__filter__": "Name"}})
+
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert not [name for name in ("Ada", "Bob", "Cyd") if name in caplog.text]
+
+
 def test_a_failing_map_is_one_line_without_values(tap: TapRunner, tmp_path: Path) -> None:
     """The real command ends with 1, and says nothing of the record, not even at DEBUG."""
     settings = tap.config(streams_to_discover=["Account", "Lead"], stream_maps={"Account": {"__filter__": "int(Name)"}})
