@@ -11,6 +11,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from salesforce_bulk_client import (
     IncompleteResults,
@@ -111,6 +112,8 @@ class BatchLoader:
         except JobGone as gone:
             end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(gone))
         except (RequestRefused, IncompleteResults, JobTimedOut, NotFound) as error:
+            if self._stopping.is_over.is_set():
+                raise LeftToNextRun(f"ingest job {batch.job_id} is left to the next run") from error
             logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
             end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
         if end.never_began:
@@ -119,7 +122,9 @@ class BatchLoader:
             self._recorder.record(batch, end)
 
     def _end_of_found(self, batch: Batch, job_id: str) -> JobEnd:
-        job = IngestJob.find(self._client, job_id, log_fields=_log_fields(batch), poll=self._policy.poll)
+        job = IngestJob.find(
+            self._client, job_id, log_fields=_log_fields(batch), poll=self._policy.poll, stop=self._stopping.is_over
+        )
         self._tally.add_job(job.info, batch=batch, is_found=True)
         if job.info.state is JobState.OPEN:
             self._tally.note_ended(job.abort())
@@ -155,13 +160,7 @@ class BatchLoader:
         try:
             results = results_of(send)
         except (RequestRefused, NotFound) as error:
-            # Its message may hold values of records.
-            logger.info(
-                "the request was refused (%d %s): a job will tell which row is meant",
-                error.status,
-                error.code,
-                extra=_log_fields(batch),
-            )
+            logger.info("%s; a job will show which row is meant", error.for_log, extra=_log_fields(batch))
             batch.may_skip_job = False
             batch.send_again()
             return None
@@ -173,7 +172,9 @@ class BatchLoader:
         self._client.check_quota()
         self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
         spec = batch.destination.ingest_spec(line_ending=batch.line_ending)
-        job = IngestJob.create(self._client, spec, log_fields=_log_fields(batch), poll=self._policy.poll)
+        job = IngestJob.create(
+            self._client, spec, log_fields=_log_fields(batch), poll=self._policy.poll, stop=self._stopping.is_over
+        )
         batch.job_created(job.id)
         self._tally.add_job(job.info, batch=batch)
         try:
@@ -198,6 +199,9 @@ class BatchLoader:
             if job.download(kind, path):
                 files.append(ResultFile(path, kind=kind, columns=columns))
         return JobEnd(unloaded=unloaded, info=info, files=files)
+
+    def _job_options(self, batch: Batch) -> dict[str, Any]:
+        return {"log_fields": _log_fields(batch), "poll": self._policy.poll, "stop": self._stopping.is_over}
 
     def _check_stop(self) -> None:
         if self._stopping.is_asked.is_set():

@@ -101,13 +101,8 @@ def results_of(send: Send) -> list[SaveResult]:
     except (ConnectionFailed, ServerBusy) as error:
         if not error.may_have_worked:
             raise
-        logger.warning("%s; the rows are sent once more, which changes nothing where they had arrived", _told(error))
+        logger.warning("%s; the rows are sent once more, which changes nothing where they had arrived", error.for_log)
     return send(is_repeatable=True)
-
-
-def _told(error: ConnectionFailed | ServerBusy) -> str:
-    """Return what may be logged: Salesforce's own words can hold values of records."""
-    return f"{error.request} answered {error.status}" if isinstance(error, ServerBusy) else str(error)
 
 
 def write_result_files(batch: Batch, results: Sequence[SaveResult], *, directory: Path) -> list[ResultFile]:
