@@ -43,7 +43,8 @@ def run_target(*, config: Path, messages: Path, crash: Crash | None, stdout: Con
     sys.stdout = _SteppedText(steps, io.FileIO(1, "w", closefd=False))
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     defaults = RetryPolicy.__init__.__kwdefaults__
-    assert defaults and defaults["first_wait_s"]  # half a second, for people
+    assert defaults
+    assert defaults["first_wait_s"] == 0.5  # for people
     defaults["first_wait_s"] = 0.01
     _count_steps(steps)
     TargetSalesforceBulk.cli(["--config", str(config)])

@@ -31,6 +31,7 @@ def violations(world: World) -> Iterator[str]:
         yield from _run_ended_in_order(run)
         yield from _state_is_behind_outcomes(run, world)
         yield from _exit_code_is_true(run, world)
+    yield from _last_run_ends_well(world)
     for pipeline in (world.scenario.main, world.scenario.other):
         if runs := world.runs_of(pipeline):
             ledger = Ledger.of(pipeline, world.runs[-1].outcomes, world.runs)
@@ -39,7 +40,6 @@ def violations(world: World) -> Iterator[str]:
             yield from _failures_have_a_reason(ledger, world)
             yield from _failed_files_can_be_loaded(ledger, world)
             yield from _org_holds_what_the_input_says(ledger, world)
-    yield from _last_run_ends_well(world)
     yield from _nothing_foreign_is_written(world)
     for job_id in world.org.open_jobs_with_data:
         yield f"job left open: {job_id} has data"
@@ -214,7 +214,8 @@ def _failed_files_can_be_loaded(ledger: Ledger, world: World) -> Iterator[str]:
 
 def _doubt_is_explained(world: World) -> bool:
     """Whether a fault was met that leaves nothing to tell what became of a row."""
-    return any(_leaves_doubt(operation, fault) for operation, fault in world.org.faults.completed)
+    jobs_are_gone = any(planned.comes_days_later for planned in world.scenario.runs[: len(world.runs)])
+    return jobs_are_gone or any(_leaves_doubt(operation, fault) for operation, fault in world.org.faults.completed)
 
 
 def _leaves_doubt(operation: str, fault: Fault) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 KEY_FIELD = "External_Id__c"
@@ -183,6 +183,8 @@ class PlannedRun:
     """Whether its input begins after the last STATE that was printed, not with the first record."""
     follows_other: bool = False
     """Whether the other pipeline runs before it."""
+    comes_days_later: bool = False
+    """Whether the org has forgotten by then the jobs of earlier runs."""
     crash: Crash | None = None
     faults: Sequence[PlannedFault] = ()
 
@@ -207,9 +209,7 @@ def make_scenario(seed: int) -> Scenario:
     runs = [_planned_run(chance, is_first=number == 0) for number in range(chance.randint(1, 4))]
     if chance.random() < 0.5:
         place = chance.randrange(len(runs))
-        runs[place] = PlannedRun(
-            resumes=runs[place].resumes, follows_other=place > 0, crash=runs[place].crash, faults=runs[place].faults
-        )
+        runs[place] = replace(runs[place], follows_other=place > 0)
     looks, seconds = chance.choice([(0, 0.0), (1, 0.0), (0, 0.02), (0, 0.05)])
     return Scenario(
         main=main,
@@ -325,9 +325,14 @@ def _planned_run(chance: random.Random, *, is_first: bool) -> PlannedRun:
     if is_first or chance.random() < 0.7:
         kind: Any = chance.choice(["kill", "kill", "kill", "term", "disk full", None])
         if kind:
-            crash = Crash(kind=kind, at_step=int(10 ** chance.uniform(0.5, 2.8)), lasts=chance.choice([1, 5, 100_000]))
-    faults = [_fault(chance) for _ in range(chance.choice([0, 1, 2, 3, 6]))]
-    return PlannedRun(resumes=not is_first and chance.random() < 0.5, crash=crash, faults=faults)
+            crash = Crash(kind=kind, at_step=int(10 ** chance.uniform(0.8, 2.8)), lasts=chance.choice([1, 5, 100_000]))
+    faults = [_fault(chance) for _ in range(chance.choice([0, 2, 3, 5, 8]))]
+    return PlannedRun(
+        resumes=not is_first and chance.random() < 0.5,
+        comes_days_later=not is_first and chance.random() < 0.1,
+        crash=crash,
+        faults=faults,
+    )
 
 
 _CHANGING = ["ingest.create", "ingest.upload", "ingest.close", "ingest.abort", "collections"]
