@@ -54,6 +54,8 @@ class Ledger:
     pipeline: Pipeline
     records: dict[Group, list[Record]] = field(default_factory=lambda: defaultdict(list))
     lines: dict[Group, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    refused: set[Group] = field(default_factory=set)
+    """Groups of which a line says that a record was not loaded, also one that was tried again since."""
     strangers: list[Outcome] = field(default_factory=list)
     """Lines about records that the input does not have."""
 
@@ -72,6 +74,8 @@ class Ledger:
             elif outcome.n is not None and first <= outcome.n <= last:
                 ledger.strangers.append(outcome)
         for group, lines in ledger.lines.items():
+            if any(line.status in ("failed", "unprocessed") for line in lines):
+                ledger.refused.add(group)
             ledger.lines[group] = list(_without_tried_again(lines, runs))
         return ledger
 
@@ -204,12 +208,12 @@ def _failed_files_can_be_loaded(ledger: Ledger, world: World) -> Iterator[str]:
         record = by_number.get(values.get("n"))
         if record is None:
             continue
-        if not ledger.number(record.group, "failed", "unprocessed") and len(ledger.lines[record.group]) == 1:
-            yield f"in the failed file: {record.group} is {ledger.lines[record.group][-1].status}"
+        if record.group not in ledger.refused:
+            yield f"in the failed file: {record.group} is {[line.status for line in ledger.lines[record.group]]}"
         if values.keys() != record.stream.properties.keys() or (
             "amount" in values and float(values["amount"]) != float(record.amount[0])
         ):
-            yield f"not in the failed file as it came: {record.group}"
+            yield f"not in the failed file as it came: {record.group} is there as {values}"
 
 
 def _doubt_is_explained(world: World) -> bool:
