@@ -40,14 +40,15 @@ def test_a_calm_world_holds_and_each_loss_is_seen(world: World) -> None:
     world.runs = [replace(run, outcomes=run.outcomes[1:])]
     assert seen() == {"STATE too early", "no outcome", "exit code 0 though incomplete"}
 
-    world.runs = [replace(run, outcomes=[run.outcomes[0], *run.outcomes])]
+    keyed = next(record for record in run.pipeline.records if record.stream.operation == "upsert")
+    again = next(outcome for outcome in run.outcomes if outcome.n == keyed.n)
+    world.runs = [replace(run, outcomes=[*run.outcomes, again])]
     assert seen() == {"two outcomes"}
 
     world.runs = [replace(run, stderr="Traceback (most recent call last)\nKeyError: 1")]
     assert seen() == {"traceback"}
 
     world.runs = [run]
-    record = next(each for each in run.pipeline.records if each.result and each.entity)
-    sobject = record.stream.sobject
+    sobject = keyed.stream.sobject
     world.org.delete(sobject, [row["Id"] for row in world.org.rows(sobject)])
     assert seen() == {"wrong value"}
