@@ -214,7 +214,7 @@ class Org(Switches):
     def open_jobs_with_data(self) -> list[str]:
         """Ids of ingest jobs whose data came and that nobody closed or aborted; the API does not tell them apart."""
         jobs = [job for job in self.job_registry.all() if isinstance(job, IngestJob)]
-        return [job.id for job in jobs if job.state == "Open" and job.data is not None]
+        return [job.id for job in jobs if job.state == "Open" and job.data is not None and not job.is_gone()]
 
     def carry_out_late_requests(self) -> None:
         """Do now what ``Fault.carried_out_late`` holds back."""
