@@ -76,7 +76,7 @@ class Ledger:
         for group, lines in ledger.lines.items():
             if any(line.status in ("failed", "unprocessed") for line in lines):
                 ledger.refused.add(group)
-            ledger.lines[group] = list(_without_tried_again(lines, runs))
+            ledger.lines[group] = list(_without_tried_again(lines, runs, records=len(ledger.records[group])))
         return ledger
 
     def number(self, group: Group, *statuses: str) -> int:
@@ -92,12 +92,16 @@ class Ledger:
         return max(0, len(self.records[group]) - self.number_final(group))
 
 
-def _without_tried_again(lines: list[Outcome], runs: list[Run]) -> Iterator[Outcome]:
-    """Leave out refusals of a run that ended by itself unfinished, where a later run has tried the record again."""
-    for place, line in enumerate(lines):
-        run = runs[line.run] if line.run < len(runs) else None
-        may_be_tried = line.status == "failed" and run is not None and run.ended_by_itself and not run.is_finished
-        if not (may_be_tried and any(later.run > line.run for later in lines[place + 1 :])):
+def _without_tried_again(lines: list[Outcome], runs: list[Run], *, records: int) -> Iterator[Outcome]:
+    """Leave out refusals of runs that ended by themselves unfinished, as far as a later run has tried again."""
+    surplus = sum(line.status not in OPEN for line in lines) - records
+    last_run = lines[-1].run
+    for line in lines:
+        run = runs[line.run]
+        may_be_tried = line.status == "failed" and run.ended_by_itself and not run.is_finished
+        if may_be_tried and surplus > 0 and line.run < last_run:
+            surplus -= 1
+        else:
             yield line
 
 
