@@ -21,6 +21,7 @@ from salesforce_bulk_client import (
     JobState,
     JobTimedOut,
     NotFound,
+    Operation,
     PollPolicy,
     RequestRefused,
     ResultKind,
@@ -111,7 +112,9 @@ class BatchLoader:
             end = self._end_of_found(batch, batch.job_id)
         except JobGone as gone:
             end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(gone))
-        except (RequestRefused, IncompleteResults, JobTimedOut, NotFound) as error:
+        except IncompleteResults as error:
+            end = self._without_results(batch, error, unloaded=Unloaded.COME_AGAIN)
+        except (RequestRefused, JobTimedOut, NotFound) as error:
             if self._stopping.is_over.is_set():
                 raise LeftToNextRun(f"ingest job {batch.job_id} is left to the next run") from error
             logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
@@ -130,7 +133,13 @@ class BatchLoader:
             self._tally.note_ended(job.abort())
             if job.info.proves_untouched:
                 return JobEnd(unloaded=Unloaded.COME_AGAIN, info=job.info)
-        return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
+        try:
+            return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
+        except JobTimedOut as error:
+            # It has had its time twice: what it has not processed comes again.
+            logger.warning("%s; it is aborted", error, extra=_log_fields(batch))
+            self._tally.note_ended(job.abort())
+            return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
 
     def _send(self, batch: Batch, unloaded: Unloaded) -> JobEnd:
         """Send the rows once, and return how that ended."""
@@ -145,9 +154,14 @@ class BatchLoader:
             return self._wait(batch, job, unloaded=unloaded)
         except JobGone as gone:
             return JobEnd(unloaded=unloaded, reason=str(gone))
-        except (IncompleteResults, RequestRefused) as error:
-            logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
-            return JobEnd(unloaded=unloaded, reason=str(error), is_set_aside=True)
+        except IncompleteResults as error:
+            return self._without_results(batch, error, unloaded=unloaded)
+
+    def _without_results(self, batch: Batch, error: IncompleteResults, *, unloaded: Unloaded) -> JobEnd:
+        """Return the end of a job whose result files and counts disagree, also when asked again."""
+        logger.warning("the results of batch %s are not used: %s", batch.id, error, extra=_log_fields(batch))
+        is_insert = batch.destination.operation is Operation.INSERT
+        return JobEnd(unloaded=unloaded, reason=str(error), is_set_aside=is_insert)
 
     def _send_request(self, batch: Batch, unloaded: Unloaded) -> JobEnd | None:
         """Return the outcomes of rows that went in one request, or None if they have to go by a job."""

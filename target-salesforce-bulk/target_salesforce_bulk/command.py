@@ -55,8 +55,12 @@ class TargetCommand(SingerCommand):
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
-        if self._last_step:
-            self._last_step()
+        try:
+            if self._last_step:
+                self._last_step()
+        except TargetError as error:
+            self.logger.error("%s", error)  # noqa: TRY400  one line for the user
+            code = EXIT_FAILED
         os._exit(code if isinstance(code, int) else int(code is not None))
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from salesforce_bulk_client import Operation
 
 from target_salesforce_bulk.fingerprints import SIZE, fingerprint_of, key_fingerprint
 from target_salesforce_bulk.job_data_files import Entry
@@ -134,47 +135,46 @@ class EarlierOutcomes:
         self._places[destination.id] = place._replace(next_position=position + 1)
         entry = entry._replace(position=position)
         record = fingerprint_of(destination, entry)
-        first = place.first_position
-        for kind in (OutcomeClass.FAILED, OutcomeClass.DOUBTFUL):
-            if self._use_up(destination, record, kind=kind, first_position=first):
-                return Recalled(kind, entry)
-        if entry.cells is None:
-            return Recalled(None, entry)
-        if key_text is not None:
-            key = key_fingerprint(destination)(key_text)
-            is_loaded = self._is_loaded(destination, record, entry, key=key, first_position=first)
-            return Recalled(OutcomeClass.LOADED if is_loaded else None, entry)
-        if self._use_up(destination, record, kind=OutcomeClass.LOADED, first_position=first):
-            return Recalled(OutcomeClass.LOADED, entry)
-        if not place.is_sure and self._use_up(destination, record, kind=OutcomeClass.LOADED, first_position=0):
-            return Recalled(None, entry, is_doubtful=True)
-        return Recalled(None, entry)
-
-    def _use_up(self, destination: Destination, record: bytes, *, kind: OutcomeClass, first_position: int) -> bool:
-        found = self._db.execute(
-            "DELETE FROM earlier WHERE id = (SELECT id FROM earlier WHERE destination = ? AND record = ?"
-            " AND position >= ? AND class = ? ORDER BY position LIMIT 1)",
-            (destination.id, record, first_position, kind.value),
-        )
-        return found.rowcount > 0
-
-    def _is_loaded(
-        self, destination: Destination, record: bytes, entry: Entry, *, key: bytes, first_position: int
-    ) -> bool:
-        (found,) = self._db.execute(
-            "SELECT min(id) FROM earlier WHERE destination = ? AND record = ? AND position >= ? AND class = 'loaded'"
-            " AND key = ?",
-            (destination.id, record, first_position, key),
-        ).fetchone()
-        self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
-        if found is None:
+        key = b"" if key_text is None else key_fingerprint(destination)(key_text)
+        found = self._find(destination, record, position=position, first_position=place.first_position)
+        if found:
+            number, outcome = found
+            self._db.execute("DELETE FROM earlier WHERE id = ?", (number,))
+            if outcome is OutcomeClass.LOADED and key:
+                self._supersede(destination, entry, key=key, number=number)
+            return Recalled(outcome, entry)
+        if key:
+            self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
             self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
-            return False
-        self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded' AND id <= ?", (key, found))
-        if self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND class = 'loaded'", (key,)).fetchone():
+            # A job that nobody can ask may still load an older value of this key.
+            is_doubtful = self._has(key, OutcomeClass.DOUBTFUL)
+        else:
+            may_be_earlier = not place.is_sure and destination.operation is Operation.INSERT
+            is_doubtful = may_be_earlier and bool(self._find(destination, record, position=position, first_position=0))
+        return Recalled(None, entry, is_doubtful=is_doubtful)
+
+    def _find(
+        self, destination: Destination, record: bytes, *, position: int, first_position: int
+    ) -> tuple[int, OutcomeClass] | None:
+        """Return the entry of an equal record: the one at the same position, else the first that is left."""
+        row = self._db.execute(
+            "SELECT id, class FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            " AND class != 'to_retry' ORDER BY position = ? DESC, position LIMIT 1",
+            (destination.id, record, first_position, position),
+        ).fetchone()
+        return (row[0], OutcomeClass(row[1])) if row else None
+
+    def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
+        """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
+        self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
+        self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded' AND id <= ?", (key, number))
+        if self._has(key, OutcomeClass.LOADED):
             self._destinations[destination.id] = destination
             self._db.execute("INSERT INTO superseded VALUES (?, ?, ?)", (key, destination.id, _encode(entry)))
-        return True
+
+    def _has(self, key: bytes, outcome: OutcomeClass) -> bool:
+        found = self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND class = ? LIMIT 1", (key, outcome.value))
+        return found.fetchone() is not None
 
     def superseded(self) -> Iterator[tuple[Destination, Entry]]:
         """Yield the records that were skipped although a later one of their key was loaded, which did not come again.

@@ -76,6 +76,19 @@ class OutcomeClass(Enum):
     LOADED = "loaded"
     FAILED = "failed"
     DOUBTFUL = "doubtful"
+    TO_RETRY = "to_retry"
+    """Refused or not processed by a run that has ended and said so: sent again when it comes again."""
+
+
+class Memory(Enum):
+    """What the journal still knows of a run's records when the run has ended."""
+
+    ALL = "all"
+    """It is unfinished: no record gets a second outcome, be it loaded or refused."""
+    LOADED = "loaded"
+    """It is unfinished, and has said which records it could not load: those are tried again."""
+    NOTHING = "nothing"
+    """It ended well: the same records are new records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,21 +219,20 @@ class Journal:
             db.execute("DELETE FROM runs")
             db.execute("INSERT INTO runs VALUES (?, 0, 0)", (run_id,))
 
-    def end_run(self, *, destinations: Collection[str], forgetting: Collection[OutcomeClass]) -> None:
-        """Note that the run has ended in order, and forget these outcomes of its destinations' records.
-
-        Doubtful ones stay until a person has decided.
-        """
+    def end_run(self, *, destinations: Collection[str], memory: Memory) -> None:
+        """Note that the run has ended in order, and what is still known of its destinations' records."""
         with self._transaction() as db:
             db.execute("DELETE FROM runs")
             for destination in destinations:
-                for kind in forgetting:
+                owner = (self._org, destination)
+                if memory is Memory.NOTHING:
+                    db.execute("DELETE FROM outcomes WHERE org = ? AND destination = ?", owner)
+                    db.execute("DELETE FROM readings WHERE org = ? AND destination = ?", owner)
+                elif memory is Memory.LOADED:
                     db.execute(
-                        "DELETE FROM outcomes WHERE org = ? AND destination = ? AND kind = ? AND kind != 'doubtful'",
-                        (self._org, destination, kind.value),
+                        "UPDATE outcomes SET kind = 'to_retry' WHERE org = ? AND destination = ? AND kind = 'failed'",
+                        owner,
                     )
-                if OutcomeClass.LOADED in forgetting:
-                    db.execute("DELETE FROM readings WHERE org = ? AND destination = ?", (self._org, destination))
 
     # Batches
 

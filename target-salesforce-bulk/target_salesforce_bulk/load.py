@@ -27,7 +27,7 @@ from target_salesforce_bulk.errors import (
     TargetError,
 )
 from target_salesforce_bulk.job_data_files import Entry
-from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, OutcomeClass
+from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, Memory, OutcomeClass
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
@@ -109,7 +109,7 @@ class Load:
         self._number_of_batches = 0
         self._has_ended = False
         self._has_doubtful = False
-        self._forgetting: list[OutcomeClass] | None = None
+        self._memory: Memory | None = None
 
     def start(self) -> None:
         """Finish what earlier runs have left, before anything is read.
@@ -270,10 +270,12 @@ class Load:
             self._end_doubt(batch)
         self._doubts.clear()
         error = self._verdict()
-        is_finished = not isinstance(error, RecordsUnprocessed | RecordsDoubtful)
-        # After a run that ended well equal records are new; what was refused is tried again by the next.
-        forgetting = list(OutcomeClass) if is_finished else [OutcomeClass.FAILED]
-        self._end(is_finished=is_finished, error=error, forgetting=forgetting)
+        memory = Memory.NOTHING
+        if isinstance(error, RecordsDoubtful):
+            memory = Memory.ALL
+        elif isinstance(error, RecordsUnprocessed):
+            memory = Memory.LOADED
+        self._end(error=error, memory=memory)
         return error
 
     def _verdict(self) -> TargetError | None:
@@ -316,11 +318,9 @@ class Load:
         for batch in [*self._scheduler.under_way(), *self._doubts.values()]:
             if not self._scheduler.is_running(batch):
                 batch.close()
-        # A run that was cut short is resumed: no record gets a second outcome, be it loaded or refused.
-        forgetting = [OutcomeClass.FAILED] if isinstance(error, StoppedAtFailure) else []
-        self._end(is_finished=False, error=error, forgetting=forgetting)
+        self._end(error=error, memory=Memory.LOADED if isinstance(error, StoppedAtFailure) else Memory.ALL)
 
-    def _end(self, *, is_finished: bool, error: BaseException | None, forgetting: list[OutcomeClass]) -> None:
+    def _end(self, *, error: BaseException | None, memory: Memory) -> None:
         message = (str(error) or type(error).__name__) if error else None
         self._delete_orphans()
         if self._tally.known(OutcomeClass.LOADED):
@@ -328,7 +328,7 @@ class Load:
                 "%d records were skipped: an earlier, unfinished run has loaded them",
                 self._tally.known(OutcomeClass.LOADED),
             )
-        self._report.write(is_finished=is_finished, message=message)
+        self._report.write(is_finished=memory is Memory.NOTHING, message=message)
         self._progress.finish()
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
@@ -338,15 +338,15 @@ class Load:
         if self._scheduler.number_running:
             return  # a thread still writes outcomes: for the next run this one has crashed
         self._log.close()
-        self._forgetting = forgetting
+        self._memory = memory
 
     def forget(self) -> None:
         """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""
-        if self._forgetting is not None:
-            self._journal.end_run(destinations=list(self._destinations), forgetting=self._forgetting)
+        if self._memory is not None:
+            self._journal.end_run(destinations=list(self._destinations), memory=self._memory)
             self._journal.close()
             self._lock.release()
-            self._forgetting = None
+            self._memory = None
 
     def _delete_orphans(self) -> None:
         if self._settings.has_journal:  # without one nothing tells what another run still needs

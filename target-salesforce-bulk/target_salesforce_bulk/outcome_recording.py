@@ -204,7 +204,7 @@ class _BatchOutcomes:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
         destination, log, counts = self._destination, self._log, self.counts
         results, result_of = self._results, self.result_of
-        loaded, failed, doubtful = (self.known[kind] for kind in OutcomeClass)
+        loaded, failed, doubtful, to_retry = (self.known[kind] for kind in OutcomeClass)
         for entry in self._files.entries():
             number, refusal, record, _, position = entry
             result = _refused(refusal) if refusal else result_of(results[number])
@@ -222,9 +222,7 @@ class _BatchOutcomes:
                 self.doubtful.add(number)
             else:
                 log.write_failed(record, destination=destination)
-                if kind is OutcomeKind.UNPROCESSED:
-                    continue  # it is sent again when it comes again
-                known = failed
+                known = to_retry if kind is OutcomeKind.UNPROCESSED else failed
             known.add(self._fingerprint(entry), key=self._key(entry), position=position)
 
     def _fingerprint(self, entry: StoredEntry) -> bytes:

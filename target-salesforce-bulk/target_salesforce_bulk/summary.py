@@ -143,7 +143,10 @@ class Tally:
                     stream: {kind.value: counts[kind] for kind in OutcomeKind}
                     for stream, counts in self._streams.items()
                 },
-                "known_from_earlier_run": {outcome.value: self._known[outcome] for outcome in OutcomeClass},
+                "known_from_earlier_run": {
+                    outcome.value: self._known[outcome]
+                    for outcome in (OutcomeClass.LOADED, OutcomeClass.FAILED, OutcomeClass.DOUBTFUL)
+                },
                 "jobs": [dict(job) for job in self._jobs.values()],
                 "settled": list(self._settled),
             }

@@ -87,6 +87,10 @@ class Stream:
         return maps | ({"Description": "str(datetime.datetime.now())"} if self.maps_now else {})
 
 
+TOO_LARGE = "1e30"
+"""An amount that Salesforce refuses."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One record of the input."""
@@ -96,7 +100,7 @@ class Record:
     entity: str | None
     """The external id of the row that it is about; None for a row without one."""
     tag: str | None
-    """What it writes into the object's name, by which the org's rows are recognized; None is refused by Salesforce."""
+    """What it writes into the object's name, by which the org's rows are recognized; None for a record that is refused."""
     amount: tuple[str, str]
 
     @property
@@ -122,9 +126,9 @@ class Record:
         """Return the RECORD message as it comes in the ``reading``-th reading (from 0) of the input."""
         values = {
             "n": str(self.n),
-            "tag": json.dumps(self.tag),
+            "tag": json.dumps(self.tag or f"refused {self.n}"),
             "key": json.dumps(self.entity),
-            "amount": self.amount[reading % 2],
+            "amount": self.amount[reading % 2] if self.is_valid else TOO_LARGE,
             "extracted_at": json.dumps(f"2024-01-15T10:30:{reading:02d}Z"),
         }
         if "Id" in self.stream.properties:
