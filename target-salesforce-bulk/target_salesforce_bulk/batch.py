@@ -57,6 +57,8 @@ class Batch:
         """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
         self.after: set[Batch] = set()
         """Batches that must be finished before this one starts."""
+        self.is_blocked = False
+        """Whether rows of a batch before it were not processed: its own would overtake them."""
         self.outcomes: Counter[OutcomeKind] = Counter()
         """How many of its records have ended how, so far."""
         self._journal = journal

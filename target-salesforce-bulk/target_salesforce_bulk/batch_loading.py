@@ -88,6 +88,9 @@ class BatchLoader:
             return
         if batch.state is BatchState.FILLING:
             batch.enqueue()
+        if batch.is_blocked:
+            self._recorder.block(batch)
+            return
         attempt = 1
         while True:
             unloaded = Unloaded.SEND_AGAIN if attempt <= self._policy.record_retries else Unloaded.GIVE_UP

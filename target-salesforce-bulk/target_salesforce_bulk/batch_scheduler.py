@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.outcomes import OutcomeKind
 
 MAX_READY = 2
 """Batches that are filled and wait: enough to go on with, and each holds its keys in memory."""
@@ -28,6 +29,8 @@ class BatchScheduler:
         """As submitted; a batch that ended with an error stays."""
         self._begun: set[Batch] = set()
         """Those of them that are being loaded, or ended with an error."""
+        self._blocking: list[Batch] = []
+        """Finished ones with rows that were not processed: what waits for them is not sent either."""
         self._running: set[Batch] = set()
         """Those that a thread works on."""
         self._starts_more = True
@@ -41,9 +44,12 @@ class BatchScheduler:
             self._start_ready()
 
     def under_way(self) -> list[Batch]:
-        """Return the batches that are not finished, in the order in which they were submitted."""
+        """Return the batches that later ones may have to wait for, in the order in which they were submitted.
+
+        They are not finished, or have rows that were not processed.
+        """
         with self._changed:
-            return list(self._unfinished)
+            return [*self._blocking, *self._unfinished]
 
     def wait_for_room(self) -> None:
         """Wait until it makes sense to fill another batch: `MAX_READY` may lie ready while others run.
@@ -114,6 +120,7 @@ class BatchScheduler:
                 return
             if batch not in self._begun and batch.after.isdisjoint(self._unfinished):
                 self._begun.add(batch)
+                batch.is_blocked = not batch.after.isdisjoint(self._blocking)
                 batch.after.clear()  # they are finished: nothing shall hold on to them
                 self._running.add(batch)
                 threading.Thread(target=self._run, args=(batch,), name=batch.id, daemon=True).start()
@@ -129,6 +136,8 @@ class BatchScheduler:
             if error is None:
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
+                if batch.outcomes[OutcomeKind.UNPROCESSED]:
+                    self._blocking.append(batch)
             else:
                 self.error = self.error or error
                 self._starts_more = False

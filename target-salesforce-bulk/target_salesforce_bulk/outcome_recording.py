@@ -128,6 +128,10 @@ class OutcomeRecorder:
         result = RowResult(OutcomeKind.FAILED, error=RecordError("FORGOTTEN", FORGOTTEN, ()), job_id=batch.job_id)
         self._record_as(batch, result)
 
+    def block(self, batch: Batch) -> None:
+        """Leave the rows of a batch unprocessed, because rows before them were not processed."""
+        self._record_as(batch, RowResult(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", BLOCKED, ())))
+
     def doubt(self, batch: Batch, *, code: str, reason: str) -> None:
         """Give up to a person a batch that was never sent."""
         self._record_as(batch, RowResult(OutcomeKind.DOUBTFUL, error=RecordError(code, reason, ())), reason=reason)
@@ -152,6 +156,7 @@ class OutcomeRecorder:
 
 
 SILENCE = "no result file of the job names these rows"
+BLOCKED = "a row before it that may name the same record, or its parent, was not processed"
 FORGOTTEN = "its outcome is not known, and a person has decided not to load it again"
 
 

@@ -100,7 +100,7 @@ class Record:
     entity: str | None
     """The external id of the row that it is about; None for a row without one."""
     tag: str | None
-    """What it writes into the object's name, by which the org's rows are recognized; None for a record that is refused."""
+    """What it writes into the object's name, by which the org's rows are recognized; None if it is refused."""
     amount: tuple[str, str]
 
     @property

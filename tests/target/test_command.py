@@ -57,9 +57,13 @@ def test_failed_records_exit_1(org: Org, command: Command) -> None:
         ([ACCOUNT, ADA], {"client_id": None}, "also needs client_id"),
         ([ACCOUNT, ADA], {"batch_size_rows": 0}, "batch_size_rows must be at least 1"),
         ([ACCOUNT, ADA], {"operation": "merge"}, "operation must be one of insert, update"),
-        ([ACCOUNT, ADA], {"mappings": {"Account": {"null_policy": "keep"}}}, "null_policy must be one of clear, ignore"),
+        (
+            [ACCOUNT, ADA],
+            {"mappings": {"Account": {"null_policy": "keep"}}},
+            "null_policy must be one of clear, ignore",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_user_can_mend_is_one_line(
     org: Org, command: Command, messages: list[Any], chosen: dict[str, Any], told: str
 ) -> None:
