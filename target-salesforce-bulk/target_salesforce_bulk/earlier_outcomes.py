@@ -135,7 +135,7 @@ class EarlierOutcomes:
         entry = entry._replace(position=position)
         record = fingerprint_of(destination, entry)
         first = place.first_position
-        for kind in (OutcomeClass.FAILED, OutcomeClass.DOUBTFUL):
+        for kind in (OutcomeClass.FAILED, OutcomeClass.DOUBTFUL, OutcomeClass.FORGOTTEN):
             if self._use_up(destination, record, kind=kind, first_position=first):
                 return Recalled(kind, entry)
         if entry.cells is None:
