@@ -252,7 +252,7 @@ class BatchLoader:
 
     def _check_wait(self, info: JobInfo) -> None:
         if self._stopping.is_over.is_set() and not info.state.is_final:
-            raise LeftToNextRun(f"ingest job {info.id} still runs; the next run finds it")
+            raise LeftToNextRun(f"ingest job {info.id} still runs; the same command again finds it")
 
 
 def _log_fields(batch: Batch) -> dict[str, str]:
