@@ -440,6 +440,7 @@ def test_killed_at_any_step_a_resend_loads_no_row_twice(
         assert (run.error, run.states) == (None, [{"n": 5}]), here
         assert emails(org) == EMAILS, here
         assert last_lines(target.results_dir) == dict.fromkeys(range(5), "created"), here
+        assert run.statuses.count("created") == 5, here
         assert list((target.results_dir / "pending").iterdir()) == [], here
         step += 1
 
