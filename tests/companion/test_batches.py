@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -517,9 +518,10 @@ def test_a_batch_that_cannot_be_read_can_only_be_forgotten(
 def test_without_a_terminal_yes_is_needed(
     companion: Companion, target: TargetRunner, org: Org, client: SalesforceClient
 ) -> None:
-    """Nothing is done, and nothing is written."""
+    """Nothing is done, nothing is written, and Ctrl-C works at the question as anywhere."""
     leave_job_gone(target, org, client)
     before = sorted(path.name for path in target.results_dir.iterdir())
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     done = companion("batches", "--forget", "all")
 
@@ -527,6 +529,7 @@ def test_without_a_terminal_yes_is_needed(
     assert "there is no terminal to ask at: say --yes" in done.stderr
     assert sorted(path.name for path in target.results_dir.iterdir()) == before
     assert states(target.results_dir) == ["doubtful"]
+    assert signal.signal(signal.SIGINT, handler) is signal.default_int_handler
 
 
 @pytest.mark.parametrize(

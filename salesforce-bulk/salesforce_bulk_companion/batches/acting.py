@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 QUESTIONS = {
     "resume": "Ask Salesforce again for {}, and record the outcomes?",
     "resend": "Load {} again, except what Salesforce says is loaded?",
@@ -74,7 +76,8 @@ def _checked(settings: Settings, *, results_dir: Path) -> tuple[ConnectionConfig
     Raises: ConfigError.
     """
     own = {name: value for name, value in settings.values.items() if name in CONFIG_JSONSCHEMA["properties"]}
-    config: dict[str, Any] = dict(TargetSalesforceBulk(config=own | {"results_dir": str(results_dir)}).config)
+    with _signal_handlers_kept():  # a plugin takes the signals, but this one is only asked for its settings
+        config: dict[str, Any] = dict(TargetSalesforceBulk(config=own | {"results_dir": str(results_dir)}).config)
     return ConnectionConfig.from_settings(config), LoadSettings.from_config(config)
 
 
@@ -101,7 +104,15 @@ def _signals_for(stopping: Stopping) -> Iterator[None]:
         stopping.is_over.set()
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    with _signal_handlers_kept():
+        for number in _SIGNALS:
+            signal.signal(number, stop)
+        yield
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         yield
     finally:
