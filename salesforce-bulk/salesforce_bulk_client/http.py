@@ -180,8 +180,13 @@ def read_as(form: Callable[[Any], T], *, decoder: msgspec.json.Decoder[Any] = _D
 
 
 def read_nothing(response: requests.Response) -> None:
-    """Read the body to its end, so that the connection can be used again."""
-    response.content  # noqa: B018
+    """Read the body to its end, so that the connection can be used again.
+
+    Raises: BrokenAnswer for a web page: a gateway has answered in Salesforce's place, and nothing was done.
+    """
+    if response.content.lstrip().startswith(b"<"):
+        address = response.url.partition("?")[0]
+        raise BrokenAnswer(f"{address} answered {response.status_code} with a web page: did a proxy answer?")
 
 
 def _sentence(request: str, url: str, error: Exception) -> str:

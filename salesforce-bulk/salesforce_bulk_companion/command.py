@@ -12,6 +12,7 @@ EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h, as the plugins have it: a quota stands in the way; try again later."""
 
 _COMMANDS = {
+    "batches": "List, resume, resend or forget what runs of the target have left unfinished.",
     "check": "Log in, and show the org, its limits and what a sync would take.",
     "jobs": "List, show, abort and delete query and ingest jobs.",
     "report": "One page that tells what a run of the target did.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
@@ -66,6 +67,16 @@ def print_problem(text: str, *, advice: str = "") -> None:
     console.print(Text(line, style="red")) if console.is_terminal else click.echo(line, err=True)
     if advice:
         click.echo(f"       {advice}", err=True)
+
+
+def ask(question: str) -> None:
+    """Go on only if the user says yes.
+
+    Raises: click.UsageError where there is no terminal to ask at; click.Abort for a no.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask at: say --yes")
+    click.confirm(question, abort=True, err=True)
 
 
 def printable(text: str) -> str:

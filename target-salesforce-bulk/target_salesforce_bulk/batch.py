@@ -149,7 +149,7 @@ class Batch:
         self._move(BatchState.SENDING, None)
 
     def send_again(self) -> None:
-        """open, closing, sending → pending: all rows are to be sent again."""
+        """Any state but filling → pending: all rows are to be sent again."""
         self._move(BatchState.PENDING, None)
 
     def drop(self) -> None:
@@ -165,12 +165,13 @@ class Batch:
         again: Collection[int],
         doubtful: Collection[int],
         state_of_doubtful: BatchState,
+        job_of_doubtful: str | None,
         reason: str,
     ) -> bool:
         """Any state → gone, or pending with the rows that are sent ``again``; return whether it is gone.
 
         The outcomes are on disk up to ``committed``. ``doubtful`` rows become a batch of their own that a person
-        decides on, for this ``reason``.
+        decides on, for this ``reason``; ``job_of_doubtful`` may still have something to say of them.
         """
         following = []
         next_files = None
@@ -181,7 +182,7 @@ class Batch:
             doubtful_files = self.files.only(doubtful, path=self._path_of_next("doubtful-"))
             following.append(
                 self._note(
-                    doubtful_files.path.stem, doubtful_files, state_of_doubtful, job_id=self.job_id, reason=reason
+                    doubtful_files.path.stem, doubtful_files, state_of_doubtful, job_id=job_of_doubtful, reason=reason
                 )
             )
         self._journal.commit(

@@ -127,22 +127,63 @@ class BatchLoader:
         else:
             self._recorder.record(batch, end)
 
-    def _end_of_found(self, batch: Batch, job_id: str) -> JobEnd:
-        job = IngestJob.find(
-            self._client, job_id, log_fields=_log_fields(batch), poll=self._policy.poll, stop=self._stopping.is_over
-        )
+    def ask_again(self, batch: Batch) -> None:
+        """Record what the job of a batch that awaits a decision says by now; its other rows go on waiting.
+
+        Raises: SalesforceError, after which the batch is as it was; LeftToNextRun.
+        """
+        assert batch.job_id
+        self._recorder.record(batch, self._end_of_found(batch, batch.job_id, unloaded=Unloaded.WAIT))
+
+    def resend(self, batch: Batch) -> None:
+        """Load a batch that an earlier run has left: all that its old job does not name as loaded or refused.
+
+        Where nobody knew yet that rows are doubtful, they become so, and are not sent.
+
+        Raises: SalesforceError; LeftToNextRun.
+        """
+        end = self._end_of_old_job(batch, batch.job_id) if batch.job_id else None
+        if end is None or end.never_began:
+            batch.send_again()
+        elif self._recorder.record(batch, end):
+            return
+        self.load(batch)
+
+    def _end_of_old_job(self, batch: Batch, job_id: str) -> JobEnd:
+        is_decided = batch.state.awaits_decision
+        unloaded = Unloaded.SEND_ALL if is_decided else Unloaded.SEND_AGAIN
+        try:
+            job = IngestJob.find(self._client, job_id, **self._job_options(batch))
+            self._tally.add_job(job.info, batch=batch, is_found=True)
+            if not job.info.state.is_final:
+                with suppress(RequestRefused):  # then it goes on, and is waited for
+                    job.abort()
+            return self._wait(batch, job, unloaded=unloaded)
+        except JobGone as gone:
+            # Decided: nothing stands against sending all rows.
+            is_unclosed = is_decided or batch.state is BatchState.OPEN
+            return JobEnd(unloaded=unloaded, reason=str(gone), was_never_closed=is_unclosed)
+        except (IncompleteResults, RequestRefused) as error:
+            if is_decided:
+                raise
+            return JobEnd(unloaded=unloaded, reason=str(error), is_set_aside=True)
+
+    def _end_of_found(self, batch: Batch, job_id: str, *, unloaded: Unloaded = Unloaded.COME_AGAIN) -> JobEnd:
+        job = IngestJob.find(self._client, job_id, **self._job_options(batch))
         self._tally.add_job(job.info, batch=batch, is_found=True)
         if job.info.state is JobState.OPEN:
             self._tally.note_ended(job.abort())
             if job.info.proves_untouched:
-                return JobEnd(unloaded=Unloaded.COME_AGAIN, info=job.info)
+                return JobEnd(unloaded=unloaded, info=job.info)
         try:
-            return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
+            return self._wait(batch, job, unloaded=unloaded)
         except JobTimedOut as error:
+            if unloaded is not Unloaded.COME_AGAIN:
+                raise
             # It has had its time twice: what it has not processed comes again.
             logger.warning("%s; it is aborted", error, extra=_log_fields(batch))
             self._tally.note_ended(job.abort())
-            return self._wait(batch, job, unloaded=Unloaded.COME_AGAIN)
+            return self._wait(batch, job, unloaded=unloaded)
 
     def _send(self, batch: Batch, unloaded: Unloaded) -> JobEnd:
         """Send the rows once, and return how that ended."""
@@ -213,7 +254,13 @@ class BatchLoader:
         files = []
         for kind in ResultKind:
             path = result_path(self._policy.results_dir, sobject=batch.destination.object, name=job.id, kind=kind)
-            if job.download(kind, path):
+            try:
+                has_rows = job.download(kind, path) > 0
+            except IncompleteResults:
+                if unloaded is not Unloaded.SEND_ALL:
+                    raise
+                has_rows = True  # a person has decided on the rows that it does not name
+            if has_rows:
                 files.append(ResultFile(path, kind=kind, columns=columns))
         return JobEnd(unloaded=unloaded, info=info, files=files)
 
@@ -226,7 +273,7 @@ class BatchLoader:
 
     def _check_wait(self, info: JobInfo) -> None:
         if self._stopping.is_over.is_set() and not info.state.is_final:
-            raise LeftToNextRun(f"ingest job {info.id} still runs; the next run finds it")
+            raise LeftToNextRun(f"ingest job {info.id} still runs; the same command again finds it")
 
 
 def _log_fields(batch: Batch) -> dict[str, str]:

@@ -78,6 +78,8 @@ class OutcomeClass(Enum):
     DOUBTFUL = "doubtful"
     TO_RETRY = "to_retry"
     """Refused or not processed by a run that has ended and said so: sent again when it comes again."""
+    FORGOTTEN = "forgotten"
+    """A person has decided not to load it again; kept for as long as what was loaded."""
 
 
 class Memory(Enum):
@@ -107,6 +109,7 @@ class BatchNote:
     number_of_rows: int
     state: BatchState
     job_id: str | None
+    """Of a batch that awaits a decision: a job that may still have something to say of its rows, all of them."""
     reason: str
     """Why a person has to decide, in words; empty for other states."""
     since: str
@@ -226,7 +229,7 @@ class Journal:
             for destination in destinations:
                 owner = (self._org, destination)
                 if memory is Memory.NOTHING:
-                    db.execute("DELETE FROM outcomes WHERE org = ? AND destination = ?", owner)
+                    db.execute("DELETE FROM outcomes WHERE org = ? AND destination = ? AND kind != 'doubtful'", owner)
                     db.execute("DELETE FROM readings WHERE org = ? AND destination = ?", owner)
                 elif memory is Memory.LOADED:
                     db.execute(
@@ -264,7 +267,7 @@ class Journal:
         """Note a step that is about to be taken."""
         with self._transaction() as db:
             db.execute(
-                "UPDATE batches SET state = ?, job_id = ?, since = ? WHERE batch_id = ?",
+                "UPDATE batches SET state = ?, job_id = ?, reason = '', since = ? WHERE batch_id = ?",
                 (state.value, job_id, now(), batch_id),
             )
 
@@ -281,6 +284,15 @@ class Journal:
         with self._transaction() as db:
             db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
             db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))
+
+    def forget_batch(self, batch_id: str) -> None:
+        """Note that a person has given up a batch whose rows cannot be read any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
+            db.execute(
+                "UPDATE outcomes SET kind = ?, batch_id = '' WHERE batch_id = ?",
+                (OutcomeClass.FORGOTTEN.value, batch_id),
+            )
 
     def commit(
         self,

@@ -328,6 +328,12 @@ class Load:
                 "%d records were skipped: an earlier, unfinished run has loaded them",
                 self._tally.known(OutcomeClass.LOADED),
             )
+        if memory is not Memory.NOTHING and not isinstance(error, RecordsDoubtful):
+            logger.warning(
+                "this run is unfinished: the same command with the same input, or from the last STATE, resumes it;"
+                " salesforce-bulk batches %s lists what is under way",
+                self._results_dir,
+            )
         self._report.write(is_finished=memory is Memory.NOTHING, message=message)
         self._progress.finish()
         if self._tracker:

@@ -45,6 +45,15 @@ class Unloaded(Enum):
     """Retries are used up: they are `unprocessed`, or doubtful."""
     COME_AGAIN = "come_again"
     """An earlier run has sent them: its STATE did not pass, so they come again with the input."""
+    SEND_ALL = "send_all"
+    """A person has decided: all rows are sent again that the job does not name as loaded or refused."""
+    WAIT = "wait"
+    """A person has asked again: they go on waiting for a decision, and get no second outcome."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a person has decided what becomes of rows in doubt."""
+        return self in {Unloaded.SEND_ALL, Unloaded.WAIT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +125,8 @@ class OutcomeRecorder:
                 again=outcomes.again,
                 doubtful=outcomes.doubtful,
                 state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
-                reason=(end.reason if end else "") or SILENCE,
+                job_of_doubtful=None if end and end.info else batch.job_id,  # one that was read has said all
+                reason=outcomes.reason(end) if end else "",
             )
             self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
         for (kind, _), number in outcomes.counts.items():
@@ -126,7 +136,7 @@ class OutcomeRecorder:
     def forget(self, batch: Batch) -> None:
         """Give up a batch that a person has decided on: its rows are `failed`, and in the failed file."""
         result = RowResult(OutcomeKind.FAILED, error=RecordError("FORGOTTEN", FORGOTTEN, ()), job_id=batch.job_id)
-        self._record_as(batch, result)
+        self._record_as(batch, result, class_of_failed=OutcomeClass.FORGOTTEN)
 
     def block(self, batch: Batch) -> None:
         """Leave the rows of a batch unprocessed, because rows before them were not processed."""
@@ -136,9 +146,16 @@ class OutcomeRecorder:
         """Give up to a person a batch that was never sent."""
         self._record_as(batch, RowResult(OutcomeKind.DOUBTFUL, error=RecordError(code, reason, ())), reason=reason)
 
-    def _record_as(self, batch: Batch, result: RowResult, *, reason: str = "") -> None:
+    def _record_as(
+        self,
+        batch: Batch,
+        result: RowResult,
+        *,
+        reason: str = "",
+        class_of_failed: OutcomeClass = OutcomeClass.FAILED,
+    ) -> None:
         with self._log.writing():
-            outcomes = _BatchOutcomes(batch.files, log=self._log)
+            outcomes = _BatchOutcomes(batch.files, log=self._log, class_of_failed=class_of_failed)
             outcomes.read_rows()
             outcomes.result_of = lambda _: result
             outcomes.write()
@@ -148,6 +165,7 @@ class OutcomeRecorder:
                 again=(),
                 doubtful=outcomes.doubtful,
                 state_of_doubtful=BatchState.DOUBTFUL,
+                job_of_doubtful=None,
                 reason=reason,
             )
             self._tally.add(batch.destination, counts=outcomes.counts, job=None)
@@ -163,7 +181,11 @@ FORGOTTEN = "its outcome is not known, and a person has decided not to load it a
 class _BatchOutcomes:
     """The outcomes of one batch: first gathered from its result files, then written in the order of the input."""
 
-    def __init__(self, files: JobDataFiles, *, log: OutcomeLog) -> None:
+    def __init__(
+        self, files: JobDataFiles, *, log: OutcomeLog, class_of_failed: OutcomeClass = OutcomeClass.FAILED
+    ) -> None:
+        """``class_of_failed`` is for records that have a row."""
+        self._class_of_failed = class_of_failed
         self._files = files
         self._log = log
         self._destination = files.destination
@@ -182,13 +204,15 @@ class _BatchOutcomes:
         self.known: dict[OutcomeClass, KnownOutcomes] = {kind: KnownOutcomes() for kind in OutcomeClass}
         self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
         """Outcomes by kind and error code."""
-        self._keep_again = True
+        self._unloaded = Unloaded.SEND_AGAIN
+        self._has_silent = False
+        """Whether a row that goes on waiting for a decision is in no result file."""
 
     def read_results(self, end: JobEnd) -> None:
         """Find out what the job says of each row that was sent."""
         self._results = match(self._files, files=end.files, look=self._look())
         self.result_of = _RowResults(end, operation=self._destination.operation).of
-        self._keep_again = end.unloaded is not Unloaded.COME_AGAIN
+        self._unloaded = end.unloaded
 
     def _look(self) -> Look:
         of_row = row_fingerprint(self._destination)
@@ -209,26 +233,40 @@ class _BatchOutcomes:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
         destination, log, counts = self._destination, self._log, self.counts
         results, result_of = self._results, self.result_of
-        loaded, failed, doubtful, to_retry = (self.known[kind] for kind in OutcomeClass)
+        doubtful, to_retry = self.known[OutcomeClass.DOUBTFUL], self.known[OutcomeClass.TO_RETRY]
         for entry in self._files.entries():
             number, refusal, record, _, position = entry
             result = _refused(refusal) if refusal else result_of(results[number])
             if result is None:
-                if self._keep_again:
+                if self._unloaded is Unloaded.WAIT:
+                    self.doubtful.add(number)
+                    self._has_silent |= results[number] is None
+                    doubtful.add(self._fingerprint(entry), key=self._key(entry), position=position)
+                elif self._unloaded is not Unloaded.COME_AGAIN:
                     self.again.add(number)
                 continue
             kind, error = result.kind, result.error
             log.write(result, record=record, destination=destination)
             counts[kind, error and error.code] += 1
             if kind.is_loaded:
-                known = loaded
+                known = self.known[OutcomeClass.LOADED]
             elif kind is OutcomeKind.DOUBTFUL:
                 known = doubtful
                 self.doubtful.add(number)
             else:
                 log.write_failed(record, destination=destination)
-                known = to_retry if kind is OutcomeKind.UNPROCESSED else failed
+                refused = self.known[OutcomeClass.FAILED if refusal else self._class_of_failed]
+                known = to_retry if kind is OutcomeKind.UNPROCESSED else refused
             known.add(self._fingerprint(entry), key=self._key(entry), position=position)
+
+    def reason(self, end: JobEnd) -> str:
+        """Return why a person has to decide on the doubtful rows."""
+        if end.reason or end.info is None:
+            return end.reason or SILENCE
+        what = f"job {end.info.id} has ended {end.info.state.value}"
+        if end.never_began or (end.unloaded is Unloaded.WAIT and not self._has_silent):
+            return f"{what} without processing these rows"
+        return f"{what}, and no result file names these rows"
 
     def _fingerprint(self, entry: StoredEntry) -> bytes:
         if entry.fingerprint:
@@ -275,7 +313,9 @@ class _RowResults:
 
     def _unprocessed(self) -> RowResult | None:
         end = self._end
-        if end.unloaded is Unloaded.COME_AGAIN or (end.unloaded is Unloaded.SEND_AGAIN and not end.is_final_error):
+        if end.unloaded is Unloaded.COME_AGAIN or end.unloaded.is_decided:
+            return None
+        if end.unloaded is Unloaded.SEND_AGAIN and not end.is_final_error:
             return None
         message = end.error_message or end.reason or "the job ended before this row's turn"
         return RowResult(OutcomeKind.UNPROCESSED, error=RecordError("NOT_PROCESSED", message, ()), job_id=self._job_id)
@@ -290,6 +330,8 @@ class _RowResults:
         end = self._end
         if self._never_began:
             return self._unprocessed()
+        if end.unloaded.is_decided:
+            return None
         if self._operation is not Operation.INSERT and not end.is_set_aside:  # doing it again changes nothing
             if end.unloaded is not Unloaded.GIVE_UP:
                 return None

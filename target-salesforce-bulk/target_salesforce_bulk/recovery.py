@@ -36,20 +36,28 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
     for note in journal.batches():
         if note.org != journal.org:
             logger.warning("a batch of stream %s in another org (%s) is left as it is", note.stream, note.org)
-        elif note.state is BatchState.CLOSING:
-            try:
-                batch = Batch.found(note, directory=pending_dir, journal=journal)
-            except JobDataDamaged as damaged:
-                reason = f"{damaged}; job {note.job_id} may have loaded its rows"
-                logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
-                journal.set_aside(note.batch_id, reason=reason)
-                continue
-            logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
-            yield batch
         elif not note.state.awaits_decision:
-            if note.job_id:
-                _abort(client, note)
-            journal.drop_batch(note.batch_id)
+            batch = batch_to_resume(note, journal=journal, client=client, pending_dir=pending_dir)
+            if batch:
+                yield batch
+
+
+def batch_to_resume(note: BatchNote, *, journal: Journal, client: SalesforceClient, pending_dir: Path) -> Batch | None:
+    """Return a batch of this org whose job is to be waited for; None if that was not so, or cannot be done."""
+    if note.state is not BatchState.CLOSING:
+        if note.job_id:
+            abort(client, note)
+        journal.drop_batch(note.batch_id)
+        return None
+    try:
+        batch = Batch.found(note, directory=pending_dir, journal=journal)
+    except JobDataDamaged as damaged:
+        reason = f"{damaged}; job {note.job_id} may have loaded its rows"
+        logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
+        journal.set_aside(note.batch_id, reason=reason)
+        return None
+    logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
+    return batch
 
 
 def delete_orphans(journal: Journal, *, pending_dir: Path) -> None:
@@ -62,7 +70,7 @@ def delete_orphans(journal: Journal, *, pending_dir: Path) -> None:
             path.unlink()
 
 
-def _abort(client: SalesforceClient, note: BatchNote) -> None:
+def abort(client: SalesforceClient, note: BatchNote) -> None:
     """Abort a job that was never closed; that it stays Open does no harm."""
     logger.info("aborting job %s, which an earlier run has left open", note.job_id)
     try:

@@ -191,7 +191,7 @@ def _failures_have_a_reason(ledger: Ledger, world: World) -> Iterator[str]:
         row = (records[0].stream.sobject, records[0].entity)
         has_failed_before = not_loaded[row] > len(records)
         for line in ledger.lines[group]:
-            if line.status == "doubtful" and not _doubt_is_explained(world):
+            if line.status == "doubtful" and not _doubt_is_explained(world) and not _are_equal(line, records):
                 yield f"doubtful without a reason: {group}"
             if line.status != "failed" or not any(record.is_valid for record in records):
                 continue
@@ -218,6 +218,11 @@ def _failed_files_can_be_loaded(ledger: Ledger, world: World) -> Iterator[str]:
             record.is_valid and "amount" in values and float(values["amount"]) != float(record.amount[0])
         ):
             yield f"not in the failed file as it came: {record.group} is there as {values}"
+
+
+def _are_equal(line: Outcome, records: list[Record]) -> bool:
+    """Whether nothing tells if records come again or are new: equal ones from before a STATE."""
+    return line.error_code == "EQUAL_RECORD" and len(records) > 1
 
 
 def _doubt_is_explained(world: World) -> bool:
@@ -262,7 +267,10 @@ def _keyed_rows(ledger: Ledger, world: World) -> Iterator[str]:
 
 
 def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[tuple[str, float] | None]:
-    """Return what a row may hold after these records, in order; those without a sure outcome may count or not."""
+    """Return what a row may hold after these records, in order; those without a sure outcome may count or not.
+
+    A record that failed may have been loaded before that, by a job that told nothing of it.
+    """
     first = records[0]
     was_there = (first.stream.sobject, first.entity) in world.ids
     allowed: set[tuple[str, float] | None] = {(f"before {first.entity}", 0.0) if was_there else None}
@@ -270,7 +278,7 @@ def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[tu
         loaded = ledger.number(record.group, *LOADED)
         if loaded >= len(ledger.records[record.group]):
             allowed = {record.result}
-        elif loaded or ledger.number_open(record.group):
+        elif loaded or ledger.number_open(record.group) or (record.is_valid and _doubt_is_explained(world)):
             allowed |= {record.result}
     return allowed
 

@@ -365,4 +365,4 @@ def test_a_broken_journal_is_told(companion: Run, folder: Path, query: Make) -> 
     done = companion("jobs", "list", "--results-dir", str(folder))
 
     assert done.exit_code == 1
-    assert "cannot be read: file is not a database" in done.stderr
+    assert "is damaged: file is not a database" in done.stderr

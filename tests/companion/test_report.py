@@ -218,6 +218,24 @@ def test_a_job_that_was_left_behind_is_named(org: Org, target: TargetRunner) -> 
     assert page(target).rows("Jobs")[0][:4] == [job_id, "people", "insert Contact", "UploadComplete"]
 
 
+def test_doubtful_records_are_counted_and_the_command_that_decides_is_named(org: Org, target: TargetRunner) -> None:
+    """They are neither loaded nor refused; once a person has decided, the step is gone."""
+    org.faults.add("ingest.close", Fault.results_lost("successful", rows=2, has_counts=False))
+    target.run(PEOPLE, records("people", *({"no": n, "LastName": f"Ada {n}"} for n in range(4))))
+
+    run, shown = as_json(target)[0], page(target)
+
+    assert (run["verdict"], run["is_finished"]) == ("4 records: 2 loaded, 2 doubtful", False)
+    assert run["records"] == {"created": 2, "updated": 0, "deleted": 0, "failed": 0, "unprocessed": 0, "doubtful": 2}
+    assert run["next_steps"][0]["command"] == f"salesforce-bulk batches {target.results_dir}"
+    assert "of stream people leaves rows that may or may not be loaded: a person has to decide" in run["remarks"][-1]
+    assert shown.rows("Records of each stream by outcome") == [["people", "insert Contact", "2", "2", "4"]]
+    assert [(error["code"], error["status"], error["number"]) for error in run["errors"]] == [
+        ("NO_OUTCOME", "doubtful", 2)
+    ]
+    assert org.faults.completed
+
+
 def test_a_run_that_was_cut_off_is_told_by_its_outcomes(org: Org, target: TargetRunner) -> None:
     """No summary, and half a line at the end: what is whole is counted."""
     mixed_run(target)
@@ -297,7 +315,7 @@ def test_text_and_json_tell_the_same(org: Org, target: TargetRunner) -> None:
     assert text.splitlines()[1] == run["verdict"] == "14 records: 9 loaded, 5 refused"
     assert "  accounts  upsert Account        6        3        9" in text
     assert '    - no: "a2": Required fields are missing: [Name]' in text
-    assert run["records"] == {"created": 9, "updated": 0, "deleted": 0, "failed": 5, "unprocessed": 0}
+    assert run["records"] == {"created": 9, "updated": 0, "deleted": 0, "failed": 5, "unprocessed": 0, "doubtful": 0}
     assert run["streams"]["people"]["failed"] == 2
     assert run["errors"][0]["fields"] == {"Name": 2}
     assert run["errors"][0]["samples"][0]["key"] == {"no": "a2"}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from salesforce_bulk_client import IngestJob
+from salesforce_bulk_companion.command import main
 from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
 from target_salesforce_bulk.outcome_log import OutcomeLog
@@ -31,12 +32,20 @@ STEPS: list[tuple[type, list[str]]] = [
 """What a run does that another run can notice; it is killed just before or just after one call of these."""
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.target.crashing"])
+_context.set_forkserver_preload(["tests.target.crashing", "salesforce_bulk_companion.batches.acting"])
 
 
 def run_and_kill(*, at: int, config: dict[str, Any], data: bytes, stdout: Path) -> bool:
     """Run the target until step ``at`` (from 0), and return whether it came so far."""
     process = _context.Process(target=_run, args=(at, config, data, stdout))
+    process.start()
+    process.join()
+    return process.exitcode == -signal.SIGKILL
+
+
+def run_command_and_kill(*, at: int, arguments: list[str]) -> bool:
+    """Run ``salesforce-bulk`` in this folder until step ``at`` (from 0), and return whether it came so far."""
+    process = _context.Process(target=_run_command, args=(at, arguments, Path.cwd()))
     process.start()
     process.join()
     return process.exitcode == -signal.SIGKILL
@@ -59,6 +68,20 @@ def _run_for(seconds: float, config: dict[str, Any], data: bytes) -> None:
 
 
 def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:
+    _kill_at(at)
+    with stdout.open("w") as sys.stdout:
+        TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
+
+
+def _run_command(at: int, arguments: list[str], folder: Path) -> None:
+    os.chdir(folder)
+    _kill_at(at)
+    with Path(os.devnull).open("w") as sys.stdout:
+        main(arguments)
+
+
+def _kill_at(at: int) -> None:
+    """Let this process be killed at a step."""
     counter = itertools.count()
 
     def step() -> None:
@@ -69,8 +92,6 @@ def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:
         for name in names:
             _surround(owner, name, step, step)
     _surround(Journal, "end_run", step, lambda: None)  # after it the run has ended well
-    with stdout.open("w") as sys.stdout:
-        TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
 
 
 def _surround(owner: type, name: str, before: Callable[[], None], after: Callable[[], None]) -> None:

@@ -201,7 +201,7 @@ def test_a_later_value_of_a_known_key_is_sent(target: TargetRunner, org: Org) ->
     assert second.error is None
     assert second.states == [{"n": 3}]
     assert org.rows("Contact")[0]["LastName"] == "two"
-    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0, "doubtful": 0}
+    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0, "doubtful": 0, "forgotten": 0}
     assert org.faults.completed
 
 

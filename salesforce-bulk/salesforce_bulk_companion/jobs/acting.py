@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +22,7 @@ from salesforce_bulk_companion.jobs.options import (
     options_of,
 )
 from salesforce_bulk_companion.jobs.report import print_jobs
-from salesforce_bulk_companion.output import counted, print_problem
+from salesforce_bulk_companion.output import ask, counted, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +79,7 @@ def acting_command(verb: str, *, done: str, act: Act, applies: Callable[[OrgJob]
                     print_jobs(selected, org.awaited, user_id="")
                 chosen = selected
             if chosen and not yes:
-                _ask(f"{verb.capitalize()} {counted(len(chosen), 'job')}?")
+                ask(f"{verb.capitalize()} {counted(len(chosen), 'job')}?")
             report = [_entry(each, org, act=act, done=done, force=force) for each in chosen]
         if output_format == "json":
             click.echo(json.dumps(report, indent=2))
@@ -119,9 +118,3 @@ def _check_choice(ids: tuple[str, ...], options: dict[str, Any], *, verb: str) -
         raise click.UsageError(f"name the jobs to {verb} by their ids, or select them by options, not both")
     if not ids and not is_selecting:
         raise click.UsageError(f"say which jobs to {verb}: their ids, or options such as --open and --older-than 1d")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask at: say --yes")
-    click.confirm(question, abort=True, err=True)

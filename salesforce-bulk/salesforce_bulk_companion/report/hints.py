@@ -13,7 +13,9 @@ HINTS = {
     "MISSING_KEY": "The record has no value in its key: give it one at the source.",
     "ROW_TOO_LARGE": "The record alone is larger than a job may be.",
     "NOT_PROCESSED": "Its job failed or was aborted, the message says why: see to that, then run the command again.",
-    "NO_OUTCOME": "Salesforce told nothing of it, so it may be loaded: look in the org before sending it again.",
+    "NO_OUTCOME": "Salesforce does not say if it is loaded: look in the org, then decide with salesforce-bulk batches.",
+    "EQUAL_RECORD": "It may be one that was loaded before: look in the org, then decide with salesforce-bulk batches.",
+    "FORGOTTEN": "A person has decided not to load it again: nothing, unless it is not in the org after all.",
     # Salesforce's (SOAP API Developer Guide, "StatusCode").
     "REQUIRED_FIELD_MISSING": "Salesforce requires the field: send a value, or give the field a default.",
     "DUPLICATE_VALUE": "Another record has this value in a unique field: upsert by that field instead of inserting.",

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-_STAGES = {
+_STATES = {
     "pending": "was not sent; its records come again with the input",
     "open": "had not all its data; the next run aborts it",
     "closing": "is with Salesforce; the next run waits for it and uses its outcomes",
-    "sending": "may have been sent; the next run sends it again",
+    "sending": "may have been sent; its records come again with the input",
+    "doubtful": "leaves rows that may or may not be loaded: a person has to decide",
+    "set_aside": "could not be read: a person has to decide",
 }
-"""What became of rows in each stage of the journal (docs/target-state-machine.md)."""
+"""What becomes of batches in each state of the journal (docs/decisions/0006)."""
 
 
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,8 @@ class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str | None
     what: str
     """A phrase that goes on after the job, or the rows."""
+    awaits_decision: bool
+    """Whether only a person can go on with it."""
 
 
 def read_journal(path: Path) -> tuple[list[str], list[LeftBehind]]:
@@ -31,7 +35,15 @@ def read_journal(path: Path) -> tuple[list[str], list[LeftBehind]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as db:
             runs = [run_id for (run_id,) in db.execute("SELECT run_id FROM runs")]
-            units = db.execute("SELECT stream, stage, job_id FROM units ORDER BY rowid").fetchall()
+            batches = db.execute("SELECT stream, state, job_id FROM batches ORDER BY rowid").fetchall()
     except sqlite3.Error:  # none yet, or a crash in the middle of a commit, which only the next run may undo
         return [], []
-    return runs, [LeftBehind(stream=stream, job_id=job, what=_STAGES.get(stage, stage)) for stream, stage, job in units]
+    return runs, [
+        LeftBehind(
+            stream=stream,
+            job_id=job,
+            what=_STATES.get(state, state),
+            awaits_decision=state in {"doubtful", "set_aside"},
+        )
+        for stream, state, job in batches
+    ]

@@ -15,7 +15,7 @@ from salesforce_bulk_companion.report.outcome_file import Errors, Outcomes, read
 from salesforce_bulk_companion.report.summary_file import Job, Summary, read_summary
 
 LOADED = ("created", "updated", "deleted")
-NOT_LOADED = ("failed", "unprocessed")
+NOT_LOADED = ("failed", "unprocessed", "doubtful")
 STATUSES = (*LOADED, *NOT_LOADED)
 
 _RUN_FILE = re.compile(r"(?:summary-(.+)\.json|outcomes-(.+)\.jsonl|failed-(.+)\.singer\.jsonl)")
@@ -26,6 +26,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Without a summary it is still going on, or it was cut off."""
 
     run_id: str
+    directory: Path
+    """The folder of results."""
     is_newest: bool
     """Whether it is the last of its folder, so that no later run has gone on with it."""
     summary: Summary | None
@@ -139,6 +141,7 @@ def _read_run(
     ]
     return Run(
         run_id=run_id,
+        directory=directory,
         is_newest=is_newest,
         summary=summary,
         streams=outcomes.streams,

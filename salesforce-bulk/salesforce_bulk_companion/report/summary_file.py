@@ -44,6 +44,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     loaded: int = 0
     failed: int = 0
+    doubtful: int = 0
+    forgotten: int = 0
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,6 +64,8 @@ def verdict(run: Run) -> str:
         parts.append(f"{number(counts['failed'])} refused")
     if counts["unprocessed"]:
         parts.append(f"{number(counts['unprocessed'])} not processed")
+    if counts["doubtful"]:
+        parts.append(f"{number(counts['doubtful'])} doubtful")
     return f"{records(total)}: {', '.join(parts)}"
 
 
@@ -83,6 +85,10 @@ def remarks(run: Run) -> list[str]:
             told.append(f"{records(known.loaded)} more came again and were skipped: the run before had loaded them.")
         if known.failed:
             told.append(f"{records(known.failed)} more came again and had been refused in the run before: see there.")
+        if known.doubtful:
+            told.append(f"{records(known.doubtful)} more came again and are doubtful, so they were not sent.")
+        if known.forgotten:
+            told.append(f"{records(known.forgotten)} more came again and were skipped: a person has forgotten them.")
     for left in run.left_behind:
         what = f"Job {left.job_id}" if left.job_id else "A part"
         told.append(f"{what} of stream {left.stream} {left.what}.")
@@ -91,6 +97,16 @@ def remarks(run: Run) -> list[str]:
 
 def next_steps(run: Run) -> list[Step]:
     """Return what to do, in order; nothing if all is well."""
+    if any(left.awaits_decision for left in run.left_behind):
+        command = f"salesforce-bulk batches {shlex.quote(str(run.directory))}"
+        return [
+            Step("Decide on the records that are doubtful or set aside: resume, resend or forget them.", command),
+            *_other_steps(run),
+        ]
+    return _other_steps(run)
+
+
+def _other_steps(run: Run) -> list[Step]:
     if run.summary is None or not run.summary.is_finished:
         return _steps_of_unfinished(run)
     if run.failed_file is None:

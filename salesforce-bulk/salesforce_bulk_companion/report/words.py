@@ -16,6 +16,7 @@ STATUS_WORDS = {
     "deleted": "deleted",
     "failed": "refused",
     "unprocessed": "not processed",
+    "doubtful": "doubtful",
 }
 
 FILE_KINDS = {
