@@ -26,7 +26,7 @@ from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.batch_loading import BatchLoader, LeftToNextRun, LoadPolicy
 from target_salesforce_bulk.errors import JobDataDamaged
 from target_salesforce_bulk.job_data_files import files_of
-from target_salesforce_bulk.journal import JOURNAL_FILE, BatchNote, BatchState, Journal
+from target_salesforce_bulk.journal import JOURNAL_FILE, BatchNote, BatchState, Journal, Memory
 from target_salesforce_bulk.load import lock
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcome_recording import OutcomeRecorder
@@ -138,7 +138,7 @@ class Decisions:
             log.close()
             delete_orphans(self._journal, pending_dir=self._pending_dir)
             report.write(is_finished=message is None and not self._stopping.is_asked.is_set(), message=message)
-            self._journal.end_run(destinations=(), forgetting=())
+            self._journal.end_run(destinations=(), memory=Memory.ALL)
 
     def _carry_out(
         self, action: Action, note: BatchNote, *, loader: BatchLoader, recorder: OutcomeRecorder

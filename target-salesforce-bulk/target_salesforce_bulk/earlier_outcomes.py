@@ -91,15 +91,13 @@ class EarlierOutcomes:
         number = len(fingerprints)
         if has_ended:
             starts = [start for start in starts if start + number >= before_state]
-        if not starts:
-            place = Place(before_state, before_state, is_sure=True)
-        elif len(starts) == 1 and (are_all or starts[0] + number >= before_state):
-            place = Place(starts[0], starts[0], is_sure=True)
-        elif are_all or starts[0] + number >= before_state:
-            place = Place(before_state, before_state, is_sure=False)
-        else:
+        if starts and not are_all and starts[0] + number < before_state:
             return False
-        self._places[destination.id] = place
+        # The first start has the most records in common; equal records alone say nothing.
+        start = starts[0] if starts else before_state
+        is_sure = len(starts) < 2 or len(set(fingerprints[: before_state - start])) > 1
+        first = start if is_sure else before_state
+        self._places[destination.id] = Place(first, first, is_sure=is_sure)
         return True
 
     def _starts(self, destination: str, fingerprints: Sequence[bytes], *, before_state: int) -> list[int]:
@@ -136,13 +134,14 @@ class EarlierOutcomes:
         entry = entry._replace(position=position)
         record = fingerprint_of(destination, entry)
         key = b"" if key_text is None else key_fingerprint(destination)(key_text)
-        found = self._find(destination, record, position=position, first_position=place.first_position)
+        found = self._use_up(destination, record, position=position, first_position=place.first_position)
         if found:
             number, outcome = found
-            self._db.execute("DELETE FROM earlier WHERE id = ?", (number,))
             if outcome is OutcomeClass.LOADED and key:
                 self._supersede(destination, entry, key=key, number=number)
             return Recalled(outcome, entry)
+        if key and self._is_overtaken(destination, record, key=key, first_position=place.first_position):
+            return Recalled(OutcomeClass.FAILED, entry)
         if key:
             self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
             self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
@@ -150,19 +149,34 @@ class EarlierOutcomes:
             is_doubtful = self._has(key, OutcomeClass.DOUBTFUL)
         else:
             may_be_earlier = not place.is_sure and destination.operation is Operation.INSERT
-            is_doubtful = may_be_earlier and bool(self._find(destination, record, position=position, first_position=0))
+            is_doubtful = may_be_earlier and bool(self._use_up(destination, record, position=0, first_position=0))
         return Recalled(None, entry, is_doubtful=is_doubtful)
 
-    def _find(
+    def _use_up(
         self, destination: Destination, record: bytes, *, position: int, first_position: int
     ) -> tuple[int, OutcomeClass] | None:
-        """Return the entry of an equal record: the one at the same position, else the first that is left."""
+        """Take out the outcome of an equal record, the one at the same position, else the first that is left."""
         row = self._db.execute(
             "SELECT id, class FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
             " AND class != 'to_retry' ORDER BY position = ? DESC, position LIMIT 1",
             (destination.id, record, first_position, position),
         ).fetchone()
-        return (row[0], OutcomeClass(row[1])) if row else None
+        if row is None:
+            return None
+        self._db.execute("DELETE FROM earlier WHERE id = ?", (row[0],))
+        return row[0], OutcomeClass(row[1])
+
+    def _is_overtaken(self, destination: Destination, record: bytes, *, key: bytes, first_position: int) -> bool:
+        """Whether a record that was refused is not tried again, because a later one of its key was loaded."""
+        refused = self._db.execute(
+            "SELECT id FROM earlier WHERE destination = ? AND record = ? AND position >= ? AND class = 'to_retry'"
+            " AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ? AND later.class = 'loaded'"
+            " AND later.id > earlier.id) ORDER BY position LIMIT 1",
+            (destination.id, record, first_position, key),
+        ).fetchone()
+        if refused:
+            self._db.execute("DELETE FROM earlier WHERE id = ?", refused)
+        return refused is not None
 
     def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
         """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
