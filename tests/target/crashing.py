@@ -52,10 +52,15 @@ def run_and_kill_after(seconds: float, *, config: dict[str, Any], data: bytes) -
 
 def _run_for(seconds: float, config: dict[str, Any], data: bytes) -> None:
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+
+    def stop_timer() -> None:
+        timer.cancel()
+        timer.join()
+
+    _surround(Journal, "end_run", stop_timer, lambda: None)  # after it the run has ended well, and is not killed
     timer.start()
     with Path(os.devnull).open("w") as sys.stdout:
         TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
-    timer.cancel()
 
 
 def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:
