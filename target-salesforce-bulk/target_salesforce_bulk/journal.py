@@ -163,18 +163,25 @@ class Journal:
                 self._db.execute(f"DROP TABLE {table}")
         elif version or tables:
             self._db.close()
-            what = f"has version {version}, not {VERSION}" if version else "is not a journal of this target"
-            raise JournalUnusable(f"{self._path} {what}: use another results_dir")
+            what = "is not a journal of this target; set another results_dir"
+            if version > VERSION:
+                what = (
+                    f"was written by a newer version of this target ({version}, not {VERSION}); upgrade it, or set"
+                    " another results_dir"
+                )
+            raise JournalUnusable(f"{self._path} {what}")
         self._db.executescript(_TABLES)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Tell in one line what is wrong with the file."""
+        """Say in one line what is wrong with the file."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            advice = "another program holds it" if "locked" in str(error) else "check the disk and the permissions"
-            raise JournalUnusable(f"{self._path} cannot be used: {error}; {advice}") from error
+            advice = "check the disk and the permissions, and run again"
+            if "locked" in str(error):
+                advice = "another program holds it; wait for that to end, and run again"
+            raise JournalUnusable(f"{self._path} cannot be used, {error}: {advice}") from error
         except sqlite3.DatabaseError as error:
             raise JournalUnusable(
                 f"{self._path} is damaged: {error}. Move it away to continue; what it knew of unfinished runs is"
