@@ -304,6 +304,6 @@ def test_fractions_in_state_stay_numbers(target: TargetRunner, capsys: pytest.Ca
         b'{"type": "STATE", "value": {"at": 1.5, "exact": 0.12345678901234567890, "great": 12345678901234567890123}}\n'
     )
 
-    TargetSalesforceBulk(config=target.config()).listen(BytesIO(text))
+    TargetSalesforceBulk(config=target.config()).listen(BytesIO(b'{"type":"STATE","value":' + value + b"}\n"))
 
-    assert capsys.readouterr().out == '{"at":1.5,"exact":0.12345678901234567890,"great":12345678901234567890123}\n'
+    assert capsys.readouterr().out == value.decode() + "\n"
