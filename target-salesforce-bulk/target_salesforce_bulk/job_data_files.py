@@ -176,9 +176,7 @@ class JobDataFiles:
         """Yield each row's number and cells."""
         csv.field_size_limit(LONGEST_VALUE)
         with self.data_path.open(encoding="utf-8", newline="") as file:
-            lines = csv.reader(
-                file, strict=True
-            )  # a file that was cut inside a value must not pass for a shorter value
+            lines = csv.reader(file, strict=True)  # a value that was cut must not pass for a shorter one
             next(lines)
             yield from enumerate(lines)
 

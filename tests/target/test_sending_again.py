@@ -300,9 +300,7 @@ def test_a_result_file_without_a_column_is_read(target: TargetRunner, org: Org, 
 
 def test_fractions_in_state_stay_numbers(target: TargetRunner, capsys: pytest.CaptureFixture[str]) -> None:
     """All of their digits, too."""
-    text = (
-        b'{"type": "STATE", "value": {"at": 1.5, "exact": 0.12345678901234567890, "great": 12345678901234567890123}}\n'
-    )
+    value = b'{"at":1.5,"exact":0.12345678901234567890,"great":12345678901234567890123}'
 
     TargetSalesforceBulk(config=target.config()).listen(BytesIO(b'{"type":"STATE","value":' + value + b"}\n"))
 
