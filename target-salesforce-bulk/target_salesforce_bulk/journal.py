@@ -149,6 +149,7 @@ class Journal:
         if version == VERSION:
             return
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        drop = ""
         if version == 0 and tables == {"runs", "units", "known"}:
             unfinished = self._db.execute(
                 "SELECT (SELECT count(*) FROM units) + (SELECT count(*) FROM known)"
@@ -159,8 +160,7 @@ class Journal:
                     f"{self._path} was written by an older version, and has unfinished work. Run the same pipeline once"
                     " more with that version, or move the file away and check in the org what was loaded"
                 )
-            for table in tables:
-                self._db.execute(f"DROP TABLE {table}")
+            drop = "".join(f"DROP TABLE {table};" for table in tables)
         elif version or tables:
             self._db.close()
             what = "is not a journal of this target; set another results_dir"
@@ -170,7 +170,7 @@ class Journal:
                     " another results_dir"
                 )
             raise JournalUnusable(f"{self._path} {what}")
-        self._db.executescript(_TABLES)
+        self._db.executescript(f"BEGIN; {drop} {_TABLES} COMMIT;")  # all or nothing: a crash leaves no half of them
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
