@@ -93,6 +93,10 @@ class JobDataFiles:
                     if not line.endswith(b"\n"):
                         raise JobDataDamaged(f"{path} is cut")
                     files._count(has_row=not line.split(b"\t", 2)[2].startswith(b"["))
+            with files.data_path.open("rb") as data:
+                data.seek(-1, os.SEEK_END)
+                if data.read() != b"\n":
+                    raise JobDataDamaged(f"{files.data_path} is cut")
             rows_in_data = sum(len(cells) == len(files.destination.columns) for _, cells in files.rows())
         except (OSError, ValueError, IndexError, StopIteration, csv.Error) as error:
             raise JobDataDamaged(f"{path} or its .csv cannot be read: {type(error).__name__}") from error
@@ -172,7 +176,7 @@ class JobDataFiles:
         """Yield each row's number and cells."""
         csv.field_size_limit(LONGEST_VALUE)
         with self.data_path.open(encoding="utf-8", newline="") as file:
-            lines = csv.reader(file)
+            lines = csv.reader(file, strict=True)  # a value that was cut must not pass for a shorter one
             next(lines)
             yield from enumerate(lines)
 

@@ -165,6 +165,7 @@ class Journal:
         if version == VERSION:
             return
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        drop = ""
         if version == 0 and tables == {"runs", "units", "known"}:
             unfinished = self._db.execute(
                 "SELECT (SELECT count(*) FROM units) + (SELECT count(*) FROM known)"
@@ -175,22 +176,28 @@ class Journal:
                     f"{self._path} was written by an older version, and has unfinished work. Run the same pipeline once"
                     " more with that version, or move the file away and check in the org what was loaded"
                 )
-            for table in tables:
-                self._db.execute(f"DROP TABLE {table}")
+            drop = "".join(f"DROP TABLE {table};" for table in tables)
         elif version or tables:
             self._db.close()
-            what = f"has version {version}, not {VERSION}" if version else "is not a journal of this target"
-            raise JournalUnusable(f"{self._path} {what}: use another results_dir")
-        self._db.executescript(_TABLES)
+            what = "is not a journal of this target; set another results_dir"
+            if version > VERSION:
+                what = (
+                    f"was written by a newer version of this target ({version}, not {VERSION}); upgrade it, or set"
+                    " another results_dir"
+                )
+            raise JournalUnusable(f"{self._path} {what}")
+        self._db.executescript(f"BEGIN; {drop} {_TABLES} COMMIT;")  # all or nothing: a crash leaves no half of them
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Tell in one line what is wrong with the file."""
+        """Say in one line what is wrong with the file."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            advice = "another program holds it" if "locked" in str(error) else "check the disk and the permissions"
-            raise JournalUnusable(f"{self._path} cannot be used: {error}; {advice}") from error
+            advice = "check the disk and the permissions, and run again"
+            if "locked" in str(error):
+                advice = "another program holds it; wait for that to end, and run again"
+            raise JournalUnusable(f"{self._path} cannot be used, {error}: {advice}") from error
         except sqlite3.DatabaseError as error:
             raise JournalUnusable(
                 f"{self._path} is damaged: {error}. Move it away to continue; what it knew of unfinished runs is"

@@ -65,7 +65,8 @@ class Load:
         self._stopping = stopping
         self._results_dir = settings.results_dir
         self._pending_dir = self._results_dir / "pending"
-        self._pending_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._results_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._pending_dir.mkdir(mode=0o700, exist_ok=True)
         self._lock = lock(self._results_dir)
         self._journal = Journal(self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.org_id)
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
@@ -304,12 +305,20 @@ class Load:
         """End in order without loading what has not been sent; closed jobs are waited for, after a signal briefly."""
         self._scheduler.stop_starting()
         if not isinstance(error, Interrupted):
+            if number := self._scheduler.number_running:
+                logger.warning(
+                    "stopping after an error: waiting for the outcomes of %d batches that are under way", number
+                )
             try:
                 self._scheduler.wait_for_running(check=self._stopping.check)
             except Interrupted as interrupted:
                 error = interrupted
         if isinstance(error, Interrupted):
-            logger.warning("%s: giving up open jobs, waiting up to %g s for closed ones", error, GRACE_S)
+            logger.warning(
+                "%s: aborting open jobs, waiting up to %g s for closed ones; the next run resumes those that run on",
+                error,
+                GRACE_S,
+            )
             self._stopping.is_asked.set()
             self._scheduler.wait_for_running(timeout_s=GRACE_S, until=self._stopping.is_over)
             self._stopping.is_over.set()

@@ -168,7 +168,7 @@ def _each_record_has_one_outcome(ledger: Ledger, *, must_be_complete: bool) -> I
         final, number = ledger.number_final(group), len(records)
         if final > number:
             yield f"two outcomes: {group} is {number} records: {statuses}"
-        elif final == number and statuses[-1] in OPEN:
+        elif final == number and statuses[-1] in OPEN and not _are_equal(ledger.lines[group][-1], records):
             yield f"outcome taken back: {group}: {statuses}"
         if must_be_complete and len(statuses) < number:
             yield f"no outcome: {group} is {number} records: {statuses}"

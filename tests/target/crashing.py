@@ -16,6 +16,7 @@ from typing import Any
 
 from salesforce_bulk_client import IngestJob
 from salesforce_bulk_companion.command import main
+from target_salesforce_bulk.errors import Interrupted
 from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
 from target_salesforce_bulk.outcome_log import OutcomeLog
@@ -61,10 +62,40 @@ def run_and_kill_after(seconds: float, *, config: dict[str, Any], data: bytes) -
 
 def _run_for(seconds: float, config: dict[str, Any], data: bytes) -> None:
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+
+    def stop_timer() -> None:
+        timer.cancel()
+        timer.join()
+
+    _surround(Journal, "end_run", stop_timer, lambda: None)  # after it the run has ended well, and is not killed
     timer.start()
     with Path(os.devnull).open("w") as sys.stdout:
         TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
-    timer.cancel()
+
+
+def run_and_stop(*, at_outcome: int, config: dict[str, Any], data: bytes, stdout: Path) -> int | None:
+    """Run the target until it hangs in writing this outcome (from 0), send SIGTERM twice, and return the exit code."""
+    process = _context.Process(target=_run_and_hang, args=(at_outcome, config, data, stdout))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _run_and_hang(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:
+    counter = itertools.count()
+
+    def hang() -> None:
+        if next(counter) == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait()
+
+    _surround(OutcomeLog, "write", hang, lambda: None)
+    with stdout.open("w") as sys.stdout:
+        try:
+            TargetSalesforceBulk(config=config).listen(io.BytesIO(data))
+        except Interrupted as interrupted:
+            os._exit(128 + interrupted.signal_number)
 
 
 def _run(at: int, config: dict[str, Any], data: bytes, stdout: Path) -> None:

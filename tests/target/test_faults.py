@@ -42,7 +42,7 @@ def test_a_passing_fault_costs_no_record(org: Org, target: TargetRunner, operati
     assert names(org) == [f"Ada {n}" for n in range(10)]
     assert run.statuses == ["created"] * 10
     assert {outcome["id"] for outcome in run.outcomes} == {row["Id"] for row in org.rows("Contact")}
-    assert not any(job["state"] == "Open" and job.get("numberRecordsProcessed") for job in org.jobs)
+    assert org.open_jobs_with_data == []
     assert org.faults.completed
 
 

@@ -1,0 +1,288 @@
+"""The journal: whose it is, what it forgets, and what a run does about one that it cannot use."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from salesforce_bulk_client import QuotaExceeded
+from salesforce_bulk_simulator import Fault, Org, Progression, running
+from target_salesforce_bulk import journal as journal_module
+from target_salesforce_bulk.errors import JobDataDamaged, JournalUnusable
+from target_salesforce_bulk.journal import Journal
+from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.report import RunReport
+
+from tests.target.conftest import Message, Run, TargetRunner, records, schema, state
+
+INSERT: dict[str, Any] = {"operation": "insert", "small_batch_rows": 0}
+ROWS_PER_JOB: dict[str, Any] = {**INSERT, "batch_size_rows": 2, "max_concurrent_jobs": 1}
+ACCOUNT = schema("Account", Name="string")
+CONTACT = schema("Contact", LastName="string")
+BOB = records("Contact", {"LastName": "Bob"})
+
+
+def accounts(*names: str) -> list[Message]:
+    return records("Account", *({"Name": name} for name in names))
+
+
+def names(org: Org) -> list[str]:
+    return sorted(row["Name"] for row in org.rows("Account"))
+
+
+def leave_unfinished(target: TargetRunner, org: Org) -> Run:
+    """Load a and b of a, b, c, d, and stop."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    run = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+    assert isinstance(run.error, QuotaExceeded)
+    return run
+
+
+def leave_a_job_running(target: TargetRunner, org: Org) -> Run:
+    """Close a job with a and b, and do not wait for it."""
+    org.progression = Progression.seconds(3600)
+    run = target.run(ACCOUNT, accounts("a", "b"), state(2), **INSERT, job_timeout_s=0.05)
+    assert run.error is not None
+    org.progression = Progression.immediate()
+    return run
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files below a folder with their contents, but for the lock."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+# Whose records and batches they are
+
+
+@pytest.fixture
+def elsewhere(target: TargetRunner) -> Iterator[tuple[Org, dict[str, Any]]]:
+    """Another org, and the settings by which a run in the same folder logs in to it."""
+    other = Org(progression=Progression.immediate())
+    other.org_id = other.sessions.org_id = "00D000000000002EAA"
+    with running(other) as address:
+        yield other, {"login_url": address}
+
+
+def test_what_is_known_of_one_org_is_not_known_of_another(
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]]
+) -> None:
+    """The same input goes to a second org in the same folder: it loads everything, and the first is not forgotten."""
+    other, there = elsewhere
+    leave_unfinished(target, org)
+
+    second = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB, **there)
+    third = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+
+    assert (second.error, third.error) == (None, None)
+    assert names(other) == ["a", "b", "c", "d"]
+    assert names(org) == ["a", "b", "c", "d"]
+
+
+def test_a_batch_of_another_org_is_neither_resumed_nor_dropped(
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its job is not asked for where it does not exist, and its files stay until its own org is loaded again."""
+    other, there = elsewhere
+    leave_a_job_running(target, org)
+    number_of_requests = len(org.requests)
+
+    second = target.run(ACCOUNT, accounts("x"), state(1), **INSERT, **there)
+
+    assert second.error is None
+    assert names(other) == ["x"]
+    assert next(method for method, path in other.requests if "jobs/ingest" in path) == "POST"
+    assert len(org.requests) == number_of_requests
+    assert "in another org" in caplog.text
+
+    third = target.run(ACCOUNT, accounts("a", "b"), state(2), **INSERT)
+
+    assert third.error is None
+    assert third.states == [2]
+    assert names(org) == ["a", "b"]
+    assert len(org.jobs) == 1
+
+
+def test_an_open_job_of_another_org_is_not_aborted_here(
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]]
+) -> None:
+    """Ids of jobs may be equal in two orgs."""
+    other, there = elsewhere
+    org.faults.add("ingest.upload", Fault.reset_before(), times=1000)
+    org.faults.add("ingest.abort", Fault.reset_before(), times=1000)
+    target.run(ACCOUNT, accounts("a"), **INSERT, retry_total_s=0.1)
+    org.faults.clear()
+    assert [job["state"] for job in org.jobs] == ["Open"]
+
+    target.run(ACCOUNT, accounts("x"), **INSERT, **there)
+
+    assert [job["state"] for job in other.jobs] == ["JobComplete"]
+    target.run(ACCOUNT, accounts("a"), **INSERT)
+    assert [job["state"] for job in org.jobs] == ["Aborted", "JobComplete"]
+
+
+def test_a_good_run_forgets_only_its_own_streams(target: TargetRunner, org: Org) -> None:
+    """Another pipeline in the folder ends well in between: what an unfinished one has loaded is still known."""
+    leave_unfinished(target, org)
+
+    other = target.run(CONTACT, BOB, state(1), **INSERT)
+    again = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+
+    assert (other.error, again.error) == (None, None)
+    assert names(org) == ["a", "b", "c", "d"]
+    assert again.summary["known_from_earlier_run"]["loaded"] == 2
+
+
+def test_the_journal_forgets_last_of_all(target: TargetRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies before has crashed, and one that dies after has ended: nothing is done in between."""
+    done: list[str] = []
+
+    def noting(owner: Any, name: str) -> None:
+        plain = getattr(owner, name)
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            done.append(name)
+            return plain(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    noting(Journal, "end_run")
+    noting(Journal, "commit")
+    noting(Journal, "note_state")
+    noting(RunReport, "write")
+    noting(OutcomeLog, "close")
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.states == [1]
+    assert done == ["commit", "note_state", "write", "close", "end_run"]
+
+
+# Journals that cannot be used
+
+
+def test_a_locked_journal_is_one_line(target: TargetRunner, org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program holds it: nothing is sent, nothing is deleted."""
+    monkeypatch.setattr(journal_module, "BUSY_TIMEOUT_S", 0.01)
+    leave_unfinished(target, org)
+    before = files(target.results_dir)
+    with closing(sqlite3.connect(target.results_dir / "journal.sqlite")) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+
+        run = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+
+    assert isinstance(run.error, JournalUnusable)
+    assert "database is locked: another program holds it; wait for that to end, and run again" in str(run.error)
+    assert files(target.results_dir) == before
+    assert names(org) == ["a", "b"]
+
+
+def damage(path: Path) -> None:
+    """Overwrite all but the first page."""
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xa5" * (len(data) - 4096))
+
+
+def cut(path: Path) -> None:
+    """Leave the first 1,000 bytes."""
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def other_program(path: Path) -> None:
+    """Put another program's database in its place."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE precious (value TEXT)")
+
+
+def newer(path: Path) -> None:
+    """Say that a newer version wrote it."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 3")
+
+
+def older(path: Path) -> None:
+    """Put a journal of version 0 in its place, with a unit under way."""
+    path.unlink()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            "CREATE TABLE runs (run_id TEXT); CREATE TABLE units (unit_id TEXT); CREATE TABLE known (kind TEXT);"
+            "INSERT INTO units VALUES ('1')"
+        )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (damage, "is damaged: "),
+        (cut, "is damaged: "),
+        (lambda path: path.write_bytes(b"no database at all" * 100), "is damaged: "),
+        (other_program, "is not a journal of this target; set another results_dir"),
+        (newer, "was written by a newer version of this target (3, not 2); upgrade it, or set another results_dir"),
+        (older, "was written by an older version, and has unfinished work. Run the same pipeline once more with that"),
+    ],
+    ids=["damaged", "cut", "text", "foreign", "newer", "older"],
+)
+def test_a_journal_that_cannot_be_used_is_one_line(target: TargetRunner, org: Org, spoil: Any, told: str) -> None:
+    """Nothing is sent or deleted: what it knew, or somebody else's data, may be needed yet."""
+    leave_unfinished(target, org)
+    spoil(target.results_dir / "journal.sqlite")
+    before = files(target.results_dir)
+
+    run = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+
+    assert isinstance(run.error, JournalUnusable)
+    assert f"{target.results_dir / 'journal.sqlite'} {told}" in str(run.error)
+    assert run.states == []
+    assert files(target.results_dir) == before
+    assert names(org) == ["a", "b"]
+
+
+def test_an_older_journal_without_unfinished_work_is_renewed(target: TargetRunner, org: Org) -> None:
+    """An upgrade between two good runs needs nobody."""
+    target.results_dir.mkdir()
+    path = target.results_dir / "journal.sqlite"
+    path.touch()
+    older(path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM units")
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.error is None
+    assert names(org) == ["a"]
+
+
+# Files of a batch whose job may have loaded its rows
+
+
+@pytest.mark.parametrize("name", ["*.jsonl", "*.csv"])
+@pytest.mark.parametrize("removed", [None, 1, 2, 3], ids=["missing", "cut by 1", "cut by 2", "cut by 3"])
+def test_a_batch_whose_files_are_spoiled_stops_its_own_stream_only(
+    target: TargetRunner, org: Org, name: str, removed: int | None
+) -> None:
+    """Nothing tells which rows its job has loaded: its stream waits for a person, others run on, nothing is deleted."""
+    leave_a_job_running(target, org)
+    (path,) = (target.results_dir / "pending").glob(name)
+    if removed is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-removed])
+    before = files(target.results_dir / "pending")
+
+    other = target.run(CONTACT, BOB, state("other"), **INSERT)
+    own = target.run(ACCOUNT, accounts("a", "b"), state("own"), **INSERT)
+
+    assert other.error is None
+    assert other.states == ["other"]
+    assert isinstance(own.error, JobDataDamaged)
+    assert f"salesforce-bulk batches {target.results_dir} --forget" in str(own.error)
+    assert org.jobs[0]["id"] in str(own.error)
+    assert own.states == []
+    assert names(org) == ["a", "b"]
+    assert files(target.results_dir / "pending") == before
