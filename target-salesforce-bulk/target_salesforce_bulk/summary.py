@@ -145,7 +145,8 @@ class Tally:
                 },
                 "known_from_earlier_run": {
                     outcome.value: self._known[outcome]
-                    for outcome in (OutcomeClass.LOADED, OutcomeClass.FAILED, OutcomeClass.DOUBTFUL)
+                    for outcome in OutcomeClass
+                    if outcome is not OutcomeClass.TO_RETRY
                 },
                 "jobs": [dict(job) for job in self._jobs.values()],
                 "settled": list(self._settled),
