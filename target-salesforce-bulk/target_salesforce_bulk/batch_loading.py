@@ -106,7 +106,9 @@ class BatchLoader:
                 attempt += 1
 
     def resume(self, batch: Batch) -> None:
-        """Record the outcomes of a batch whose job an earlier run may have closed; nothing is sent.
+        """Record the outcomes of a batch whose job an earlier run may have closed; an Open one is aborted.
+
+        Nothing is sent: what was not processed comes again with the input.
 
         Raises: SalesforceError that says nothing of this batch alone; LeftToNextRun.
         """
@@ -114,14 +116,18 @@ class BatchLoader:
         try:
             end = self._end_of_found(batch, batch.job_id)
         except JobGone as gone:
-            end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(gone))
+            was_never_closed = batch.state is BatchState.OPEN
+            end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(gone), was_never_closed=was_never_closed)
         except IncompleteResults as error:
             end = self._without_results(batch, error, unloaded=Unloaded.COME_AGAIN)
         except (RequestRefused, JobTimedOut, NotFound) as error:
             if self._stopping.is_over.is_set():
                 raise LeftToNextRun(f"ingest job {batch.job_id} is left to the next run") from error
-            logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
-            end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
+            if batch.state is BatchState.OPEN:
+                end = JobEnd(unloaded=Unloaded.COME_AGAIN, was_never_closed=True)
+            else:
+                logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
+                end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
         if end.never_began:
             batch.drop()
         else:
@@ -172,9 +178,11 @@ class BatchLoader:
         job = IngestJob.find(self._client, job_id, **self._job_options(batch))
         self._tally.add_job(job.info, batch=batch, is_found=True)
         if job.info.state is JobState.OPEN:
-            self._tally.note_ended(job.abort())
-            if job.info.proves_untouched:
-                return JobEnd(unloaded=unloaded, info=job.info)
+            aborted = job.abort()
+            self._tally.note_ended(aborted)
+            was_never_closed = batch.state is BatchState.OPEN and aborted.state is JobState.ABORTED
+            if was_never_closed or aborted.proves_untouched:
+                return JobEnd(unloaded=unloaded, info=aborted, was_never_closed=was_never_closed)
         try:
             return self._wait(batch, job, unloaded=unloaded)
         except JobTimedOut as error:

@@ -232,7 +232,7 @@ class Journal:
     def end_run(self, *, destinations: Collection[str], memory: Memory) -> None:
         """Note that the run has ended in order, and what is still known of its destinations' records."""
         with self._transaction() as db:
-            db.execute("DELETE FROM runs")
+            db.execute("DELETE FROM runs WHERE run_id = ?", (self._run_id,))
             for destination in destinations:
                 owner = (self._org, destination)
                 if memory is Memory.NOTHING:

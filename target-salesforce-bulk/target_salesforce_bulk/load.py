@@ -235,7 +235,7 @@ class Load:
         labels = {"sobject": batch.destination.object, "operation": batch.destination.operation.value}
         try:
             with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
-                if batch.state is BatchState.CLOSING:
+                if batch.state in {BatchState.OPEN, BatchState.CLOSING}:
                     self._loader.resume(batch)
                 else:
                     self._loader.load(batch)

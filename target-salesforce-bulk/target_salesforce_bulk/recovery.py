@@ -28,10 +28,10 @@ def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
 
 
 def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: Path) -> Iterator[Batch]:
-    """Yield the batches whose jobs Salesforce may have begun to process.
+    """Yield the batches that have a job: it is aborted if it was not closed, or waited for.
 
-    Those that it cannot have begun are dropped, and their Open jobs aborted: their records come again. So are those
-    that went without a job: doing them again changes nothing, and they come again in the order of the input.
+    The others are dropped, and their records come again: no job was created, or they went without one, which was only
+    done with what may be done again.
     """
     for note in journal.batches():
         if note.org != journal.org:
@@ -43,15 +43,17 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
 
 
 def batch_to_resume(note: BatchNote, *, journal: Journal, client: SalesforceClient, pending_dir: Path) -> Batch | None:
-    """Return a batch of this org whose job is to be waited for; None if that was not so, or cannot be done."""
-    if note.state is not BatchState.CLOSING:
-        if note.job_id:
-            abort(client, note)
+    """Return a batch of this org that has a job; None if it has none, or cannot be resumed."""
+    if note.job_id is None:
         journal.drop_batch(note.batch_id)
         return None
     try:
         batch = Batch.found(note, directory=pending_dir, journal=journal)
     except JobDataDamaged as damaged:
+        if note.state is BatchState.OPEN:  # it was never closed
+            abort(client, note)
+            journal.drop_batch(note.batch_id)
+            return None
         reason = f"{damaged}; job {note.job_id} may have loaded its rows"
         logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
         journal.set_aside(note.batch_id, reason=reason)

@@ -313,7 +313,7 @@ def test_rows_that_no_file_names_are_doubtful(target: TargetRunner, org: Org) ->
         assert isinstance(run.error, RecordsDoubtful)
         assert run.states == []
     assert Counter(second.statuses) == {"created": 1, "doubtful": 3}
-    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0, "doubtful": 3}
+    assert second.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 0, "doubtful": 3, "forgotten": 0}
     assert len(org.rows("Account")) == 1
     assert len(org.jobs) == 1
     assert not list(second.results_dir.glob("failed-*"))

@@ -232,7 +232,7 @@ def test_each_schema_of_a_stream_stands_before_its_failed_records(target: Target
     later = records("Account", {"External_Id__c": "3", "Name": "c", "Site": "Rome"})
     org.faults.add("ingest.close", Fault.lock_rows(2), times=2)
 
-    run = target.run(ACCOUNT, first, wider, later, small_batch_rows=0, record_retries=0)
+    run = target.run(ACCOUNT, first, wider, later, small_batch_rows=0, record_retries=0, max_concurrent_jobs=1)
 
     messages = [json.loads(line) for line in run.failed_file.splitlines()]
     assert [message["type"] for message in messages] == ["SCHEMA", "RECORD", "RECORD", "SCHEMA", "RECORD"]
