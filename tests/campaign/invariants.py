@@ -97,8 +97,9 @@ def _without_tried_again(lines: list[Outcome], runs: list[Run], *, records: int)
     surplus = sum(line.status not in OPEN for line in lines) - records
     last_run = lines[-1].run
     for line in lines:
-        run = runs[line.run]
-        may_be_tried = line.status == "failed" and run.ended_by_itself and not run.is_finished
+        may_be_tried = line.status == "failed" and any(
+            run.ended_by_itself and not run.is_finished for run in runs[line.run : last_run]
+        )
         if may_be_tried and surplus > 0 and line.run < last_run:
             surplus -= 1
         else:
@@ -231,6 +232,11 @@ def _doubt_is_explained(world: World) -> bool:
     return jobs_are_gone or any(_leaves_doubt(operation, fault) for operation, fault in world.org.faults.completed)
 
 
+def _may_have_been_loaded(world: World) -> bool:
+    """Whether a fault was met that hides what became of a row when it was sent first."""
+    return _doubt_is_explained(world) or any(operation == "collections" for operation, _ in world.org.faults.completed)
+
+
 def _leaves_doubt(operation: str, fault: Fault) -> bool:
     if fault.kind == "job_fails":
         return bool(fault.file) or not fault.has_counts
@@ -269,7 +275,7 @@ def _keyed_rows(ledger: Ledger, world: World) -> Iterator[str]:
 def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[tuple[str, float] | None]:
     """Return what a row may hold after these records, in order; those without a sure outcome may count or not.
 
-    A record that failed may have been loaded before that, by a job that told nothing of it.
+    A record that failed may have been loaded before that, by a job or a request that told nothing of it.
     """
     first = records[0]
     was_there = (first.stream.sobject, first.entity) in world.ids
@@ -278,7 +284,7 @@ def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[tu
         loaded = ledger.number(record.group, *LOADED)
         if loaded >= len(ledger.records[record.group]):
             allowed = {record.result}
-        elif loaded or ledger.number_open(record.group) or (record.is_valid and _doubt_is_explained(world)):
+        elif loaded or ledger.number_open(record.group) or (record.is_valid and _may_have_been_loaded(world)):
             allowed |= {record.result}
     return allowed
 
