@@ -304,9 +304,7 @@ class Load:
         self._scheduler.stop_starting()
         if not isinstance(error, Interrupted):
             if number := self._scheduler.number_running:
-                logger.warning(
-                    "stopping after an error: waiting for the outcomes of %d batches that are under way", number
-                )
+                logger.warning("stopping after an error: waiting for the %d batches that are under way", number)
             try:
                 self._scheduler.wait_for_running(check=self._stopping.check)
             except Interrupted as interrupted:
