@@ -35,13 +35,22 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
     """
     for note in journal.batches():
         if note.org != journal.org:
-            logger.warning("a batch of stream %s in another org (%s) is left as it is", note.stream, note.org)
+            logger.warning(
+                "a batch of stream %s in another org (%s) is left to the next run that logs in there",
+                note.stream,
+                note.org,
+            )
         elif note.state is BatchState.CLOSING:
             try:
                 batch = Batch.found(note, directory=pending_dir, journal=journal)
             except JobDataDamaged as damaged:
                 reason = f"{damaged}; job {note.job_id} may have loaded its rows"
-                logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
+                logger.warning(
+                    "the batch %s of stream %s is set aside: %s",
+                    note.batch_id,
+                    note.stream,
+                    reason,
+                )
                 journal.set_aside(note.batch_id, reason=reason)
                 continue
             logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
@@ -68,4 +77,4 @@ def _abort(client: SalesforceClient, note: BatchNote) -> None:
     try:
         IngestJob.find(client, note.job_id or "").abort()
     except (JobError, NotFound, RequestRefused) as error:
-        logger.info("job %s is left as it is: %s", note.job_id, error)
+        logger.info("job %s could not be aborted, which does no harm: %s", note.job_id, error)
