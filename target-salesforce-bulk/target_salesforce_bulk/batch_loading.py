@@ -40,6 +40,9 @@ from target_salesforce_bulk.summary import Tally
 logger = logging.getLogger(__name__)
 
 
+SET_ASIDE = "the batch %s is set aside, for salesforce-bulk batches to resume, resend or forget: %s"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoadPolicy:
     """How patiently batches are loaded."""
@@ -126,7 +129,7 @@ class BatchLoader:
             if batch.state is BatchState.OPEN:
                 end = JobEnd(unloaded=Unloaded.COME_AGAIN, was_never_closed=True)
             else:
-                logger.warning("the batch %s is set aside: %s", batch.id, error, extra=_log_fields(batch))
+                logger.warning(SET_ASIDE, batch.id, error, extra=_log_fields(batch))
                 end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
         if end.never_began:
             batch.drop()
@@ -281,7 +284,7 @@ class BatchLoader:
 
     def _check_wait(self, info: JobInfo) -> None:
         if self._stopping.is_over.is_set() and not info.state.is_final:
-            raise LeftToNextRun(f"ingest job {info.id} still runs; the same command again finds it")
+            raise LeftToNextRun(f"ingest job {info.id} still runs; the next run resumes it")
 
 
 def _log_fields(batch: Batch) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -26,6 +27,8 @@ EXIT_FAILED = 1
 EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h: a quota stopped the run, and the same command goes on later."""
 
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 LAST_STEP = "target_salesforce_bulk.last_step"
 """In the click context's ``meta``: what is done just before the process ends."""
@@ -81,14 +84,17 @@ class TargetCommand(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except Interrupted as error:
-            self._end(error, code=128 + error.signal_number)
+            self._end(f"{error}; run again to resume", code=128 + error.signal_number)
         except QuotaExceeded as error:
             self._end(f"stopped for quota ({error.quota}); run again later to go on: {error}", code=EXIT_QUOTA)
         except QuotaError as error:
             self._end(error, code=EXIT_QUOTA)
         except simplejson.JSONDecodeError as error:
             self._end(f"the config is no JSON: {error}", code=EXIT_FAILED)
-        except (SalesforceError, TargetError, SingerSDKError, SingerError, OSError) as error:
+        except OSError as error:
+            advice = "; make room on the disk, and run again to resume" if error.errno in DISK_FULL else ""
+            self._end(f"{error}{advice}", code=EXIT_FAILED)
+        except (SalesforceError, TargetError, SingerSDKError, SingerError) as error:
             self._end(error, code=EXIT_FAILED)
 
     def _end(self, error: object, *, code: int) -> None:

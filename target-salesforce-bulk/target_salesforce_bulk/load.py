@@ -248,7 +248,10 @@ class Load:
             self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
         has_failures = any(number and not kind.is_loaded for kind, number in batch.outcomes.items())
         if has_failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
-            raise StoppedAtFailure(f"stopped after the first job with failures (fail_fast): {self._report.failures()}")
+            raise StoppedAtFailure(
+                f"stopped after the first job with failures (fail_fast): {self._report.failures()};"
+                " run again to load the rest"
+            )
         if not any(number and kind.holds_state for kind, number in batch.outcomes.items()):
             self._gate.release(batch)
 
@@ -306,9 +309,7 @@ class Load:
         self._scheduler.stop_starting()
         if not isinstance(error, Interrupted):
             if number := self._scheduler.number_running:
-                logger.warning(
-                    "stopping after an error: waiting for the outcomes of %d batches that are under way", number
-                )
+                logger.warning("stopping after an error: waiting for the %d batches that are under way", number)
             try:
                 self._scheduler.wait_for_running(check=self._stopping.check)
             except Interrupted as interrupted:

@@ -150,7 +150,7 @@ def _naming(line: int) -> Iterator[None]:
     try:
         yield
     except InputBroken as error:
-        raise InputBroken(f"line {line} of the input is broken: {error}") from None
+        raise InputBroken(f"line {line} of the input is broken: {error}; correct it, and run again to resume") from None
 
 
 def _why(line: bytes | str | msgspec.Raw, error: Exception) -> str:

@@ -35,7 +35,11 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
     """
     for note in journal.batches():
         if note.org != journal.org:
-            logger.warning("a batch of stream %s in another org (%s) is left as it is", note.stream, note.org)
+            logger.warning(
+                "a batch of stream %s in another org (%s) is left to the next run that logs in there",
+                note.stream,
+                note.org,
+            )
         elif not note.state.awaits_decision:
             batch = batch_to_resume(note, journal=journal, client=client, pending_dir=pending_dir)
             if batch:
@@ -78,4 +82,4 @@ def abort(client: SalesforceClient, note: BatchNote) -> None:
     try:
         IngestJob.find(client, note.job_id or "").abort()
     except (JobError, NotFound, RequestRefused) as error:
-        logger.info("job %s is left as it is: %s", note.job_id, error)
+        logger.info("job %s could not be aborted, which does no harm: %s", note.job_id, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -197,7 +198,8 @@ class LoadSettings:
             poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),
             record_retries=config["record_retries"],
             on_record_failure=OnRecordFailure(config["on_record_failure"]),
-            results_dir=Path(config["results_dir"]).expanduser(),
+            # UTF-8 whatever the locale, as the settings are.
+            results_dir=Path(os.fsdecode(config["results_dir"].encode("utf-8", "surrogateescape"))).expanduser(),
             has_journal=config["journal"],
             status_tracking=config.get("status_tracking"),
         )

@@ -254,7 +254,7 @@ def test_a_run_that_is_stopped_tells_what_it_has_counted(
         )
         process.send_signal(signal.SIGTERM)
         if command == "target":  # a closed job is waited for, until a second signal
-            next(line for line in process.stderr if "giving up open jobs" in line)
+            next(line for line in process.stderr if "aborting open jobs" in line)
             process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
 

@@ -286,3 +286,19 @@ def test_a_batch_whose_files_are_spoiled_stops_its_own_stream_only(
     assert own.states == []
     assert names(org) == ["a", "b"]
     assert files(target.results_dir / "pending") == before
+
+
+def test_a_data_file_that_was_cut_inside_a_value_is_not_used(target: TargetRunner, org: Org) -> None:
+    """It ends with a line break, but with one of a value: a shorter value must not pass for the record's own."""
+    org.progression = Progression.seconds(3600)
+    target.run(ACCOUNT, accounts("one\ntwo"), **INSERT, job_timeout_s=0.05)
+    (path,) = (target.results_dir / "pending").glob("*.csv")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"two")])
+    org.progression = Progression.immediate()
+
+    run = target.run(ACCOUNT, accounts("one\ntwo"), state(1), **INSERT)
+
+    assert isinstance(run.error, JobDataDamaged)
+    assert run.states == []
+    assert names(org) == ["one\ntwo"]

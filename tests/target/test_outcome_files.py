@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -248,6 +249,26 @@ def test_each_schema_of_a_stream_stands_before_its_failed_records(target: Target
         ("b", None),
         ("c", "Rome"),
     ]
+
+
+def test_a_schema_that_was_cut_is_written_again(target: TargetRunner, org: Org) -> None:
+    """One batch's outcomes are cut after an error; another one of the stream, in the same run, still has its SCHEMA."""
+    org.progression = Progression.seconds(3600)
+    target.run(*MESSAGES, **CHOSEN, job_timeout_s=0.05)
+    path = next((target.results_dir / "pending").glob("*.jsonl"))
+    destination = JobDataFiles.find(path, number_of_rows=20).destination
+    log = outcome_log.OutcomeLog(target.results_dir, run_id="x")
+
+    with contextlib.suppress(OSError), log.writing():
+        log.write_failed(b"{}", destination=destination)
+        raise no_space()
+    with log.writing():
+        log.write_failed(b"{}", destination=destination)
+        log.sync()
+    log.close()
+
+    types = [json.loads(line)["type"] for line in log.failed_path.read_text().splitlines()]
+    assert types == ["SCHEMA", "RECORD"]
 
 
 # Who may read them

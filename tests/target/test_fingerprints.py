@@ -1,0 +1,80 @@
+"""What makes two records the same: the values of the properties that are loaded, by name, in any order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from salesforce_bulk_client import Operation
+from target_salesforce_bulk.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.plan import Column, Destination
+
+
+def destination(**other: Any) -> Destination:
+    chosen: dict[str, Any] = {
+        "stream": "s",
+        "object": "Account",
+        "operation": Operation.UPSERT,
+        "external_id_field": "Key",
+        "assignment_rule_id": None,
+        "columns": (Column("Key", "string"), Column("Name", "string")),
+        "key_column": "Key",
+        "parents": (),
+        "key_properties": (),
+        "stream_schema": {},
+        "mapping": "Key→Key, Name→Name",
+    }
+    return Destination(**{**chosen, **other})
+
+
+def test_the_order_of_properties_makes_no_difference() -> None:
+    """JSON objects have none."""
+    of_record = record_fingerprint(destination(), properties={"a", "b"})
+
+    assert of_record({"a": {"x": 1, "y": 2}, "b": 3}) == of_record({"b": 3, "a": {"y": 2, "x": 1}})
+    assert of_record({"a": 1, "b": 3}) != of_record({"a": 3, "b": 1})
+
+
+def test_the_order_of_cells_makes_one() -> None:
+    """And so does where one ends."""
+    of_row = row_fingerprint(destination())
+
+    assert of_row(["a", "b"]) != of_row(["b", "a"])
+    assert of_row(["ab", ""]) != of_row(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"object": "Contact"},
+        {"operation": Operation.UPDATE},
+        {"external_id_field": "Other"},
+        {"assignment_rule_id": "01Q000000000001AAA"},
+        {"mapping": "Key→Key, Name→Site"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_equal_cells_for_another_destination_are_another_record(other: dict[str, Any]) -> None:
+    """Other columns, another object: what was loaded there is not here."""
+    assert row_fingerprint(destination())(["a", "b"]) != row_fingerprint(destination(**other))(["a", "b"])
+
+
+def test_a_key_is_the_objects_whatever_the_stream() -> None:
+    """Two streams that load one object can name the same record; a key of another object or column cannot."""
+    of_key = key_fingerprint(destination())
+
+    assert of_key("k") == key_fingerprint(destination(stream="t"))("k")
+    assert of_key("k") != key_fingerprint(destination(object="Contact"))("k")
+    assert of_key("k") != key_fingerprint(destination(key_column="Name"))("k")
+
+
+def test_an_insert_knows_no_difference_between_null_and_absent() -> None:
+    """It starts from nothing. For an upsert a null clears the field."""
+    insert = destination(operation=Operation.INSERT)
+    of_insert = record_fingerprint(insert, properties={"a", "b"})
+    of_upsert = record_fingerprint(destination(), properties={"a", "b"})
+
+    assert of_insert({"a": 1, "b": None}) == of_insert({"a": 1})
+    assert of_upsert({"a": 1, "b": None}) != of_upsert({"a": 1})
+    assert row_fingerprint(insert)(["a", "#N/A"]) == row_fingerprint(insert)(["a", ""])
+    assert row_fingerprint(destination())(["a", "#N/A"]) != row_fingerprint(destination())(["a", ""])
