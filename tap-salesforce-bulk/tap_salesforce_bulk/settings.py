@@ -93,13 +93,13 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         "poll_min_s",
         th.NumberType(exclusive_minimum=0, maximum=LONGEST_POLL_S),
         default=0.5,
-        description="Seconds before the first look at a job; later looks come ever less often",
+        description="Seconds before the first poll of a job; the intervals then grow",
     ),
     th.Property(
         "poll_max_s",
         th.NumberType(exclusive_minimum=0, maximum=LONGEST_POLL_S),
         default=30,
-        description="Most seconds between two looks at a job",
+        description="Maximum seconds between two polls of a job",
     ),
     th.Property(
         "job_timeout_s",

@@ -79,41 +79,42 @@ TARGET_PROPERTIES = th.PropertiesList(
         description="`error`: a property that is no field stops the run before anything is sent; `drop`: it is left"
         " out, with one warning",
     ),
-    th.Property("batch_size_rows", th.IntegerType(minimum=1), default=100_000, description="Most rows of one job"),
+    th.Property("batch_size_rows", th.IntegerType(minimum=1), default=100_000, description="Maximum rows of one job"),
     th.Property(
         "batch_wait_limit_seconds",
         th.NumberType(minimum=0),
         default=300,
-        description="Most seconds that records wait for others before they are sent, looked at with each record",
+        description="Maximum seconds that records wait for others before they are sent, checked with each record",
     ),
     th.Property(
         "job_data_max_bytes",
         th.IntegerType(minimum=1, maximum=MAX_JOB_DATA_BYTES),
         default=MAX_JOB_DATA_BYTES,
-        description="Most bytes of one job's data",
+        description="Maximum bytes of one job's data",
     ),
     th.Property(
         "small_batch_rows",
         th.IntegerType(minimum=0, maximum=MAX_COLLECTION_RECORDS),
         default=MAX_COLLECTION_RECORDS,
-        description="An update, upsert or delete of no more rows goes in one sObject Collections request instead of a"
-        " job; 0 turns that off",
+        description="Update, upsert, delete: this many rows or fewer, left at the end of the input, go in one sObject"
+        " Collections request instead of a job; 0 turns that off",
     ),
     th.Property("max_concurrent_jobs", th.IntegerType(minimum=1), default=5, description="Ingest jobs in flight"),
     th.Property(
         "poll_min_s",
         th.NumberType(exclusive_minimum=0),
         default=0.5,
-        description="Seconds before the first look at a job; later looks come ever less often",
+        description="Seconds before the first poll of a job; the intervals then grow",
     ),
     th.Property(
-        "poll_max_s", th.NumberType(exclusive_minimum=0), default=30, description="Most seconds between two looks"
+        "poll_max_s", th.NumberType(exclusive_minimum=0), default=30, description="Maximum seconds between two polls"
     ),
     th.Property(
         "job_timeout_s",
         th.NumberType(exclusive_minimum=0),
         default=7200,
-        description="Seconds that a job may take; then it is left running, and the next run finds it",
+        description="Seconds that a job may take; then it is left running, and the next run waits for it once"
+        " more, then aborts it",
     ),
     th.Property(
         "record_retries",
@@ -127,8 +128,8 @@ TARGET_PROPERTIES = th.PropertiesList(
         th.StringType,
         allowed_values=[choice.value for choice in OnRecordFailure],
         default=OnRecordFailure.FAIL_AT_END.value,
-        description="`fail_at_end`: load everything, then exit 1; `ignore`: exit 0; `fail_fast`: stop after the first"
-        " job with a failure",
+        description="`fail_at_end`: load everything, then exit 1; `ignore`: exit 0 in spite of refused records;"
+        " `fail_fast`: stop after the first job with a failure",
     ),
     th.Property(
         "results_dir",
@@ -140,7 +141,7 @@ TARGET_PROPERTIES = th.PropertiesList(
         "journal",
         th.BooleanType,
         default=True,
-        description="Keep a journal, by which a run after a crash loads nothing twice",
+        description="Keep a journal, so that a run after a crash loads nothing twice",
     ),
     th.Property(
         "status_tracking",
@@ -157,14 +158,14 @@ TARGET_PROPERTIES = th.PropertiesList(
                 description="Which fields take `status`, `records_loaded`, `records_failed`, `message`",
             ),
         ),
-        description="A record of the org that tells how the run goes: `object`, `external_id_field`, `external_ref`,"
-        " `fields`",
+        description="A record in the org that shows the run's progress: `object`,"
+        " `external_id_field`, `external_ref`, `fields`",
     ),
     th.Property(
         "dry_run",
         th.BooleanType,
         default=False,
-        description="Check everything, tell what would be sent and what it would cost, and send nothing",
+        description="Check everything, log what would be sent and what it would cost, and send nothing",
     ),
 )
 
