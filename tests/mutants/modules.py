@@ -14,37 +14,38 @@ TAP = "tap-salesforce-bulk/tap_salesforce_bulk"
 TARGET = "target-salesforce-bulk/target_salesforce_bulk"
 
 JOBS = "tests/client/test_query_job.py tests/client/test_ingest_job.py"
-CRASHES = "tests/target/test_after_a_crash.py tests/target/test_small_loads.py -k 'not at_any_step and not at_random'"
+ONCE = "tests/target/test_exactly_once.py"
+RESENT = "tests/target/test_sending_again.py"
 
 MODULES = {
-    "auth": (f"{CLIENT}/auth.py", "tests/client/test_login.py"),
+    "auth": (
+        f"{CLIENT}/auth.py",
+        "tests/client/test_login.py tests/client/test_token_file.py tests/client/test_org_id.py",
+    ),
     "http": (
         f"{CLIENT}/http.py",
-        "tests/client/test_requests.py tests/client/test_errors.py tests/client/test_retries.py",
+        "tests/client/test_requests.py tests/client/test_errors.py tests/client/test_odd_answers.py",
     ),
     "errors": (
         f"{CLIENT}/errors.py",
         "tests/client/test_errors.py tests/client/test_requests.py tests/client/test_login.py",
     ),
     "csv_pages": (f"{CLIENT}/csv_pages.py", f"{JOBS} -k 'not loaded_once'"),
-    "result_pages": (f"{CLIENT}/result_pages.py", "tests/client/test_query_job.py"),
-    "jobs": (f"{CLIENT}/jobs.py", f"{JOBS} -k 'not loaded_once'"),
+    "result_pages": (f"{CLIENT}/result_pages.py", "tests/client/test_query_job.py tests/client/test_endless_lists.py"),
+    "jobs": (f"{CLIENT}/jobs.py", f"{JOBS} tests/client/test_jobs_not_found.py -k 'not loaded_once'"),
     "ingest": (f"{CLIENT}/ingest.py", "tests/client/test_ingest_job.py"),
-    "halving": (f"{TAP}/halving.py", "tests/tap/test_parts.py tests/tap/test_windows.py"),
+    "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
     "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
     "mapping": (
         f"{TARGET}/mapping.py",
         "tests/target/test_mapping.py tests/target/test_rows.py tests/target/test_bad_input.py",
     ),
-    "fingerprints": (f"{TARGET}/fingerprints.py", CRASHES),
-    "journal": (f"{TARGET}/journal.py", CRASHES),
-    "recovery": (f"{TARGET}/recovery.py", CRASHES),
-    "outcome_log": (f"{TARGET}/outcome_log.py", f"tests/target/test_loading.py {CRASHES}"),
-    "unit_loading": (f"{TARGET}/unit_loading.py", f"tests/target/test_loading.py {CRASHES}"),
-    "settling": (
-        f"{TARGET}/settling.py",
-        f"tests/target/test_loading.py tests/target/test_matching.py {CRASHES}",
-    ),
+    "fingerprints": (f"{TARGET}/fingerprints.py", f"tests/target/test_fingerprints.py {ONCE}"),
+    "journal": (f"{TARGET}/journal.py", f"tests/target/test_journal.py {ONCE}"),
+    "recovery": (f"{TARGET}/recovery.py", f"tests/target/test_journal.py {ONCE}"),
+    "outcome_log": (f"{TARGET}/outcome_log.py", "tests/target/test_outcome_files.py"),
+    "batch_loading": (f"{TARGET}/batch_loading.py", f"{RESENT} {ONCE}"),
+    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} tests/target/test_outcome_files.py"),
 }
 
 PROJECT = Project(
