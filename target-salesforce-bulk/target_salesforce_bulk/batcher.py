@@ -155,7 +155,8 @@ class Batcher:
             # Objects may be each other's parents: a stream that is being closed already is not waited for.
             if others and others[0].destination.object in parents and stream not in self._closing:
                 self.close_stream(stream)
-        batch.wait_for([other for other in self._under_way() if other.destination.object in parents])
+        # Parents may go in a request all the same: of their records nothing newer comes.
+        batch.after.update(other for other in self._under_way() if other.destination.object in parents)
 
 
 def _has_same_keys(one: Destination, other: Destination) -> bool:

@@ -95,10 +95,10 @@ def test_the_page_tells_what_became_of_the_records(org: Org, target: TargetRunne
     jobs = shown.rows("Jobs")
     assert sorted(row[1:7] for row in jobs) == [
         ["accounts", "upsert Account", "JobComplete", "1", "0", "49 B"],
-        ["accounts", "upsert Account", "JobComplete", "3", "1", "81 B"],
-        ["accounts", "upsert Account", "JobComplete", "4", "1", "98 B"],
+        ["accounts", "upsert Account", "JobComplete", "3", "1", "77 B"],
+        ["accounts", "upsert Account", "JobComplete", "4", "1", "94 B"],
         ["people", "insert Contact", "JobComplete", "1", "0", "43 B"],
-        ["people", "insert Contact", "JobComplete", "4", "2", "122 B"],
+        ["people", "insert Contact", "JobComplete", "4", "2", "118 B"],
     ]
     assert len(shown.text_of("li", inside="ol")) == len(jobs) + 2  # the bars of the jobs, and two things to do
 

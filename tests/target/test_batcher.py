@@ -129,6 +129,18 @@ def test_children_wait_for_parents(loads: Callable[..., Loads]) -> None:
     assert here.close() == [("1", ["parent"], []), ("2", ["child"], ["1"])]
 
 
+def test_a_few_parents_need_no_job_whether_or_not_children_wait(loads: Callable[..., Loads]) -> None:
+    """How a parent's batch is sent does not depend on whether its children were closed before it was sent."""
+    here = loads()
+    here.add("a", stream="parents", sobject="P")
+    here.add("x", stream="children", parents=("P",))
+    here.close()
+
+    parents, children = here.submitted
+    assert children.after == {parents}
+    assert (parents.may_skip_job, parents.is_awaited) == (True, False)
+
+
 def test_objects_that_are_each_others_parents_do_not_wait_in_a_circle(loads: Callable[..., Loads]) -> None:
     """One of the two goes first; none waits for one that waits for it."""
     here = loads()
