@@ -286,10 +286,11 @@ class Load:
         """Return what is to be said of the records of a run that came to its end."""
         number_doubtful = self._number_doubtful()
         if number_doubtful:
+            failures = self._report.failures()
             return RecordsDoubtful(
-                f"{self._report.failures() or 'nothing new failed'}; {number_doubtful} records may or may not be in"
-                f" Salesforce, and STATE does not pass them: salesforce-bulk batches {self._results_dir} shows why, and"
-                " resumes, resends or forgets them"
+                f"{failures}{'; ' * bool(failures)}{number_doubtful} records may or may not be in Salesforce, and STATE"
+                f" does not pass them: salesforce-bulk batches {self._results_dir} shows why, and resumes, resends or"
+                " forgets them"
             )
         if self._tally.count(OutcomeKind.UNPROCESSED):
             return RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")

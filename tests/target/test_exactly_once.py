@@ -499,3 +499,26 @@ def test_without_a_journal_a_crashed_runs_rows_stay(target: TargetRunner, org: O
 
     assert before
     assert sorted((target.results_dir / "pending").iterdir()) == before
+
+
+def test_a_schema_that_changes_among_the_leading_records_has_batches_of_its_own(target: TargetRunner, org: Org) -> None:
+    """The first records of a resumed run are held back, and so are those of the stream's next schema."""
+    narrow = schema("Account", Name="string")
+    wide = schema("Account", Name="string", Site="string")
+    messages = [
+        narrow,
+        accounts({"Name": "a"}, {"Name": "b"}),
+        state(2),
+        accounts({"Name": "c"}),
+        wide,
+        accounts({"Name": "d", "Site": "Rome"}),
+        state(4),
+    ]
+    stop_after(org, jobs=1)
+    target.run(*messages, **ROWS_PER_JOB)
+
+    run = target.run(narrow, accounts({"Name": "a"}), *messages[3:], **ROWS_PER_JOB)
+
+    assert run.error is None
+    assert names(org) == ["a", "a", "b", "c", "d"]
+    assert [row["Name"] for row in org.rows("Account") if row["Site"] == "Rome"] == ["d"]
