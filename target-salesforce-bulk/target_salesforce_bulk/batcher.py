@@ -95,7 +95,7 @@ class Batcher:
     def _batch_for(self, destination: Destination, key: int | None) -> Batch:
         """Return the first open batch of the stream in which a row of this key does not overtake an earlier one."""
         batches = self._open[destination.stream]
-        if batches and batches[0].destination is not destination:
+        if batches and batches[0].destination is not destination and batches[0].destination != destination:
             self.close_stream(destination.stream)  # its schema has changed
         place = 0
         earlier = self._last_with(destination, key)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client import Operation
+from salesforce_bulk_simulator import Fault, Org
 from target_salesforce_bulk.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.plan import Column, Destination
+
+from tests.target.conftest import TargetRunner, records, schema, state
 
 
 def destination(**other: Any) -> Destination:
@@ -78,3 +81,17 @@ def test_an_insert_knows_no_difference_between_null_and_absent() -> None:
     assert of_upsert({"a": 1, "b": None}) != of_upsert({"a": 1})
     assert row_fingerprint(insert)(["a", "#N/A"]) == row_fingerprint(insert)(["a", ""])
     assert row_fingerprint(destination())(["a", "#N/A"]) != row_fingerprint(destination())(["a", ""])
+
+
+def test_the_order_of_a_schemas_properties_says_nothing(target: TargetRunner, org: Org) -> None:
+    """A tap writes the same stream with its properties in another order after a crash: its records are recognized."""
+    chosen: dict[str, Any] = {"operation": "insert", "batch_size_rows": 2, "max_concurrent_jobs": 1}
+    rows = records("Account", *({"Name": str(n), "Site": "x"} for n in range(4)))
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    target.run(schema("Account", Name="string", Site="string"), rows, **chosen)
+
+    run = target.run(schema("Account", Site="string", Name="string"), rows, state(4), **chosen)
+
+    assert run.error is None
+    assert run.states == [4]
+    assert sorted(row["Name"] for row in org.rows("Account")) == ["0", "1", "2", "3"]
