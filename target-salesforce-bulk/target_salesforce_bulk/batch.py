@@ -152,11 +152,6 @@ class Batch:
         """Any state but filling → pending: all rows are to be sent again."""
         self._move(BatchState.PENDING, None)
 
-    def drop(self) -> None:
-        """open, closing, sending → gone: nothing was processed that may not be done again; its records come again."""
-        self._journal.drop_batch(self.id)
-        self.discard()
-
     def outcomes_recorded(
         self,
         *,

@@ -111,11 +111,14 @@ class BatchLoader:
     def resume(self, batch: Batch) -> None:
         """Record the outcomes of a batch whose job an earlier run may have closed; an Open one is aborted.
 
-        Nothing is sent: what was not processed comes again with the input.
+        Nothing is sent: what was not processed comes again with the input. So does a batch without a job: it went
+        without one, which is only done with what may be done again, or was not sent.
 
         Raises: SalesforceError that says nothing of this batch alone; LeftToNextRun.
         """
-        assert batch.job_id
+        if batch.job_id is None:
+            self._recorder.drop(batch)
+            return
         try:
             end = self._end_of_found(batch, batch.job_id)
         except JobGone as gone:
@@ -132,7 +135,7 @@ class BatchLoader:
                 logger.warning(SET_ASIDE, batch.id, error, extra=_log_fields(batch))
                 end = JobEnd(unloaded=Unloaded.COME_AGAIN, reason=str(error), is_set_aside=True)
         if end.never_began:
-            batch.drop()
+            self._recorder.drop(batch)
         else:
             self._recorder.record(batch, end)
 
@@ -211,6 +214,9 @@ class BatchLoader:
             return JobEnd(unloaded=unloaded, reason=str(gone))
         except IncompleteResults as error:
             return self._without_results(batch, error, unloaded=unloaded)
+        except RequestRefused as error:
+            logger.warning(SET_ASIDE, batch.id, error, extra=_log_fields(batch))
+            return JobEnd(unloaded=unloaded, reason=str(error), is_set_aside=True)
 
     def _without_results(self, batch: Batch, error: IncompleteResults, *, unloaded: Unloaded) -> JobEnd:
         """Return the end of a job whose result files and counts disagree, also when asked again."""

@@ -30,7 +30,7 @@ class BatchScheduler:
         self._begun: set[Batch] = set()
         """Those of them that are being loaded, or ended with an error."""
         self._blocking: list[Batch] = []
-        """Finished ones with rows that were not processed: what waits for them is not sent either."""
+        """Finished ones that `_is_blocking`: what waits for them is not sent either."""
         self._running: set[Batch] = set()
         """Those that a thread works on."""
         self._starts_more = True
@@ -46,7 +46,7 @@ class BatchScheduler:
     def under_way(self) -> list[Batch]:
         """Return the batches that later ones may have to wait for, in the order in which they were submitted.
 
-        They are not finished, or have rows that were not processed.
+        They are not finished, or block what waits for them.
         """
         with self._changed:
             return [*self._blocking, *self._unfinished]
@@ -136,10 +136,16 @@ class BatchScheduler:
             if error is None:
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
-                if batch.outcomes[OutcomeKind.UNPROCESSED]:
+                if _is_blocking(batch):
                     self._blocking.append(batch)
             else:
                 self.error = self.error or error
                 self._starts_more = False
             self._start_ready()
             self._changed.notify_all()
+
+
+def _is_blocking(batch: Batch) -> bool:
+    """Whether rows of a finished batch were not processed, or may yet be by a job that could not be read."""
+    may_be_processed = batch.outcomes[OutcomeKind.DOUBTFUL] and batch.destination.key_column is not None
+    return bool(batch.outcomes[OutcomeKind.UNPROCESSED] or may_be_processed)

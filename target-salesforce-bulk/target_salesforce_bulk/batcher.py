@@ -170,4 +170,4 @@ def _is_ordered(earlier: Destination, later: Destination) -> bool:
     if earlier.object == later.object:
         both_insert = earlier.operation is later.operation is Operation.INSERT
         return not both_insert and earlier.key_column != later.key_column
-    return later.operation in _DELETES and later.object in earlier.parents
+    return later.operation in _DELETES and later.object in earlier.references

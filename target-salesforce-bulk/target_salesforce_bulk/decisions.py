@@ -172,7 +172,7 @@ class Decisions:
         if found is None:
             return "its records come again with the next run"
         loader.resume(found)
-        return _counts(found)
+        return _counts(found) if found.outcomes else "its records come again with the next run"
 
     def _resend(self, note: BatchNote, loader: BatchLoader) -> str:
         batch = self._found(note)

@@ -93,10 +93,12 @@ class EarlierOutcomes:
             starts = [start for start in starts if start + number >= before_state]
         if starts and not are_all and starts[0] + number < before_state:
             return False
-        # The first start has the most records in common; equal records alone say nothing.
-        start = starts[0] if starts else before_state
-        is_sure = len(starts) < 2 or len(set(fingerprints[: before_state - start])) > 1
-        first = start if is_sure else before_state
+        resumes = self._resumes(destination.id, fingerprints, before_state=before_state)
+        if starts:  # the first has the most records in common; equal records alone say nothing
+            is_sure = not resumes and (len(starts) == 1 or len(set(fingerprints[: before_state - starts[0]])) > 1)
+        else:
+            is_sure = resumes or not before_state
+        first = starts[0] if starts and is_sure else before_state
         self._places[destination.id] = Place(first, first, is_sure=is_sure)
         return True
 
@@ -118,11 +120,37 @@ class EarlierOutcomes:
             ]
         return starts
 
+    def _resumes(self, destination: str, fingerprints: Sequence[bytes], *, before_state: int) -> bool:
+        """Whether that run has read these records after its last STATE, as far as the journal knows them."""
+        if not self._is_at(destination, before_state, fingerprints[0]):
+            return False
+        return all(
+            self._may_be(destination, before_state + number, fingerprint)
+            for number, fingerprint in enumerate(fingerprints)
+        )
+
+    def _is_at(self, destination: str, position: int, fingerprint: bytes) -> bool:
+        found = self._db.execute(
+            "SELECT 1 FROM earlier WHERE destination = ? AND position = ? AND record = ?",
+            (destination, position, fingerprint),
+        )
+        return found.fetchone() is not None
+
     def _may_be(self, destination: str, position: int, fingerprint: bytes) -> bool:
         found = self._db.execute(
             "SELECT record FROM earlier WHERE destination = ? AND position = ?", (destination, position)
         ).fetchall()
         return not found or (fingerprint,) in found
+
+    def has_left(self, destination: str) -> bool:
+        """Whether records with an outcome, from where this input begins on, have not come again."""
+        place = self._places.get(destination)
+        first = place.first_position if place else self._numbers_before_state.get(destination, 0)
+        found = self._db.execute(
+            "SELECT 1 FROM earlier WHERE destination = ? AND position >= ? AND class IN ('loaded', 'failed') LIMIT 1",
+            (destination, first),
+        )
+        return found.fetchone() is not None
 
     # What is known of a record
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from salesforce_bulk_client import SalesforceClient, telemetry
+from salesforce_bulk_client import Operation, SalesforceClient, telemetry
 from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
 from target_salesforce_bulk.batch import Batch
@@ -111,6 +111,8 @@ class Load:
         self._has_ended = False
         self._has_doubtful = False
         self._memory: Memory | None = None
+        self._kept: set[str] = set()
+        """Destinations of inserts whose unfinished run stays so: this input was not its own, or ended too early."""
 
     def start(self) -> None:
         """Finish what earlier runs have left, before anything is read.
@@ -235,7 +237,7 @@ class Load:
         labels = {"sobject": batch.destination.object, "operation": batch.destination.operation.value}
         try:
             with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
-                if batch.state in {BatchState.OPEN, BatchState.CLOSING}:
+                if batch.state is not BatchState.FILLING:
                     self._loader.resume(batch)
                 else:
                     self._loader.load(batch)
@@ -279,6 +281,8 @@ class Load:
             memory = Memory.ALL
         elif isinstance(error, RecordsUnprocessed):
             memory = Memory.LOADED
+        inserts = {name for name, each in self._destinations.items() if each.operation is Operation.INSERT}
+        self._kept = {name for name in inserts if self._earlier.has_left(name)}
         self._end(error=error, memory=memory)
         return error
 
@@ -345,6 +349,12 @@ class Load:
                 " salesforce-bulk batches %s lists what is under way",
                 self._results_dir,
             )
+        for name in self._kept:
+            logger.warning(
+                "stream %s: records that an unfinished run has loaded did not all come again, so it stays unfinished:"
+                " its own input resumes it. To load equal records as new ones, use another results_dir",
+                self._destinations[name].stream,
+            )
         self._report.write(is_finished=memory is Memory.NOTHING, message=message)
         self._progress.finish()
         if self._tracker:
@@ -360,7 +370,7 @@ class Load:
     def forget(self) -> None:
         """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""
         if self._memory is not None:
-            self._journal.end_run(destinations=list(self._destinations), memory=self._memory)
+            self._journal.end_run(destinations=self._destinations.keys() - self._kept, memory=self._memory)
             self._journal.close()
             self._lock.release()
             self._memory = None

@@ -57,7 +57,7 @@ def make_plan(
     draft.raise_problems(stream)
     draft.warn(stream, absent=sorted(settings.fields.keys() - properties.keys()))
     draft.note_uncleared(stream)
-    source = source or Source(stream=stream, schema=schema, key_properties=key_properties)
+    source = source or Source(stream=stream, schema=schema, key_properties=key_properties, properties=tuple(properties))
     return Plan(
         destination=Destination(
             stream=stream,
@@ -68,6 +68,7 @@ def make_plan(
             columns=tuple(entry.column for entry in draft.placed),
             key_column=draft.key_field,
             parents=tuple(sorted({entry.parent for entry in draft.placed if entry.parent})),
+            references=tuple(sorted({name for entry in draft.placed for name in entry.writes.reference_to})),
             key_properties=tuple(source.key_properties),
             stream_schema=source.schema,
             source_stream=source.stream,
@@ -96,7 +97,7 @@ def make_plan(
 def _digest(placed: Sequence[_Placed], *, settings: StreamSettings, source: Source) -> str:
     """Return what tells one mapping of a stream from another: which property fills which column, and how."""
     columns = sorted((entry.property, entry.column.name) for entry in placed)
-    parts = [columns, settings.null_policy.value, source.stream_map, source.flattening_separator]
+    parts = [columns, settings.null_policy.value, source.settings]
     return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
 

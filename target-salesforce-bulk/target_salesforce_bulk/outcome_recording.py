@@ -146,10 +146,14 @@ class OutcomeRecorder:
         """Give up to a person a batch that was never sent."""
         self._record_as(batch, RowResult(OutcomeKind.DOUBTFUL, error=RecordError(code, reason, ())), reason=reason)
 
+    def drop(self, batch: Batch) -> None:
+        """Note that nothing of a batch was processed: all its records come again, also those that cannot be rows."""
+        self._record_as(batch, None)
+
     def _record_as(
         self,
         batch: Batch,
-        result: RowResult,
+        result: RowResult | None,
         *,
         reason: str = "",
         class_of_failed: OutcomeClass = OutcomeClass.FAILED,
@@ -158,6 +162,7 @@ class OutcomeRecorder:
             outcomes = _BatchOutcomes(batch.files, log=self._log, class_of_failed=class_of_failed)
             outcomes.read_rows()
             outcomes.result_of = lambda _: result
+            outcomes.is_dropped = result is None
             outcomes.write()
             batch.outcomes_recorded(
                 known=outcomes.known,
@@ -202,6 +207,8 @@ class _BatchOutcomes:
         self.doubtful: set[int] = set()
         """Numbers of the rows that a person has to decide on."""
         self.known: dict[OutcomeClass, KnownOutcomes] = {kind: KnownOutcomes() for kind in OutcomeClass}
+        self.is_dropped = False
+        """Whether all of its records come again."""
         self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
         """Outcomes by kind and error code."""
         self._unloaded = Unloaded.SEND_AGAIN
@@ -236,13 +243,15 @@ class _BatchOutcomes:
         doubtful, to_retry = self.known[OutcomeClass.DOUBTFUL], self.known[OutcomeClass.TO_RETRY]
         for entry in self._files.entries():
             number, refusal, record, _, position = entry
-            result = _refused(refusal) if refusal else result_of(results[number])
+            result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
                     self.doubtful.add(number)
                     self._has_silent |= results[number] is None
                     doubtful.add(self._fingerprint(entry), key=self._key(entry), position=position)
-                elif self._unloaded is not Unloaded.COME_AGAIN:
+                elif self.is_dropped or self._unloaded is Unloaded.COME_AGAIN:
+                    to_retry.add(self._fingerprint(entry), key=self._key(entry), position=position)
+                else:
                     self.again.add(number)
                 continue
             kind, error = result.kind, result.error

@@ -39,6 +39,8 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     """The column that names the record: the external id of an upsert, ``Id`` otherwise; None for insert."""
     parents: tuple[str, ...]
     """Objects that relationship columns point to."""
+    references: tuple[str, ...] = ()
+    """Objects that any lookup points to, also one that is filled by Id."""
     key_properties: tuple[str, ...]
     """Those of the stream as it came in."""
     stream_schema: dict[str, Any]

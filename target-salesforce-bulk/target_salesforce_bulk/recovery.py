@@ -28,11 +28,7 @@ def cut_outcome_files(journal: Journal, *, results_dir: Path) -> None:
 
 
 def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir: Path) -> Iterator[Batch]:
-    """Yield the batches that have a job: it is aborted if it was not closed, or waited for.
-
-    The others are dropped, and their records come again: no job was created, or they went without one, which was only
-    done with what may be done again.
-    """
+    """Yield the batches of this org that need no person's decision."""
     for note in journal.batches():
         if note.org != journal.org:
             logger.warning(
@@ -47,22 +43,21 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
 
 
 def batch_to_resume(note: BatchNote, *, journal: Journal, client: SalesforceClient, pending_dir: Path) -> Batch | None:
-    """Return a batch of this org that has a job; None if it has none, or cannot be resumed."""
-    if note.job_id is None:
-        journal.drop_batch(note.batch_id)
-        return None
+    """Return a batch of this org; None if its files are damaged: it is set aside, or dropped if it was never closed."""
     try:
         batch = Batch.found(note, directory=pending_dir, journal=journal)
     except JobDataDamaged as damaged:
-        if note.state is BatchState.OPEN:  # it was never closed
-            abort(client, note)
+        if note.state is not BatchState.CLOSING:
+            if note.job_id:
+                abort(client, note)
             journal.drop_batch(note.batch_id)
             return None
         reason = f"{damaged}; job {note.job_id} may have loaded its rows"
         logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
         journal.set_aside(note.batch_id, reason=reason)
         return None
-    logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
+    if note.job_id:
+        logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
     return batch
 
 

@@ -50,7 +50,7 @@ class SObjectSink(Sink):
         )
         properties = source.loaded_properties([filling.property for filling in self._plan.fillings])
         self._identity_of = record_fingerprint(self._plan.destination, properties=properties)
-        self._is_mapped = source.stream_map is not None or bool(source.flattening_separator)
+        self._is_mapped = source.is_mapped
         self._violation: str | None = None
         self._fast = FastRecords.for_plan(self._plan, schema=self.schema, key_properties=self.key_properties)
 

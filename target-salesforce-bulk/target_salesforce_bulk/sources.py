@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 WHOLE_RECORD = frozenset({"_", "record"})
@@ -28,9 +28,16 @@ class Source:
 
     stream: str
     schema: dict[str, Any]
+    """With ``stream`` and ``key_properties`` what the failed file says of its records."""
     key_properties: Sequence[str]
-    stream_map: Mapping[str, Any] | None = None
-    """The stream map as the setting has it, None if there is none."""
+    properties: Collection[str] = ()
+    """Those of records as they come in."""
+    is_mapped: bool = False
+    """Whether a stream map or flattening makes other records of them."""
+    stream_map: Mapping[str, Any] = field(default_factory=dict)
+    """Property → expression, as the setting has it; empty where it is not known which entry applies."""
+    settings: Any = None
+    """All settings that say what is made of records: another value makes another destination."""
     flattening_separator: str | None = None
     is_shared: bool = False
     """Whether several sinks take the same records, each by a stream map of its own."""
@@ -38,30 +45,37 @@ class Source:
     def loaded_properties(self, loaded: Collection[str]) -> frozenset[str]:
         """Return the properties of incoming records that those of mapped records are made of.
 
-        ``loaded`` are the properties of mapped records that fill a column.
+        ``loaded`` are those of mapped records that fill a column. One that cannot be traced may be made of any.
 
         >>> source = Source(
         ...     stream="s",
-        ...     schema={"properties": {"first": {}, "last": {}, "at": {}, "address": {}}},
+        ...     schema={},
         ...     key_properties=(),
+        ...     properties=["first", "last", "at", "address"],
         ...     stream_map={"name": "first + _['last']", "loaded_at": "now()"},
         ...     flattening_separator="__",
         ... )
         >>> sorted(source.loaded_properties(["name", "loaded_at", "address__city"]))
         ['address', 'first', 'last']
+        >>> sorted(source.loaded_properties(["adr__city"]))
+        ['address', 'at', 'first', 'last']
         """
-        incoming = set(self.schema.get("properties") or {})
+        incoming = frozenset(self.properties)
         used: set[str] = set()
         for name in loaded:
-            expression = (self.stream_map or {}).get(name)
+            expression = self.stream_map.get(name)
             if isinstance(expression, str):
                 names = set(_names(expression, own=name))
                 used |= incoming if names & WHOLE_RECORD else names & incoming
             elif name in incoming:
                 used.add(name)
-            elif self.flattening_separator:
-                used |= {whole for whole in incoming if name.startswith(f"{whole}{self.flattening_separator}")}
+            elif name not in SDK_PROPERTIES:
+                used |= self._flattened(name) or incoming
         return frozenset(used - SDK_PROPERTIES)
+
+    def _flattened(self, name: str) -> set[str]:
+        separator = self.flattening_separator
+        return {whole for whole in self.properties if separator and name.startswith(f"{whole}{separator}")}
 
 
 def _names(expression: str, *, own: str) -> Iterator[str]:
@@ -71,18 +85,20 @@ def _names(expression: str, *, own: str) -> Iterator[str]:
     except SyntaxError:
         yield next(iter(WHOLE_RECORD))
         return
-    constants = {id(node.value): node.slice.value for node in ast.walk(tree) if _is_subscript(node)}  # type: ignore[attr-defined]
+    constants = dict(filter(None, map(_constant, ast.walk(tree))))
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             name = constants.get(id(node), node.id)
-            yield own if name == OWN_VALUE else str(name)
+            yield own if name == OWN_VALUE else name
 
 
-def _is_subscript(node: ast.AST) -> bool:
-    """Whether this is ``_["name"]``."""
-    return (
-        isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id in WHOLE_RECORD
-        and isinstance(node.slice, ast.Constant)
-    )
+def _constant(node: ast.AST) -> tuple[int, str] | None:
+    """Return the record's node and the property's name of ``_["name"]`` and ``_.get("name")``."""
+    record, name = None, None
+    if isinstance(node, ast.Subscript):
+        record, name = node.value, node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+        record, name = node.func.value, node.args[0]
+    if isinstance(record, ast.Name) and record.id in WHOLE_RECORD and isinstance(name, ast.Constant):
+        return id(record), str(name.value)
+    return None

@@ -6,6 +6,7 @@ import difflib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -174,22 +175,32 @@ class TargetSalesforceBulk(Target):
         stream_map = next(each for each in maps if each.stream_alias == stream)
         is_shared = len(maps) > 1
         is_plain = isinstance(stream_map, SameRecordTransform)
-        options = self.mapper.flattening_options
+        options = self.mapper.flattening_options or None
+        separator = options.separator if options and options.enabled else None
+        definitions = {} if is_plain else self._stream_map_settings(message["stream"], alias=stream)
+        configured = self.config.get("stream_map_config") if definitions else None
         return Source(
             stream=stream if is_shared else message["stream"],
             schema=stream_map.transformed_schema if is_shared else message["schema"],
             key_properties=(stream_map.transformed_key_properties if is_shared else message.get("key_properties"))
             or (),
-            stream_map=None if is_plain else self._stream_map_settings(stream, source=message["stream"]),
-            flattening_separator=options.separator if options else None,
+            properties=tuple(message["schema"]["properties"]),
+            is_mapped=not is_plain or separator is not None,
+            stream_map=next(iter(definitions.values())) if len(definitions) == 1 else {},
+            settings=[definitions, configured, separator, self.config.get("add_record_metadata")],
+            flattening_separator=separator,
             is_shared=is_shared,
         )
 
-    def _stream_map_settings(self, stream: str, *, source: str) -> dict[str, Any]:
-        """Return the setting that maps ``source`` to ``stream``."""
-        settings: dict[str, Any] = self.config.get("stream_maps") or {}
-        found = settings.get(stream) or settings.get(source) or {}
-        return {name: text for name, text in found.items() if isinstance(text, str | None)} if found else {}
+    def _stream_map_settings(self, stream: str, *, alias: str) -> dict[str, dict[str, Any]]:
+        """Return the entries of the setting ``stream_maps`` that may make ``alias`` of a stream, by their names."""
+        found = {
+            name: entry
+            for name, entry in (self.config.get("stream_maps") or {}).items()
+            if isinstance(entry, dict) and fnmatch(stream, entry.get("__source__", name))
+        }
+        named = {name: entry for name, entry in found.items() if alias in {name, entry.get("__alias__")}}
+        return named or found
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         """Apply stream maps and hand the record to its sinks; an expression that fails refuses the record.

@@ -18,6 +18,7 @@ from tests.target.conftest import Message, TargetRunner, records, schema, state
 INSERT: dict[str, Any] = {"operation": "insert", "small_batch_rows": 0}
 ROWS_PER_JOB: dict[str, Any] = {**INSERT, "batch_size_rows": 2, "max_concurrent_jobs": 1}
 
+LEAD_MAP = {"__else__": None, "LastName": "Name", "Company": "Site"}
 ACCOUNT = schema("Account", Name="string", AnnualRevenue=["number", "null"], Site=["string", "null"])
 BY_KEY = schema("Account", key=["External_Id__c"], External_Id__c="string", Name="string")
 
@@ -502,23 +503,139 @@ def test_without_a_journal_a_crashed_runs_rows_stay(target: TargetRunner, org: O
 
 
 def test_a_schema_that_changes_among_the_leading_records_has_batches_of_its_own(target: TargetRunner, org: Org) -> None:
-    """The first records of a resumed run are held back, and so are those of the stream's next schema."""
+    """The first records of a stream are held back in a resumed run, and with them those of its next schema."""
     narrow = schema("Account", Name="string")
     wide = schema("Account", Name="string", Site="string")
     messages = [
         narrow,
-        accounts({"Name": "a"}, {"Name": "b"}),
-        state(2),
-        accounts({"Name": "c"}),
+        accounts({"Name": "a"}),
         wide,
-        accounts({"Name": "d", "Site": "Rome"}),
-        state(4),
+        accounts({"Name": "x", "Site": "Rome"}),
+        narrow,
+        accounts({"Name": "b"}),
+        state(3),
+        accounts({"Name": "c"}, {"Name": "d"}),
+        state(5),
     ]
-    stop_after(org, jobs=1)
-    target.run(*messages, **ROWS_PER_JOB)
+    stop_after(org, jobs=3)
+    first = target.run(*messages, **ROWS_PER_JOB)
+    assert first.states == [3]
 
-    run = target.run(narrow, accounts({"Name": "a"}), *messages[3:], **ROWS_PER_JOB)
+    run = target.run(*messages, **ROWS_PER_JOB)
 
     assert run.error is None
-    assert names(org) == ["a", "a", "b", "c", "d"]
-    assert [row["Name"] for row in org.rows("Account") if row["Site"] == "Rome"] == ["d"]
+    assert names(org) == ["a", "b", "c", "d", "x"]
+    assert [row["Name"] for row in org.rows("Account") if row["Site"] == "Rome"] == ["x"]
+    assert len(run.outcomes) == 5
+
+
+def test_an_input_that_has_changed_since_is_no_new_input(target: TargetRunner, org: Org) -> None:
+    """Its first record was changed at the source: the others are not loaded again, they are doubtful."""
+    rows = accounts({"Name": "a"}, {"Name": "b"})
+    stop_after(org, jobs=1)
+    target.run(ACCOUNT, rows, state(2), accounts({"Name": "c"}), **ROWS_PER_JOB)
+
+    run = target.run(ACCOUNT, accounts({"Name": "a2"}), rows[1:], accounts({"Name": "c"}), state(3), **ROWS_PER_JOB)
+
+    assert isinstance(run.error, RecordsDoubtful)
+    assert names(org) == ["a", "a2", "b", "c"]
+    assert Counter(run.statuses) == {"created": 4, "doubtful": 1}
+
+
+@pytest.mark.parametrize(
+    "stream_maps",
+    [
+        {"Acc*": {"__else__": None, "Name": "Name + '!'", "Site": "Site"}},
+        {"Account": {"__else__": None, "Name": "_.get('Name') + '!'"}, "Lead": {"__source__": "Account"} | LEAD_MAP},
+    ],
+    ids=["a glob", "two streams of one"],
+)
+def test_mapped_records_are_told_apart_by_what_came_in(
+    target: TargetRunner, org: Org, stream_maps: dict[str, Any]
+) -> None:
+    """Whatever entry of ``stream_maps`` applies, the same input again loads what is missing, and only that."""
+    account = schema("Account", Name="string", Site="string")
+    rows = accounts(*({"Name": str(n), "Site": "x"} for n in range(6)))
+    chosen = {**ROWS_PER_JOB, "record_retries": 0, "stream_maps": stream_maps}
+    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"))
+    first = target.run(account, rows, state(6), **chosen)
+    assert isinstance(first.error, RecordsUnprocessed)
+
+    run = target.run(account, rows, state(6), **chosen)
+
+    assert run.error is None
+    assert run.states[-1] == 6
+    assert names(org) == [f"{n}!" for n in range(6)]
+
+
+def test_the_failed_file_of_an_unfinished_run_does_not_end_it(target: TargetRunner, org: Org) -> None:
+    """It is loaded, and so is what the pipeline's own input still has: each record once."""
+    rows = accounts(*({"Name": str(n)} for n in range(6)))
+    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"))
+    first = target.run(ACCOUNT, rows, state(6), **ROWS_PER_JOB)
+    assert isinstance(first.error, RecordsUnprocessed)
+
+    failed = target.run(first.failed_file, **ROWS_PER_JOB)
+    last = target.run(ACCOUNT, rows, state(6), **ROWS_PER_JOB)
+
+    assert failed.error is None
+    assert last.error is None
+    assert last.states[-1] == 6
+    assert names(org) == [str(n) for n in range(6)]
+
+
+def test_an_input_that_ends_early_does_not_end_the_unfinished_run(target: TargetRunner, org: Org) -> None:
+    """A tap that dies after its SCHEMA changes nothing: its whole input comes again and is recognized."""
+    rows = accounts(*({"Name": str(n)} for n in range(6)))
+    stop_after(org, jobs=2)
+    target.run(ACCOUNT, rows, state(6), **ROWS_PER_JOB)
+
+    target.run(ACCOUNT, **ROWS_PER_JOB)
+    target.run(ACCOUNT, rows[:3], **ROWS_PER_JOB)
+    run = target.run(ACCOUNT, rows, state(6), **ROWS_PER_JOB)
+
+    assert run.error is None
+    assert names(org) == [str(n) for n in range(6)]
+
+
+def test_a_corrected_number_of_a_stream_map_loads_everything(target: TargetRunner, org: Org) -> None:
+    """It stands in ``stream_map_config``: what was loaded with the wrong one is another destination's."""
+    chosen: dict[str, Any] = {
+        "external_id_field": "External_Id__c",
+        "batch_size_rows": 2,
+        "max_concurrent_jobs": 1,
+        "small_batch_rows": 0,
+        "stream_maps": {"Account": {"AnnualRevenue": "AnnualRevenue * config['factor']"}},
+    }
+    account = schema("Account", key=["External_Id__c"], External_Id__c="string", Name="string", AnnualRevenue="number")
+    rows = accounts(*({"External_Id__c": str(n), "Name": "x", "AnnualRevenue": 1} for n in range(4)))
+    stop_after(org, jobs=1)
+    target.run(account, rows, **chosen, stream_map_config={"factor": 100})
+
+    run = target.run(account, rows, **chosen, stream_map_config={"factor": 10})
+
+    assert run.error is None
+    assert [row["AnnualRevenue"] for row in org.rows("Account")] == [10] * 4
+
+
+def test_a_delete_waits_for_the_children_that_leave_its_record(target: TargetRunner, org: Org) -> None:
+    """They name their new parent by Id; the old one takes with it what is still its child."""
+    old, new = org.insert("Account", [{"Name": "old"}, {"Name": "new"}])
+    ids = org.insert("Contact", [{"LastName": str(n), "AccountId": old} for n in range(3)])
+    org.progression = Progression.looks(2)
+
+    run = target.run(
+        schema("move", key=["Id"], Id="string", AccountId="string"),
+        schema("gone", key=["Id"], Id="string"),
+        records("move", *({"Id": each, "AccountId": new} for each in ids)),
+        records("gone", {"Id": old}),
+        mappings={
+            "move": {"object": "Contact", "operation": "update"},
+            "gone": {"object": "Account", "operation": "delete"},
+        },
+        small_batch_rows=0,
+    )
+
+    assert run.error is None
+    assert names(org) == ["new"]
+    assert {row["AccountId"] for row in org.rows("Contact")} == {new}
