@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +190,17 @@ class BatchLoader:
             if was_never_closed or aborted.proves_untouched:
                 return JobEnd(unloaded=unloaded, info=aborted, was_never_closed=was_never_closed)
         try:
-            return self._wait(batch, job, unloaded=unloaded)
+            end = self._wait(batch, job, unloaded=unloaded)
         except JobTimedOut as error:
             if unloaded is not Unloaded.COME_AGAIN:
                 raise
             # It has had its time twice: what it has not processed comes again.
             logger.warning("%s; it is aborted", error, extra=_log_fields(batch))
             self._tally.note_ended(job.abort())
-            return self._wait(batch, job, unloaded=unloaded)
+            end = self._wait(batch, job, unloaded=unloaded)
+        if batch.state is BatchState.OPEN and not end.files and job.info.number_records_processed == 0:
+            return replace(end, was_never_closed=True)  # somebody else has closed it, before it had any data
+        return end
 
     def _send(self, batch: Batch, unloaded: Unloaded) -> JobEnd:
         """Send the rows once, and return how that ended."""
