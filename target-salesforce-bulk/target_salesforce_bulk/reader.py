@@ -128,6 +128,9 @@ class MessageReader(GenericSingerReader[bytes]):
                 raise InputBroken(f"a {kind} without {_TYPE_NAMES.get(wanted, 'a')} {name}")
         if kind == "SCHEMA" and not isinstance(message["schema"].get("properties"), dict):
             raise InputBroken("a SCHEMA whose schema has no properties")
+        for name in ("key_properties", "manifest"):
+            if not all(isinstance(entry, str) for entry in message.get(name) or ()):
+                raise InputBroken(f"a {kind} whose {name} are not texts")
         return message
 
     def _lines(self, file: IO[Any]) -> Iterator[Any]:

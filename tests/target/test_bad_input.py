@@ -35,6 +35,11 @@ def raw(record: bytes) -> bytes:
         (b"\n{nonsense\n", "line 4 of the input is broken: no JSON"),
         (b'"text"\n', "line 3 of the input is broken: no Singer message: no object"),
         (b'{"stream": "Account"}\n', "line 3 of the input is broken: no Singer message: no type"),
+        (lines([{**schema("Account"), "key_properties": [1]}]), "a SCHEMA whose key_properties are not texts"),
+        (
+            lines([{"type": "BATCH", "stream": "Account", "encoding": {"format": "jsonl"}, "manifest": [1]}]),
+            "a BATCH whose manifest are not texts",
+        ),
         (b'{"type": "NOISE"}\n', "line 3 of the input is broken: a message of unknown type 'NOISE'"),
         (lines([{"type": "RECORD", "record": SECRET}]), "line 3 of the input is broken: a RECORD without a text"),
         (lines([{"type": "RECORD", "stream": "Account"}]), "a RECORD without an object record"),
@@ -49,7 +54,7 @@ def raw(record: bytes) -> bytes:
         (lines([{"type": "SCHEMA", "stream": "Account", "schema": {}}]), "a SCHEMA whose schema has no properties"),
         (lines([{"type": "BATCH", "stream": "Account"}]), "a BATCH without an object encoding"),
     ],
-    ids=range(16),
+    ids=range(18),
 )  # fmt: skip
 def test_a_line_that_is_no_message_ends_the_run(org: Org, target: TargetRunner, line: bytes, told: str) -> None:
     """Its number is told and none of its values; what came before stays unsent, and STATE too."""
