@@ -72,7 +72,7 @@ RECORDS_PROCESSED = _counter(
     "records.processed", "{record}", _ROWS, "Records emitted by the tap (`read`), or whose outcome the target knows"
 )
 RECORDS_FAILED = _counter(
-    "records.failed", "{record}", _ROWS, "Those of them that are not loaded: `failed`, `unprocessed`"
+    "records.failed", "{record}", _ROWS, "Those of them that are not loaded: `failed`, `unprocessed`, `doubtful`"
 )
 JOBS_CREATED = _counter("jobs.created", "{job}", _JOB, "Bulk jobs made")
 JOBS_COMPLETED = _counter(

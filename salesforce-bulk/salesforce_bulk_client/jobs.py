@@ -214,7 +214,7 @@ class BulkJob:
             if now.state is before and not before.is_final:
                 raise
             return now
-        return self.refresh()  # only this answer has the counts
+        return self.refresh() if self.kind == "ingest" else self.info  # only this answer has an ingest job's counts
 
     def delete(self) -> None:
         """Delete the job with its results; one that is gone is fine."""

@@ -46,15 +46,16 @@ class TargetCommand(SingerCommand):
         it. Python's own clean-up would take a tenth of a second more.
         """
         code: Any = 0
+        error: BaseException | None = None
         try:
             self._run(*args, **kwargs)
         except SystemExit as end:
-            code = end.code
+            code, error = end.code, end
         finally:
             # The run has ended and said so: a signal that comes while the process ends changes nothing any more.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
-            telemetry.end(sys.exception())
+            telemetry.end(sys.exception() or error)
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
