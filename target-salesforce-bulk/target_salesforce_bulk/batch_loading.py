@@ -250,9 +250,7 @@ class BatchLoader:
         self._client.check_quota()
         self._client.check_limits("DailyApiRequests", "DailyBulkApiBatches")
         spec = batch.destination.ingest_spec(line_ending=batch.line_ending)
-        job = IngestJob.create(
-            self._client, spec, log_fields=_log_fields(batch), poll=self._policy.poll, stop=self._stopping.is_over
-        )
+        job = IngestJob.create(self._client, spec, **self._job_options(batch))
         batch.job_created(job.id)
         self._tally.add_job(job.info, batch=batch)
         try:

@@ -70,8 +70,8 @@ class TargetSalesforceBulk(Target):
         self._load: Load | DryRun | None = None
         self.incoming_record: dict[str, Any] = {}
         """The record that is being processed, as it came in."""
-        self._schemas: dict[str, dict[str, Any]] = {}
-        """The last SCHEMA of each stream, as it came in."""
+        self._schema_message: dict[str, Any] = {}
+        """The SCHEMA that is being processed, as it came in."""
         self._told_versions: set[str] = set()
         self._describes: dict[str, SObjectDescribe] = {}
         chunks = RecordChunks(self._taker_for)
@@ -164,7 +164,6 @@ class TargetSalesforceBulk(Target):
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         """Keep the schema as it came in: the failed file is read with the same stream maps again."""
-        self._schemas[message_dict["stream"]] = message_dict
         self._schema_message = message_dict
         super()._process_schema_message(message_dict)
 
