@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -40,8 +41,7 @@ def fingerprint_after(*parts: str | bytes) -> Fingerprint:
     def fingerprint_of(part: str | bytes) -> bytes:
         data = _bytes(part)
         digest = beginning.copy()
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
+        digest.update(len(data).to_bytes(8, "big") + data)
         return digest.digest()
 
     return fingerprint_of
@@ -61,22 +61,27 @@ def row_fingerprint(destination: Destination) -> Callable[[Sequence[str]], bytes
     fingerprint_of = fingerprint_after(destination.id)
     numbers = destination.number_columns
     names = [column.name for column in destination.columns]
-    in_order = sorted(range(len(names)), key=names.__getitem__)
-    is_in_order = in_order == list(range(len(names)))
+    in_order = _cells_at(sorted(range(len(names)), key=names.__getitem__))
+    numbers_in = _cells_at(numbers)
     is_insert = destination.operation is Operation.INSERT
 
     def of_row(cells: Sequence[str]) -> bytes:
         if is_insert:  # there is nothing yet that a null could clear
             cells = ["" if cell == NULL_IN_JOB_DATA else cell for cell in cells]
-        if numbers:
+        if numbers and not _are_canonical(",".join(numbers_in(cells))):
             cells = list(cells)
             for place in numbers:
                 cells[place] = canonical_number(cells[place])
-        if not is_in_order:  # a tap may write its properties in another order next time
-            cells = [cells[place] for place in in_order]
-        return fingerprint_of(_encode(cells))
+        return fingerprint_of(_encode(in_order(cells)))  # a tap may write its properties in another order next time
 
     return of_row
+
+
+def _cells_at(places: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what takes the cells at these places out of a row."""
+    if len(places) < 2:  # for which itemgetter has other types
+        return lambda cells: [cells[place] for place in places]
+    return itemgetter(*places)
 
 
 def record_fingerprint(
@@ -125,6 +130,11 @@ _is_plain = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII).fullmatch
 
 LONGEST_PLAIN = 40
 """Numbers with more places than that are compared in scientific notation: `1e999999` has a million zeros."""
+
+_CANONICAL = r"(?:0|-?(?:0|[1-9]\d{0,14})\.\d{0,14}[1-9]|-?[1-9]\d{0,14})?"
+
+_are_canonical = re.compile(f"{_CANONICAL}(?:,{_CANONICAL})*", re.ASCII).fullmatch
+"""Whether a row's numbers, with commas between them, are all as `canonical_number` would write them: most are."""
 
 
 def _number_text(number: Decimal) -> str:

@@ -127,7 +127,7 @@ class KnownOutcomes:
     positions: array[int] = field(default_factory=lambda: array("q"))
     """In their stream, from 0."""
 
-    def add(self, record: bytes, *, key: bytes, position: int) -> None:
+    def add(self, record: bytes | bytearray, *, key: bytes | bytearray, position: int) -> None:
         """Add one record."""
         self.records += record
         self.keys += key

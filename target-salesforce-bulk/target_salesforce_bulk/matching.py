@@ -1,6 +1,7 @@
 """Finds for each row of the result files the row that was sent: Salesforce orders and converts them as it likes.
 
-Memory holds a hash and a number for each row that is still looked for, and what is said of those that were found.
+Memory holds a key or a hash and a number for each row that is still looked for, and what is said of those that were
+found.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from operator import itemgetter
 import msgspec
 
 from target_salesforce_bulk.canonical import CONVERTED_TYPES, canonical_form
-from target_salesforce_bulk.fingerprints import fingerprint_after, key_fingerprint
+from target_salesforce_bulk.fingerprints import fingerprint_after
 from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.plan import Column, Destination
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
@@ -24,10 +25,13 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1000
 MOST_TELLING_COLUMNS = 3
 
-Look = Callable[[bytes, Sequence[str]], None]
-"""Is shown each row that was sent, in order, while they are read anyway: its first fingerprint, and its cells."""
+Look = Callable[[Sequence[str]], None]
+"""Is shown the cells of each row that was sent, in order, while they are read anyway."""
 
-PrintOf = Callable[[Sequence[str]], bytes]
+Identity = str | bytes
+"""A key, or a fingerprint."""
+
+IdentityOf = Callable[[Sequence[str]], Identity]
 """Gives for some cells of a row what the row that they belong to on the other side has as well."""
 
 _encode = msgspec.json.Encoder().encode
@@ -45,7 +49,7 @@ def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None 
     key_index = sent.destination.key_index
     key = None if key_index is None else sent.destination.columns[key_index]
     if key is not None and key in search.columns:
-        search.by_unique([key], print_of=_key_print(sent.destination), look=look)
+        search.by_unique([key], identity_of=_key_of(sent.destination), look=look)
     else:
         search.by_unique_cells(search.telling_columns(), look=look)
     if search.is_open:
@@ -82,18 +86,18 @@ class _Search:
 
     def by_unique_cells(self, columns: Sequence[Column], *, look: Look | None = None) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
-        self.by_unique(columns, print_of=_print_of(columns), look=look)
+        self.by_unique(columns, identity_of=_fingerprint_of(columns), look=look)
 
-    def by_unique(self, columns: Sequence[Column], *, print_of: PrintOf, look: Look | None = None) -> None:
-        """Pair the rows whose fingerprint in these columns occurs once on either side."""
-        ours: dict[bytes, int | None] = {}
-        for number, print_, cells in self._rows_left(columns, print_of):
-            ours[print_] = None if print_ in ours else number
+    def by_unique(self, columns: Sequence[Column], *, identity_of: IdentityOf, look: Look | None = None) -> None:
+        """Pair the rows whose identity in these columns occurs once on either side."""
+        ours: dict[Identity, int | None] = {}
+        for number, identity, cells in self._rows_left(columns, identity_of):
+            ours[identity] = None if identity in ours else number
             if look:
-                look(print_, cells)
+                look(cells)
         place_of = array("Q", [0]) * len(self.found)
-        for place, row, print_ in self._results_left(columns, print_of):
-            one = ours.get(print_)
+        for place, row, identity in self._results_left(columns, identity_of):
+            one = ours.get(identity)
             if one is None:
                 continue
             if self.found[one] is None:
@@ -101,18 +105,18 @@ class _Search:
                 place_of[one] = place
             else:  # occurs twice on the other side, so neither is sure
                 self._give_back(one, place_of[one])
-                ours[print_] = None
+                ours[identity] = None
 
     def by_cells(self) -> None:
         """Pair the rows whose canonical form is the same, however often it occurs."""
-        print_of = _print_of(self.columns)
-        wanted: dict[bytes, list[int]] = {}
-        for number, print_, _ in self._rows_left(self.columns, print_of):
-            wanted.setdefault(print_, []).append(number)
+        identity_of = _fingerprint_of(self.columns)
+        wanted: dict[Identity, list[int]] = {}
+        for number, identity, _ in self._rows_left(self.columns, identity_of):
+            wanted.setdefault(identity, []).append(number)
         for numbers in wanted.values():
             numbers.reverse()  # the first is taken first
-        for place, row, print_ in self._results_left(self.columns, print_of):
-            if numbers := wanted.get(print_, []):
+        for place, row, identity in self._results_left(self.columns, identity_of):
+            if numbers := wanted.get(identity, []):
                 self._take(numbers.pop(), row, place)
 
     def telling_columns(self) -> list[Column]:
@@ -155,7 +159,7 @@ class _Search:
     def by_kind(self) -> None:
         """Give the rows that are left to each other when there are as many, and all in one file."""
         left = [number for number, row in enumerate(self.found) if row is None]
-        results = list(self._results_left([], _print_of([])))
+        results = list(self._results_left([], _fingerprint_of([])))
         if len(results) != len(left) or len({row.kind for _, row, _ in results}) != 1:
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
@@ -172,19 +176,23 @@ class _Search:
         self.found[number] = None
         self._is_used[place] = 0
 
-    def _rows_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, bytes, list[str]]]:
+    def _rows_left(
+        self, columns: Sequence[Column], identity_of: IdentityOf
+    ) -> Iterator[tuple[int, str | bytes, list[str]]]:
         """Yield each row of ours that was not found: its number, its fingerprint in these columns, and its cells."""
         places = self._places(columns)
         for number, cells in self._sent.rows():
             if self.found[number] is None:
-                yield number, print_of([cells[place] for place in places]), cells
+                yield number, identity_of([cells[place] for place in places]), cells
 
-    def _results_left(self, columns: Sequence[Column], print_of: PrintOf) -> Iterator[tuple[int, ResultRow, bytes]]:
+    def _results_left(
+        self, columns: Sequence[Column], identity_of: IdentityOf
+    ) -> Iterator[tuple[int, ResultRow, str | bytes]]:
         """Yield each row of the files that was not found: its place, what it says, its fingerprint in these columns."""
         for file, lines in groupby(self._lines_left(), key=itemgetter(0)):
             places = [file.place(column.name) for column in columns]
             for _, place, line in lines:
-                yield place, file.row(line), print_of([line[cell] for cell in places])
+                yield place, file.row(line), identity_of([line[cell] for cell in places])
 
     def _lines_left(self) -> Iterator[tuple[ResultFile, int, list[str]]]:
         lines = ((file, line) for file in self._files for line in file.lines())
@@ -199,12 +207,12 @@ class _Search:
         return [names.index(column.name) for column in columns]
 
 
-def _print_of(columns: Sequence[Column]) -> PrintOf:
+def _fingerprint_of(columns: Sequence[Column]) -> IdentityOf:
     forms = [canonical_form(column.type) for column in columns]
     fingerprint_of = fingerprint_after()
     return lambda cells: fingerprint_of(_encode([form(cell) for form, cell in zip(forms, cells, strict=True)]))
 
 
-def _key_print(destination: Destination) -> PrintOf:
-    fingerprint_of, form = key_fingerprint(destination), destination.key_form
-    return lambda cells: fingerprint_of(form(cells[0]))
+def _key_of(destination: Destination) -> IdentityOf:
+    form = destination.key_form
+    return lambda cells: form(cells[0])

@@ -10,7 +10,7 @@ from enum import Enum
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
 from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.fingerprints import SIZE, row_fingerprint
+from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, row_fingerprint
 from target_salesforce_bulk.job_data_files import JobDataFiles, StoredEntry
 from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
 from target_salesforce_bulk.matching import Look, match
@@ -222,13 +222,14 @@ class _BatchOutcomes:
         self._unloaded = end.unloaded
 
     def _look(self) -> Look:
-        of_row = row_fingerprint(self._destination)
-        is_keyed = self._is_keyed
+        destination = self._destination
+        of_row, of_key = row_fingerprint(destination), key_fingerprint(destination)
+        key_index = destination.key_index
 
-        def look(first_fingerprint: bytes, cells: Sequence[str]) -> None:
+        def look(cells: Sequence[str]) -> None:
             self._records += of_row(cells)
-            if is_keyed:
-                self._keys += first_fingerprint
+            if key_index is not None:
+                self._keys += of_key(destination.key_form(cells[key_index]))
 
         return look
 
@@ -240,17 +241,21 @@ class _BatchOutcomes:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""
         destination, log, counts = self._destination, self._log, self.counts
         results, result_of = self._results, self.result_of
-        doubtful, to_retry = self.known[OutcomeClass.DOUBTFUL], self.known[OutcomeClass.TO_RETRY]
+        loaded, refused, doubtful, to_retry = (
+            self.known[kind]
+            for kind in (OutcomeClass.LOADED, self._class_of_failed, OutcomeClass.DOUBTFUL, OutcomeClass.TO_RETRY)
+        )
+        without_row = self.known[OutcomeClass.FAILED]
         for entry in self._files.entries():
-            number, refusal, record, _, position = entry
+            number, refusal, record, _, _ = entry
             result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
                     self.doubtful.add(number)
                     self._has_silent |= results[number] is None
-                    doubtful.add(self._fingerprint(entry), key=self._key(entry), position=position)
+                    self._note(entry, doubtful)
                 elif self.is_dropped or self._unloaded is Unloaded.COME_AGAIN:
-                    to_retry.add(self._fingerprint(entry), key=self._key(entry), position=position)
+                    self._note(entry, to_retry)
                 else:
                     self.again.add(number)
                 continue
@@ -258,15 +263,14 @@ class _BatchOutcomes:
             log.write(result, record=record, destination=destination)
             counts[kind, error and error.code] += 1
             if kind.is_loaded:
-                known = self.known[OutcomeClass.LOADED]
+                known = loaded
             elif kind is OutcomeKind.DOUBTFUL:
                 known = doubtful
                 self.doubtful.add(number)
             else:
                 log.write_failed(record, destination=destination)
-                refused = self.known[OutcomeClass.FAILED if refusal else self._class_of_failed]
-                known = to_retry if kind is OutcomeKind.UNPROCESSED else refused
-            known.add(self._fingerprint(entry), key=self._key(entry), position=position)
+                known = to_retry if kind is OutcomeKind.UNPROCESSED else without_row if refusal else refused
+            self._note(entry, known)
 
     def reason(self, end: JobEnd) -> str:
         """Return why a person has to decide on the doubtful rows."""
@@ -277,15 +281,11 @@ class _BatchOutcomes:
             return f"{what} without processing these rows"
         return f"{what}, and no result file names these rows"
 
-    def _fingerprint(self, entry: StoredEntry) -> bytes:
-        if entry.fingerprint:
-            return entry.fingerprint
-        return bytes(self._records[entry.number * SIZE : (entry.number + 1) * SIZE])
-
-    def _key(self, entry: StoredEntry) -> bytes:
-        if not self._is_keyed:
-            return b""
-        return _NO_KEY if entry.refusal else bytes(self._keys[entry.number * SIZE : (entry.number + 1) * SIZE])
+    def _note(self, entry: StoredEntry, known: KnownOutcomes) -> None:
+        number, refusal, _, fingerprint, position = entry
+        its = slice(number * SIZE, (number + 1) * SIZE)
+        key = b"" if not self._is_keyed else _NO_KEY if refusal else self._keys[its]
+        known.add(fingerprint or self._records[its], key=key, position=position)
 
 
 _NO_KEY = bytes(SIZE)

@@ -27,15 +27,21 @@ class OutcomeKind(Enum):
     DOUBTFUL = "doubtful"
     """It may or may not be in the org, and nothing can tell: a person decides."""
 
+    __hash__ = object.__hash__  # a member equals only itself; Enum's own hash is slow, and each record needs several
+
     @property
     def is_loaded(self) -> bool:
         """Whether the org has it now."""
-        return self not in {OutcomeKind.FAILED, OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL}
+        return self in _LOADED
 
     @property
     def holds_state(self) -> bool:
         """Whether STATE must not pass such a record."""
-        return self in {OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL}
+        return self in _HOLD_STATE
+
+
+_LOADED = frozenset({OutcomeKind.CREATED, OutcomeKind.UPDATED, OutcomeKind.DELETED})
+_HOLD_STATE = frozenset({OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL})
 
 
 class RecordError(NamedTuple):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
 from salesforce_bulk_simulator import Fault, Org
-from target_salesforce_bulk.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.fingerprints import canonical_number, key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.plan import Column, Destination
 
 from tests.target.conftest import TargetRunner, records, schema, state
@@ -69,6 +71,23 @@ def test_a_key_is_the_objects_whatever_the_stream() -> None:
     assert of_key("k") == key_fingerprint(destination(stream="t"))("k")
     assert of_key("k") != key_fingerprint(destination(object="Contact"))("k")
     assert of_key("k") != key_fingerprint(destination(key_column="Name"))("k")
+
+
+NUMBER_LIKE = st.text("0123456789.-,eE+ ", max_size=8) | st.from_regex(
+    r"-?\d{0,45}(\.\d{0,45})?(e-?\d)?", fullmatch=True
+)
+
+
+@given(st.lists(NUMBER_LIKE, min_size=3, max_size=3))
+def test_a_row_has_the_fingerprint_of_its_canonical_numbers(cells: list[str]) -> None:
+    """Whatever is in its cells: those that need no change are found in one look at all of them."""
+    columns = tuple(Column(name, "double") for name in "cab")
+    numbers = destination(columns=columns, key_column="a", number_columns=(0, 1, 2))
+    texts = destination(columns=columns, key_column="a", number_columns=())
+
+    canonical = [canonical_number(cell) if cell else cell for cell in cells]
+
+    assert row_fingerprint(numbers)(cells) == row_fingerprint(texts)(canonical)
 
 
 def test_an_insert_knows_no_difference_between_null_and_absent() -> None:
