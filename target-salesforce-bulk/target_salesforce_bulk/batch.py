@@ -6,13 +6,14 @@ journal yet is *filling*.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import IO
 
+from target_salesforce_bulk.canonical import canonical_key
 from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
 from target_salesforce_bulk.journal import BatchNote, BatchState, Committed, Journal, KnownOutcomes, OutcomeClass, now
 from target_salesforce_bulk.key_set import KeySet
@@ -57,10 +58,18 @@ class Batch:
         """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
         self.after: set[Batch] = set()
         """Batches that must be finished before this one starts."""
+        self.after_rows: set[Batch] = set()
+        """Those of them whose rows may name the same records as its own: none of their rows may be sent later."""
+        self.parents_may_come = False
+        """Whether its rows whose parent is missing are kept, and sent again when it may be there."""
+        self.awaits_parents = False
+        """Whether its rows are those, and nothing else is left of it."""
         self.is_blocked = False
         """Whether rows of a batch before it were not processed: its own would overtake them."""
         self.outcomes: Counter[OutcomeKind] = Counter()
         """How many of its records have ended how, so far."""
+        self._awaited: Mapping[str, KeySet] = {}
+        """Hashes of the keys of parents that its rows wait for, by the parents' key column."""
         self._journal = journal
         self._room = max_rows
 
@@ -93,6 +102,11 @@ class Batch:
         return self.files.number_of_rows
 
     @property
+    def number_loaded(self) -> int:
+        """Rows that were loaded so far."""
+        return sum(number for kind, number in self.outcomes.items() if kind.is_loaded)
+
+    @property
     def size_bytes(self) -> int:
         """How large its job data is; it must be closed."""
         return self.files.size_bytes
@@ -123,10 +137,32 @@ class Batch:
         """Return the rows as one upload, with the line ending that the batch wants."""
         return self.files.open_data(line_ending=self.line_ending)
 
+    def note_awaited_parents(self) -> None:
+        """Note the keys of the parents that its rows wait for."""
+        awaited: defaultdict[str, KeySet] = defaultdict(KeySet)
+        names = {
+            place: (column.name.rpartition(".")[2], canonical_key(column.type))
+            for place, column in enumerate(self.destination.columns)
+            if column.is_relationship
+        }
+        for _, cells in self.files.rows():
+            for place, (parent_key, form) in names.items():
+                awaited[parent_key].add(hash(form(cells[place])))
+        self._awaited = awaited
+
+    def awaits_rows_of(self, other: Batch) -> bool:
+        """Whether a parent that its rows wait for is a row of another batch."""
+        destination = other.destination
+        if other is self or destination.object not in self.destination.parents or destination.key_column is None:
+            return False
+        awaited = self._awaited.get(destination.key_column)
+        return awaited is not None and not awaited.isdisjoint(other.keys)
+
     def wait_for(self, others: Collection[Batch]) -> None:
-        """Start only after these are finished."""
+        """Start only after all rows of these are loaded or refused."""
         for other in others:
             other.is_awaited = True
+        self.after_rows.update(others)
         self.after.update(others)
 
     # Transitions

@@ -84,6 +84,8 @@ class BatchLoader:
     def load(self, batch: Batch) -> None:
         """Load a batch, sending rows again as often as allowed.
 
+        Rows whose parent is missing may be left in it, see `Batch.awaits_parents`.
+
         Raises: SalesforceError; LeftToNextRun.
         """
         if batch.number_of_rows == 0:
@@ -95,6 +97,7 @@ class BatchLoader:
             self._recorder.block(batch)
             return
         attempt = 1
+        loaded = batch.number_loaded
         while True:
             unloaded = Unloaded.SEND_AGAIN if attempt <= self._policy.record_retries else Unloaded.GIVE_UP
             end = self._send(batch, unloaded)
@@ -104,6 +107,11 @@ class BatchLoader:
                 batch.send_again()
             elif self._recorder.record(batch, end):
                 return
+            elif batch.awaits_parents:
+                loaded_before, loaded = loaded, batch.number_loaded
+                if loaded == loaded_before or batch.destination.object not in batch.destination.parents:
+                    batch.note_awaited_parents()
+                    return  # the scheduler sends it again, after others
             else:
                 self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
                 attempt += 1

@@ -1,4 +1,9 @@
-"""`BatchScheduler`: loads batches in threads, as many at once as allowed, each after those that it depends on."""
+"""`BatchScheduler`: loads batches in threads, as many at once as allowed, each after those that it depends on.
+
+Rows whose parent is not in Salesforce yet are kept on disk, in the batch that they came in. They are sent again when a
+batch with the parent's key is loaded, at the end of the input, and when nothing else can be loaded before them; as
+often as that loads anything.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +36,10 @@ class BatchScheduler:
         """Those of them that are being loaded, or ended with an error."""
         self._blocking: list[Batch] = []
         """Finished ones that `_is_blocking`: what waits for them is not sent either."""
+        self._awaiting_parents: list[Batch] = []
+        """Those whose rows wait for their parents, in the order in which they began to."""
+        self._has_loaded = False
+        """Whether a row was loaded since rows that wait for their parents were sent last."""
         self._running: set[Batch] = set()
         """Those that a thread works on."""
         self._starts_more = True
@@ -49,7 +58,7 @@ class BatchScheduler:
         They are not finished, or block what waits for them.
         """
         with self._changed:
-            return [*self._blocking, *self._unfinished]
+            return [*self._blocking, *self._awaiting_parents, *self._unfinished]
 
     def wait_for_room(self) -> None:
         """Wait until it makes sense to fill another batch: `MAX_READY` may lie ready while others run.
@@ -63,6 +72,8 @@ class BatchScheduler:
                     raise self.error
                 if len(self._unfinished) < self._max_concurrent + MAX_READY:
                     return
+                if not self._running:
+                    self._send_waiting()
                 self._changed.wait(LOOK_S)
 
     def wait_for_all(self) -> None:
@@ -76,8 +87,9 @@ class BatchScheduler:
                 if not self._running:
                     if self.error:
                         raise self.error
-                    if not self._unfinished:
+                    if not self._awaiting_parents:
                         return
+                    self._send_waiting()
                 self._changed.wait(LOOK_S)
 
     @property
@@ -118,14 +130,44 @@ class BatchScheduler:
         for batch in self._unfinished:
             if not self._starts_more or len(self._running) >= self._max_concurrent:
                 return
-            if batch not in self._begun and batch.after.isdisjoint(self._unfinished):
+            if batch not in self._begun and self._may_start(batch):
                 self._begun.add(batch)
                 batch.is_blocked = not batch.after.isdisjoint(self._blocking)
                 batch.after.clear()  # they are finished: nothing shall hold on to them
+                batch.after_rows.clear()
                 self._running.add(batch)
                 threading.Thread(target=self._run, args=(batch,), name=batch.id, daemon=True).start()
 
+    def _may_start(self, batch: Batch) -> bool:
+        """Whether nothing that a batch waits for is left: of parents only those that can be loaded now."""
+        before = batch.after.intersection(self._unfinished)
+        parents = before - batch.after_rows
+        is_held = not batch.after_rows.isdisjoint(self._awaiting_parents)
+        return not is_held and before == parents and all(map(self._is_held, parents))
+
+    def _is_held(self, batch: Batch) -> bool:
+        """Whether a batch waits for rows that wait for their parents."""
+        if not batch.after_rows.isdisjoint(self._awaiting_parents):
+            return True
+        return any(map(self._is_held, batch.after_rows.intersection(self._unfinished)))
+
+    def _send_waiting(self) -> None:
+        """Start the batches whose rows wait for their parents, parents first.
+
+        When nothing was loaded since the last time, their parents do not come any more, and the rows are refused.
+        """
+        waiting, self._awaiting_parents = self._awaiting_parents, []
+        for number, batch in enumerate(waiting):
+            batch.parents_may_come = self._has_loaded
+            batch.after.update(
+                each for each in waiting[:number] if each.destination.object in batch.destination.parents
+            )
+        self._has_loaded = False
+        self._unfinished[:0] = waiting
+        self._start_ready()
+
     def _run(self, batch: Batch) -> None:
+        loaded_before = batch.number_loaded
         error: BaseException | None = None
         try:
             self._work(batch)
@@ -134,10 +176,16 @@ class BatchScheduler:
         with self._changed:
             self._running.discard(batch)
             if error is None:
+                self._has_loaded |= batch.number_loaded > loaded_before
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
-                if _is_blocking(batch):
+                if batch.awaits_parents:
+                    self._awaiting_parents.append(batch)
+                elif _is_blocking(batch):
                     self._blocking.append(batch)
+                for child in [each for each in self._awaiting_parents if each.awaits_rows_of(batch)]:
+                    self._awaiting_parents.remove(child)
+                    self._unfinished.append(child)
             else:
                 self.error = self.error or error
                 self._starts_more = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 
 FIRST_SLOTS = 1 << 8
 
@@ -25,6 +26,9 @@ class KeySet:
     def __len__(self) -> int:
         return self._number
 
+    def __iter__(self) -> Iterator[int]:
+        return (key for key in self._slots if key)
+
     def __contains__(self, key: int) -> bool:
         slots, mask = self._slots, self._mask
         key = key or 1  # an empty slot is 0
@@ -34,6 +38,15 @@ class KeySet:
                 return True
             place = (place + 1) & mask
         return False
+
+    def isdisjoint(self, other: KeySet) -> bool:
+        """Whether no hash is in both.
+
+        >>> KeySet().isdisjoint(KeySet())
+        True
+        """
+        small, large = sorted((self, other), key=len)
+        return not any(key in large for key in small)
 
     def add(self, key: int) -> None:
         """Take a hash, which may be there already."""

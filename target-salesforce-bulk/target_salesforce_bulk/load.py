@@ -229,20 +229,22 @@ class Load:
             limits=self._settings.limits,
             journal=self._journal,
         )
+        batch.parents_may_come = bool(destination.parents)
         self._gate.begin(batch)
         return batch
 
     def _load_batch(self, batch: Batch) -> None:
         """Load one batch, or finish one of an earlier run; runs in a thread of its own."""
         labels = {"sobject": batch.destination.object, "operation": batch.destination.operation.value}
+        before = batch.outcomes.copy()
         try:
             with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
-                if batch.state is not BatchState.FILLING:
-                    self._loader.resume(batch)
-                else:
+                if batch.state is BatchState.FILLING or batch.awaits_parents:
                     self._loader.load(batch)
+                else:
+                    self._loader.resume(batch)
         finally:
-            for kind, number in batch.outcomes.items():
+            for kind, number in (batch.outcomes - before).items():
                 telemetry.note(RECORDS_PROCESSED, number, **labels, status=kind.value)
                 if not kind.is_loaded:
                     telemetry.note(RECORDS_FAILED, number, **labels, status=kind.value)
@@ -254,7 +256,7 @@ class Load:
                 f"stopped after the first job with failures (fail_fast): {self._report.failures()};"
                 " run again to load the rest"
             )
-        if not any(number and kind.holds_state for kind, number in batch.outcomes.items()):
+        if not batch.awaits_parents and not any(number and kind.holds_state for kind, number in batch.outcomes.items()):
             self._gate.release(batch)
 
     def end_input(self) -> None:

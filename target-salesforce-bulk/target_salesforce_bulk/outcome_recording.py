@@ -117,7 +117,7 @@ class OutcomeRecorder:
         with self._log.writing():
             outcomes = _BatchOutcomes(batch.files, log=self._log)
             if end:
-                outcomes.read_results(end)
+                outcomes.read_results(end, parents_may_come=batch.parents_may_come)
             outcomes.write()
             is_finished = batch.outcomes_recorded(
                 known=outcomes.known,
@@ -131,6 +131,7 @@ class OutcomeRecorder:
             self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
         for (kind, _), number in outcomes.counts.items():
             batch.outcomes[kind] += number
+        batch.awaits_parents = outcomes.awaits_parents
         return is_finished
 
     def forget(self, batch: Batch) -> None:
@@ -211,14 +212,16 @@ class _BatchOutcomes:
         """Whether all of its records come again."""
         self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
         """Outcomes by kind and error code."""
+        self._row_results: _RowResults | None = None
         self._unloaded = Unloaded.SEND_AGAIN
         self._has_silent = False
         """Whether a row that goes on waiting for a decision is in no result file."""
 
-    def read_results(self, end: JobEnd) -> None:
+    def read_results(self, end: JobEnd, *, parents_may_come: bool) -> None:
         """Find out what the job says of each row that was sent."""
         self._results = match(self._files, files=end.files, look=self._look())
-        self.result_of = _RowResults(end, operation=self._destination.operation).of
+        self._row_results = _RowResults(end, operation=self._destination.operation, parents_may_come=parents_may_come)
+        self.result_of = self._row_results.of
         self._unloaded = end.unloaded
 
     def _look(self) -> Look:
@@ -272,6 +275,12 @@ class _BatchOutcomes:
                 known = to_retry if kind is OutcomeKind.UNPROCESSED else without_row if refusal else refused
             self._note(entry, known)
 
+    @property
+    def awaits_parents(self) -> bool:
+        """Whether all rows that are to be sent again have a parent that is not in Salesforce yet."""
+        results = self._row_results
+        return bool(self.again) and results is not None and results.number_without_parent == len(self.again)
+
     def reason(self, end: JobEnd) -> str:
         """Return why a person has to decide on the doubtful rows."""
         if end.reason or end.info is None:
@@ -295,9 +304,13 @@ _NO_KEY = bytes(SIZE)
 class _RowResults:
     """What a job's end says of a row; None if the row is to be sent again."""
 
-    def __init__(self, end: JobEnd, *, operation: Operation) -> None:
+    def __init__(self, end: JobEnd, *, operation: Operation, parents_may_come: bool) -> None:
+        """``parents_may_come``: rows whose parent is missing are sent again."""
         self._end = end
         self._job_id = end.job_id
+        self._parents_may_come = parents_may_come or end.unloaded is Unloaded.COME_AGAIN
+        self.number_without_parent = 0
+        """How many rows are to be sent again because their parent is missing."""
         self._operation = operation
         self._never_began = end.never_began
         self._loaded = {is_new: loaded_kind(operation, was_created=is_new) for is_new in (False, True)}
@@ -316,6 +329,9 @@ class _RowResults:
             if error.code == ALREADY_DELETED and self._operation in DELETES:
                 return RowResult(OutcomeKind.DELETED, record_id, job_id=self._job_id)
             if error.code in TRANSIENT_CODES and end.unloaded is not Unloaded.GIVE_UP:
+                return None
+            if self._parents_may_come and error.is_missing_parent:
+                self.number_without_parent += 1
                 return None
             return RowResult(OutcomeKind.FAILED, record_id, error, job_id=self._job_id)
         return self._unprocessed()

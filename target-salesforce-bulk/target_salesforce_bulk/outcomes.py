@@ -12,6 +12,8 @@ from salesforce_bulk_client import Operation
 TRANSIENT_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"})
 """Errors of single rows that pass by themselves; all others are final (`salesforce-api.md`, 4.6)."""
 
+_MISSING_PARENT = re.compile(r"Foreign key external ID: .* not found for field \w+ in entity \w+", re.DOTALL)
+
 _SF_ERROR = re.compile(r"(?P<code>\w+):(?P<message>.*):(?P<fields>[^:]*?)\s*--\s*", re.DOTALL)
 _CODE_FIRST = re.compile(r"(?P<code>[A-Za-z][A-Za-z0-9_]+)\s*:\s*(?P<message>.*)", re.DOTALL)
 
@@ -50,6 +52,11 @@ class RecordError(NamedTuple):
     code: str
     message: str
     fields: tuple[str, ...]
+
+    @property
+    def is_missing_parent(self) -> bool:
+        """Whether a relationship column names a parent that is not in Salesforce (only the text says so)."""
+        return self.code == "INVALID_FIELD" and _MISSING_PARENT.match(self.message) is not None
 
 
 class RowResult(NamedTuple):

@@ -24,6 +24,11 @@ class Column(msgspec.Struct, frozen=True):
     name: str
     type: str
 
+    @property
+    def is_relationship(self) -> bool:
+        """Whether it names a parent by a key of the parent's, such as ``Account.External_Ref__c``."""
+        return "." in self.name
+
 
 class Destination(msgspec.Struct, kw_only=True, dict=True):
     """Where rows go and what they are: all that is needed to send them and to recognise them, also in a later run."""
