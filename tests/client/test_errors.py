@@ -36,6 +36,7 @@ def answer(status: int, body: str, **headers: str) -> requests.Response:
         (400, '[{"errorCode":"UNABLE_TO_LOCK_ROW","message":"unable to obtain exclusive access"}]', ServerBusy,
          "UNABLE_TO_LOCK_ROW"),
         (400, '[{"errorCode":"QUERY_TIMEOUT","message":"too complicated"}]', ServerBusy, "QUERY_TIMEOUT"),
+        (400, '[{"errorCode":"SERVER_UNAVAILABLE","message":"try later"}]', ServerBusy, "SERVER_UNAVAILABLE"),
         (502, "", ServerBusy, ""),
         (504, "", ServerBusy, ""),
         (301, "", RequestRefused, ""),

@@ -315,7 +315,16 @@ def test_a_first_login_gives_up_soon(org: Org, url: str, monkeypatch: pytest.Mon
     assert len(org.faults.completed) in {1, 2}
 
 
-@pytest.mark.parametrize("fault", [Fault.html(503), Fault.html(500), Fault.status(500)], ids=["503", "500", "empty"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.html(503),
+        Fault.html(500),
+        Fault.status(500),
+        Fault.status(503, json=[{"errorCode": "SERVICE_UNAVAILABLE", "message": "try later"}]),
+    ],
+    ids=["503", "500", "empty", "503 in JSON"],
+)
 def test_a_gateway_at_a_soap_login_is_not_a_wrong_password(org: Org, url: str, fault: Fault) -> None:
     """Only a SOAP fault refuses; a page of a gateway's passes."""
     org.faults.add("login", fault)

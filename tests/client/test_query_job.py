@@ -219,6 +219,17 @@ def test_a_broken_page_is_asked_for_again(org: Org, job: QueryJob, fault: Fault)
     assert len(org.faults.completed) == 1
 
 
+def test_a_204_is_not_an_empty_page(org: Org, job: QueryJob) -> None:
+    """The results are not ready yet; also where the job does not say how many rows there are."""
+    org.faults.add("query.info", Fault.status(200, json={"id": job.id, "state": "JobComplete"}))
+    uncounted = QueryJob.find(job.client, job.id)
+    org.faults.add("query.results", Fault.status(204))
+
+    assert uncounted.info.number_records_processed is None
+    assert read(uncounted) == NAMES
+    assert len(org.faults.completed) == 2
+
+
 def test_pages_that_never_add_up_are_an_error(org: Org, job: QueryJob) -> None:
     """Success is never claimed over fewer rows than Salesforce has counted."""
     org.faults.add("query.results", Fault.without_header("Sforce-Locator"), times=5)

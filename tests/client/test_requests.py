@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import salesforce_bulk_client
 from salesforce_bulk_client import (
     ConnectionConfig,
@@ -108,12 +109,13 @@ def test_what_must_not_happen_twice_is_sent_once_when_its_answer_is_lost(
 
 def test_an_answer_that_does_not_come_in_time_is_asked_for_again(org: Org, settings: dict[str, Any]) -> None:
     """A server that says nothing is not waited for to the end of days."""
-    org.faults.add("limits", Fault.stall(60))
+    org.faults.add("limits", Fault.stall(5))
 
     with SalesforceClient(ConnectionConfig.from_settings({**settings, "request_timeout_s": 0.2})) as client:
         assert client.limits()
 
     assert len(org.faults.completed) == 1
+    assert sum(path.endswith("/limits") for _, path in org.requests) == 2
 
 
 def test_several_records_for_one_external_id_are_no_success(org: Org, client: SalesforceClient) -> None:
@@ -126,15 +128,17 @@ def test_several_records_for_one_external_id_are_no_success(org: Org, client: Sa
 
 
 def test_credentials_of_a_netrc_are_not_sent(
-    org: Org, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[requests.PreparedRequest]
 ) -> None:
-    """The requests library would replace the access token by what ~/.netrc says for the host."""
+    """The requests library would add to a login, or put in the access token's place, what ~/.netrc has for the host."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
 
     with SalesforceClient(ConnectionConfig.from_settings(settings)) as client:
         assert client.limits()
+
+    assert [each.headers.get("Authorization", "none").split()[0] for each in sent] == ["none", "Bearer"]
 
 
 def test_api_usage_and_the_servers_clock_come_with_every_answer(org: Org, client: SalesforceClient) -> None:
