@@ -473,6 +473,15 @@ def test_a_page_that_is_asked_for_again_leaves_no_file_open(
     assert [str(each.message) for each in caught] == []
 
 
+def test_a_page_that_was_closed_does_not_seem_to_be_at_its_end(job: QueryJob) -> None:
+    """Its file is closed with it, whoever still holds the page."""
+    page = next(job.pages(max_records=None))
+    page.close()
+
+    with pytest.raises(ValueError, match="closed"):
+        list(page.rows())
+
+
 @pytest.mark.parametrize("promised", ["0", "2", "many"])
 def test_a_page_without_the_promised_number_of_records_is_asked_for_again(
     org: Org, ada: QueryJob, promised: str
