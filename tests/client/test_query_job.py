@@ -152,22 +152,6 @@ def test_the_next_pages_come_while_one_is_being_read(org: Org, job: QueryJob) ->
     assert sum(page.number_of_records for page in pages) == 4
 
 
-def test_pages_that_came_ahead_and_are_not_used_leave_no_file_open(
-    org: Org, job: QueryJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever stops in the middle may go on with another job."""
-    monkeypatch.setattr(csv_pages, "IN_MEMORY_BYTES", 1)
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        pages = job.pages(max_records=1, concurrent=4)
-        next(pages).close()
-        del pages
-        gc.collect()
-
-    assert [str(each.message) for each in caught] == []
-
-
 def test_pages_that_are_not_listed_are_read_one_by_one(org: Org, job: QueryJob) -> None:
     """Parallel reading is a matter of speed: without the list the result is the same."""
     org.faults.add("query.result_pages", Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "no"}]))
