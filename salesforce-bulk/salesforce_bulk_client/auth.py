@@ -204,8 +204,8 @@ class Authenticator:
             '<?xml version="1.0" encoding="utf-8"?>'
             '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
             'xmlns:urn="urn:partner.soap.sforce.com"><soapenv:Body><urn:login>'
-            f"<urn:username>{escape(config.username, quote=False)}</urn:username>"
-            f"<urn:password>{escape(config.password, quote=False)}</urn:password>"
+            f"<urn:username>{escape(config.username)}</urn:username>"
+            f"<urn:password>{escape(config.password)}</urn:password>"
             "</urn:login></soapenv:Body></soapenv:Envelope>"
         ).encode()
         version = min(config.api_version, LAST_SOAP_LOGIN_VERSION, key=float)
@@ -260,7 +260,7 @@ def _advice(error: ApiError) -> str:
         return " (set domain to your My Domain host)"
     if "expired access/refresh token" in error.message:
         return " (the refresh token is revoked, expired or rotated away: authorize the app again)"
-    if "Audience" in error.message:
+    if "audience is invalid" in error.message.lower():
         return " (set is_sandbox or domain to the org's kind)"
     if "approved" in error.message:
         return " (pre-authorize the user for the app)"

@@ -8,8 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Generator
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import IO
 
 import requests
@@ -100,21 +99,17 @@ class SpooledCsv:
         self.file.seek(0)
         return "html" in response.headers.get("Content-Type", "") or self.file.read(1) == b"<"
 
-    def rows(self) -> Generator[list[str], None, None]:
-        """Yield the rows from the start, the header first.
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows, once, the header first.
 
         Raises: BrokenAnswer if this is no CSV in UTF-8.
         """
         csv.field_size_limit(LONGEST_VALUE)
         self.file.seek(0)
-        text = io.TextIOWrapper(self.file, encoding="utf-8", newline="")
         try:
-            yield from csv.reader(text, strict=True)
+            yield from csv.reader(io.TextIOWrapper(self.file, encoding="utf-8", newline=""), strict=True)
         except (csv.Error, UnicodeDecodeError) as error:
             raise BrokenAnswer(f"Salesforce answered CSV that cannot be read: {error}") from error
-        finally:
-            with suppress(ValueError):  # the file was given up before its rows
-                text.detach()  # else the wrapper closes the file with itself
 
     def close(self) -> None:
         """Give the file up."""

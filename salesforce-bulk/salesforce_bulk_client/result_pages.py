@@ -64,7 +64,6 @@ class ResultPage:
 
     def close(self) -> None:
         """Give the page's file up."""
-        self._rows.close()
         self._csv.close()
 
 

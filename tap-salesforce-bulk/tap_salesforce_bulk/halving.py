@@ -68,7 +68,5 @@ def _by_id(client: SalesforceClient, query: Query, part: Part) -> tuple[Part, Pa
 
 def _first_value(client: SalesforceClient, query: Query, *, field: str, last: bool = False) -> str | None:
     soql = first_value(query.sobject, field=field, last=last)
-    for batch in query_records(client, soql, include_deleted=query.include_deleted):
-        for record in batch:
-            return str(record[field])
-    return None
+    batches = query_records(client, soql, include_deleted=query.include_deleted)
+    return next((str(record[field]) for batch in batches for record in batch), None)

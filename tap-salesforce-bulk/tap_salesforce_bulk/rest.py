@@ -47,7 +47,8 @@ class RestPage:
 def rest_pages(client: SalesforceClient, query: Query, part: Part) -> Iterator[RestPage]:
     """Yield all rows of the part of a query.
 
-    Raises: ConfigError if no query for it fits into an address; what Salesforce answers.
+    Raises: ConfigError if no query for it fits into an address; QuotaReached before a query and between its batches;
+        what Salesforce answers.
     """
     queries = queries_that_fit(query, part)
     if len(queries) == 1:
@@ -56,8 +57,8 @@ def rest_pages(client: SalesforceClient, query: Query, part: Part) -> Iterator[R
         # Some order, so that the rows of all queries come at about the same time.
         soqls = [each.soql(part, order_by=KEY) for each in queries]
         batches = _joined([query_records(client, soql, include_deleted=query.include_deleted) for soql in soqls], query)
+    client.check_quota()
     for batch in batches:
-        client.check_quota()
         yield RestPage(batch, columns=list(query.columns))
 
 

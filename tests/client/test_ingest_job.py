@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 import stat
 import threading
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from salesforce_bulk_client import (
     BrokenAnswer,
     ConnectionConfig,
@@ -100,6 +105,61 @@ def test_a_broken_result_file_is_asked_for_again(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_a_job_names_the_form_of_its_data(client: SalesforceClient, sent: list[requests.PreparedRequest]) -> None:
+    """Nothing is left to what Salesforce takes for given."""
+    upsert = IngestSpec(object="Account", operation=Operation.UPSERT, external_id_field="Site", line_ending="CRLF")
+    IngestJob.create(client, ACCOUNTS)
+    with suppress(RequestRefused):  # there is no such rule
+        IngestJob.create(client, replace(upsert, assignment_rule_id="01Q"))
+
+    common = {"object": "Account", "contentType": "CSV", "columnDelimiter": "COMMA"}
+    bodies = [json.loads(each.body or "") for each in sent if str(each.url).endswith("/jobs/ingest")]
+    assert bodies == [
+        {**common, "operation": "insert", "lineEnding": "LF"},
+        {
+            **common,
+            "operation": "upsert",
+            "lineEnding": "CRLF",
+            "externalIdFieldName": "Site",
+            "assignmentRuleId": "01Q",
+        },
+    ]
+
+
+def test_result_files_are_asked_for_compressed(
+    client: SalesforceClient, sent: list[requests.PreparedRequest], tmp_path: Path
+) -> None:
+    """Salesforce compresses CSV for plain gzip only."""
+    job, _ = load(client)
+    sent.clear()
+    for kind in ResultKind:
+        job.download(kind, tmp_path / kind.value)
+
+    assert [(each.headers["Accept"], each.headers["Accept-Encoding"]) for each in sent] == [("text/csv", "gzip")] * 3
+
+
+def test_a_result_file_is_on_the_disk_before_it_has_its_name(
+    org: Org, client: SalesforceClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves a whole file or none: all that came is synced, and then renamed."""
+    body = '"sf__Id","sf__Error","Name"\n"","REQUIRED_FIELD_MISSING",""\n'
+    synced: list[tuple[int, bool]] = []
+    sync = os.fsync
+
+    def note_and_sync(handle: int) -> None:
+        sync(handle)
+        synced.append((os.fstat(handle).st_size, (tmp_path / "failed").exists()))
+
+    job, _ = load(client)
+    org.faults.add("ingest.failed", Fault.status(200, body=body, headers={"Content-Type": "text/csv"}))
+    monkeypatch.setattr(os, "fsync", note_and_sync)
+
+    assert job.download(ResultKind.FAILED, tmp_path / "failed") == 1
+    assert synced == [(len(body), False)]
+    assert (tmp_path / "failed").read_text() == body
+    assert org.faults.completed
+
+
 def test_a_job_that_salesforce_gives_up_tells_why(client: SalesforceClient) -> None:
     """Failed is about the job, not about its rows."""
     _, info = load(client, b'"Nonsense__c"\n"1"\n')
@@ -130,7 +190,7 @@ def test_a_job_can_be_found_again(client: SalesforceClient) -> None:
     job.delete()
 
     with pytest.raises(JobGone, match="does not exist any more"):
-        IngestJob.find(client, job.id)
+        IngestJob.find(client, job.id, poll=SOON)
 
 
 def test_an_abort_that_comes_after_a_close_says_how_far_the_job_is(org: Org, client: SalesforceClient) -> None:
@@ -203,6 +263,38 @@ def test_a_lost_answer_to_a_close_is_looked_up_while_the_job_waits_its_turn(org:
     assert info.state in {JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS}
 
 
+def test_a_close_costs_one_request(org: Org, client: SalesforceClient) -> None:
+    """Its answer is the job as it is now."""
+    org.progression = Progression.looks(100)
+    job = IngestJob.create(client, ACCOUNTS)
+    job.upload(lambda: io.BytesIO(DATA))
+    org.requests.clear()
+
+    assert job.close().state is JobState.UPLOAD_COMPLETE
+    assert org.requests == [("PATCH", f"/services/data/v66.0/{job.path}")]
+
+
+def test_a_close_that_is_answered_without_a_word_is_looked_up(org: Org, client: SalesforceClient) -> None:
+    """What the job is now is not guessed."""
+    job = IngestJob.create(client, ACCOUNTS)
+    job.upload(lambda: io.BytesIO(DATA))
+    org.faults.add("ingest.close", replace(Fault.status(204), kind="answer_after"))
+
+    assert job.close().state is JobState.JOB_COMPLETE
+    assert job.info.number_records_processed == 3
+    assert org.faults.completed
+
+
+def test_a_web_page_is_no_answer_to_an_upload(org: Org, client: SalesforceClient) -> None:
+    """A gateway has answered with status 200, and Salesforce has no data: it is sent again."""
+    org.faults.add("ingest.upload", Fault.html(200))
+
+    load(client)
+
+    assert len(org.faults.completed) == 1
+    assert sorted(row["Name"] for row in org.rows("Account")) == ["Ada", "Bob"]
+
+
 def test_a_close_that_is_refused_is_an_error(org: Org, client: SalesforceClient) -> None:
     """The job is still Open, and nothing would ever begin it."""
     job = IngestJob.create(client, ACCOUNTS)
@@ -258,6 +350,16 @@ def test_result_files_that_never_have_the_counted_rows_are_an_error(
     assert len(org.faults.completed) == 3
 
 
+def test_an_empty_result_file_has_no_rows(org: Org, client: SalesforceClient, tmp_path: Path) -> None:
+    """Not even a header."""
+    job, _ = load(client)
+    org.faults.add("ingest.unprocessed", Fault.status(200, headers={"Content-Type": "text/csv"}))
+
+    assert job.download(ResultKind.UNPROCESSED, tmp_path / "file") == 0
+    assert (tmp_path / "file").read_bytes() == b""
+    assert org.faults.completed
+
+
 def test_a_204_is_not_an_empty_result_file(org: Org, settings: dict[str, Any], tmp_path: Path) -> None:
     """The file is not ready: nothing is written."""
     with SalesforceClient(ConnectionConfig.from_settings({**settings, "retry_total_s": 0.1})) as client:
@@ -298,10 +400,11 @@ def test_a_poll_that_is_stopped_does_not_wait_to_its_end(
 
 
 def test_a_count_that_is_absent_is_not_0() -> None:
-    """Nothing is known then."""
+    """Nothing is known then; what is only shown is empty."""
     info = JobInfo.from_json({"id": "750000000000001AAA", "state": "Failed"})
 
     assert (info.number_records_processed, info.number_records_failed) == (None, None)
+    assert (info.operation, info.created_date, info.error_message, info.total_processing_ms) == ("", "", None, 0)
 
 
 @pytest.mark.parametrize("location", ["/login", ""])

@@ -7,7 +7,15 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from salesforce_bulk_client import IngestJob, IngestSpec, Operation, QueryJob, SalesforceClient, query_records
+from salesforce_bulk_client import (
+    IngestJob,
+    IngestSpec,
+    Operation,
+    PollPolicy,
+    QueryJob,
+    SalesforceClient,
+    query_records,
+)
 from salesforce_bulk_client.sobject_collections import update_records
 from salesforce_bulk_simulator import Fault, Org
 
@@ -52,3 +60,23 @@ def test_a_failed_try_is_logged_without_the_values_that_salesforce_quotes(
     assert len(org.faults.completed) == 1
     assert f"answered {status} {code}; trying again in " in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_each_line_about_a_job_names_it(client: SalesforceClient, caplog: pytest.LogCaptureFixture) -> None:
+    """As fields, beside those of whoever uses the job."""
+    with caplog.at_level(logging.INFO, logger="salesforce_bulk_client"):
+        job = IngestJob.create(client, ACCOUNTS, log_fields={"stream": "accounts"})
+        job.upload(lambda: io.BytesIO(b'"Name"\n"Ada"\n""\n'))
+        job.close()
+        job.wait_until_final(PollPolicy(min_s=0.01))
+
+    begun, ended = (record.__dict__ for record in caplog.records if "ingest job" in record.getMessage())
+    common = {
+        "job_id": job.id,
+        "sobject": "Account",
+        "operation": "insert",
+        "job_kind": "ingest",
+        "stream": "accounts",
+    }
+    assert begun.items() >= {**common, "job_state": "Open"}.items()
+    assert ended.items() >= {**common, "job_state": "JobComplete", "records": 2, "records_failed": 1}.items()

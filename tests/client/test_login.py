@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from salesforce_bulk_client import (
     ConfigError,
     ConnectionConfig,
@@ -70,6 +71,84 @@ def test_jwt_bearer_gives_a_session(org: Org, url: str) -> None:
     assert logins(org) == 1
 
 
+def private_key(kind: str) -> str:
+    """What stands in a file that is not the app's RSA key."""
+    if kind == "no key":
+        return "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+    key = rsa.generate_private_key(65537, 2048) if kind == "locked" else ec.generate_private_key(ec.SECP256R1())
+    lock = serialization.BestAvailableEncryption(b"x") if kind == "locked" else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock).decode()
+
+
+@pytest.mark.parametrize("kind", ["no key", "locked", "another kind"])
+def test_a_private_key_of_no_use_is_a_wrong_setting(org: Org, url: str, kind: str) -> None:
+    """Nothing is sent, and nothing of the key is told."""
+    with pytest.raises(ConfigError, match=r"^private_key is no RSA key in PEM form$"):
+        log_in(url, client_id="sim-client", username="sim@example.com", private_key=private_key(kind))
+    assert org.requests == []
+
+
+@pytest.mark.parametrize(("api_version", "path"), [("100.0", "64.0"), ("66.0", "64.0"), ("58.0", "58.0")])
+def test_soap_login_uses_the_last_version_that_has_it(org: Org, url: str, api_version: str, path: str) -> None:
+    """The session serves every version."""
+    config = ConnectionConfig.from_settings({"login_url": url, **USER, "api_version": api_version})
+
+    assert SalesforceClient(config).instance_url == url
+    assert org.requests == [("POST", f"/services/Soap/u/{path}")]
+
+
+def test_a_soap_login_is_one_to_whoever_reads_its_headers(url: str, sent: list[requests.PreparedRequest]) -> None:
+    """Salesforce answers 415 and 500 without them."""
+    log_in(url, **USER).close()
+
+    assert sent[0].headers["Content-Type"] == "text/xml; charset=UTF-8"
+    assert sent[0].headers["SOAPAction"] == "login"
+
+
+def test_a_login_asks_for_json(url: str, sent: list[requests.PreparedRequest]) -> None:
+    """Salesforce has three forms of the answer."""
+    log_in(url, client_id="sim-client", client_secret="sim-secret").close()
+
+    assert sent[0].headers["Accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.html(503), Fault.reset_before(), Fault.reset_after()], ids=["503", "not sent", "answer lost"]
+)
+@pytest.mark.parametrize("settings", [USER, {"client_id": "sim-client", "client_secret": "sim-secret"}])
+def test_a_login_that_fails_for_a_moment_is_tried_again(
+    org: Org, url: str, settings: dict[str, str], fault: Fault
+) -> None:
+    """One session too many harms nobody."""
+    org.faults.add("login", fault)
+
+    log_in(url, **settings).close()
+
+    assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        ("invalid_client_id", "client identifier invalid", "check client_id"),
+        ("invalid_client", "invalid client credentials", "check client_secret"),
+        ("invalid_grant", "no client credentials user enabled", "name a Run As user in the app's policies"),
+        ("invalid_grant", "request not supported on this domain", "set domain to your My Domain host"),
+        ("invalid_grant", "expired access/refresh token", "authorize the app again"),
+        ("invalid_grant", "audience is invalid", "set is_sandbox or domain to the org's kind"),
+        ("invalid_app_access", "user is not admin approved to access this app", "pre-authorize the user for the app"),
+        ("invalid_grant", "authentication failure", "check the credentials, and that the app and the user may use"),
+    ],
+)
+def test_a_refused_login_says_what_to_do(org: Org, url: str, code: str, message: str, advice: str) -> None:
+    """Beside Salesforce's own words, which seldom say it."""
+    org.faults.add("login", Fault.status(400, json={"error": code, "error_description": message}))
+
+    with pytest.raises(LoginError, match=rf"was refused: {code} {message} \(.*{advice}"):
+        log_in(url, client_id="sim-client", client_secret="sim-secret")
+    assert org.faults.completed
+
+
 def test_a_session_made_elsewhere_serves(org: Org, url: str, client: SalesforceClient) -> None:
     """An access token and its instance URL need no login at all."""
     token = client._authenticator.session().access_token
@@ -115,6 +194,16 @@ def test_a_dead_token_is_renewed_and_the_request_repeated(org: Org, client: Sale
     client.limits()
 
     assert len(org.faults.completed) == 1
+    assert logins(org) == 2
+
+
+def test_a_session_that_another_thread_has_renewed_is_not_renewed_again(org: Org, client: SalesforceClient) -> None:
+    """Whoever finds the old one dead later gets the new one, or rotation would kill that."""
+    expired = client._authenticator.session()
+    renewed = client._authenticator.renew(expired)
+
+    assert client._authenticator.renew(expired) is renewed
+    assert renewed.access_token != expired.access_token
     assert logins(org) == 2
 
 
@@ -226,7 +315,16 @@ def test_a_first_login_gives_up_soon(org: Org, url: str, monkeypatch: pytest.Mon
     assert len(org.faults.completed) in {1, 2}
 
 
-@pytest.mark.parametrize("fault", [Fault.html(503), Fault.html(500), Fault.status(500)], ids=["503", "500", "empty"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.html(503),
+        Fault.html(500),
+        Fault.status(500),
+        Fault.status(503, json=[{"errorCode": "SERVICE_UNAVAILABLE", "message": "try later"}]),
+    ],
+    ids=["503", "500", "empty", "503 in JSON"],
+)
 def test_a_gateway_at_a_soap_login_is_not_a_wrong_password(org: Org, url: str, fault: Fault) -> None:
     """Only a SOAP fault refuses; a page of a gateway's passes."""
     org.faults.add("login", fault)

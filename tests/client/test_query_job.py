@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import gc
+import threading
+import time
+import warnings
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import pytest
+import requests
 from salesforce_bulk_client import (
+    BrokenAnswer,
     IncompleteResults,
+    IngestJob,
+    IngestSpec,
     JobAborted,
     JobFailed,
     JobGone,
     JobTimedOut,
+    Operation,
     PollPolicy,
     QueryJob,
     RequestRefused,
     SalesforceClient,
+    csv_pages,
     list_jobs,
 )
 from salesforce_bulk_simulator import Fault, Org, Progression
@@ -27,7 +38,7 @@ NAMES = ["Ada", "Bob", "Cyd", "Dan", "Eve"]
 def job(org: Org, client: SalesforceClient) -> QueryJob:
     """A query over five accounts, ready to be read."""
     org.insert("Account", [{"Name": name} for name in NAMES])
-    job = QueryJob.create(client, "SELECT Id, Name FROM Account", include_deleted=False)
+    job = QueryJob.create(client, "SELECT Id, Name FROM Account", include_deleted=False, poll=SOON)
     job.wait(SOON)
     return job
 
@@ -114,6 +125,33 @@ def test_parallel_reading_goes_on_from_any_page(org: Org, job: QueryJob) -> None
     assert len(rest) == pages_read(org) == 4
 
 
+@pytest.mark.parametrize("key", ["nextRecordsUrl", "nextRecordUrl"])
+def test_the_next_list_of_pages_has_two_names(org: Org, job: QueryJob, key: str) -> None:
+    """One in the guide's table, and another in its sample."""
+    following = f"/services/data/v66.0/{job.path}/resultPages?locator=more&maxRecords=1"
+    first = {"resultUrl": f"/services/data/v66.0/{job.path}/results?maxRecords=1"}
+    org.faults.add("query.result_pages", Fault.status(200, json={"resultPages": [first], key: following}))
+    org.requests.clear()
+
+    assert read(job, max_records=1, concurrent=4) == NAMES
+    assert org.faults.completed
+    assert sum("/resultpages" in path.lower() for _, path in org.requests) == 2
+
+
+def test_the_next_pages_come_while_one_is_being_read(org: Org, job: QueryJob) -> None:
+    """As many as may be downloaded at a time."""
+    org.requests.clear()
+    pages = job.pages(max_records=1, concurrent=2)
+
+    next(pages).close()
+    deadline = time.monotonic() + 10
+    while pages_read(org) < 3 and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+    assert pages_read(org) == 3
+    assert sum(page.number_of_records for page in pages) == 4
+
+
 def test_pages_that_are_not_listed_are_read_one_by_one(org: Org, job: QueryJob) -> None:
     """Parallel reading is a matter of speed: without the list the result is the same."""
     org.faults.add("query.result_pages", Fault.status(404, json=[{"errorCode": "NOT_FOUND", "message": "no"}]))
@@ -165,6 +203,17 @@ def test_a_broken_page_is_asked_for_again(org: Org, job: QueryJob, fault: Fault)
     assert len(org.faults.completed) == 1
 
 
+def test_a_204_is_not_an_empty_page(org: Org, job: QueryJob) -> None:
+    """The results are not ready yet; also where the job does not say how many rows there are."""
+    org.faults.add("query.info", Fault.status(200, json={"id": job.id, "state": "JobComplete"}))
+    uncounted = QueryJob.find(job.client, job.id)
+    org.faults.add("query.results", Fault.status(204))
+
+    assert uncounted.info.number_records_processed is None
+    assert read(uncounted) == NAMES
+    assert len(org.faults.completed) == 2
+
+
 def test_pages_that_never_add_up_are_an_error(org: Org, job: QueryJob) -> None:
     """Success is never claimed over fewer rows than Salesforce has counted."""
     org.faults.add("query.results", Fault.without_header("Sforce-Locator"), times=5)
@@ -195,6 +244,31 @@ def test_a_failed_job_tells_why(org: Org, client: SalesforceClient) -> None:
     assert org.faults.completed
 
 
+def test_polls_come_ever_more_rarely(org: Org, client: SalesforceClient) -> None:
+    """Each wait is half again as long as the one before, less up to a fifth, and none is longer than the longest."""
+
+    class Waits(threading.Event):
+        seconds: ClassVar[list[float]] = []
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.seconds.append(timeout or 0)
+            return False
+
+    org.progression = Progression.looks(6)
+    job = QueryJob.create(client, "SELECT Id FROM Account", include_deleted=False)
+
+    job.wait_until_final(PollPolicy(min_s=8, max_s=20, timeout_s=1000), stop=Waits())
+
+    assert len(Waits.seconds) >= 5
+    for wait, longest in zip(Waits.seconds, (8, 12, 18, 20, 20), strict=False):
+        assert longest * 0.8 <= wait <= longest
+
+
+def test_a_job_is_waited_for_two_hours_unless_another_time_is_given() -> None:
+    """Salesforce itself gives a job up only after days."""
+    assert PollPolicy() == PollPolicy(min_s=0.5, max_s=30, timeout_s=7200)
+
+
 def test_an_aborted_job_ends_the_wait(org: Org, client: SalesforceClient) -> None:
     """Who waits only for JobComplete or Failed would wait for ever."""
     org.progression = Progression.seconds(60)
@@ -221,7 +295,7 @@ def test_a_deleted_job_is_gone(job: QueryJob) -> None:
     job.delete()
 
     with pytest.raises(JobGone):
-        QueryJob.find(job.client, job.id)
+        QueryJob.find(job.client, job.id, poll=SOON)
     with pytest.raises(JobGone):
         read(job)
 
@@ -237,6 +311,22 @@ def test_a_lost_answer_to_create_gives_a_job_all_the_same(org: Org, client: Sale
     assert read(job) == ["Ada"]
     assert org.faults.completed
     assert job.id in {info.id for info in list_jobs(client, "query")}
+
+
+def test_a_list_of_jobs_holds_those_of_one_kind(client: SalesforceClient) -> None:
+    """Ingest jobs are listed by themselves."""
+    query = QueryJob.create(client, "SELECT Id FROM Account", include_deleted=False)
+    ingest = IngestJob.create(client, IngestSpec(object="Account", operation=Operation.INSERT))
+
+    assert [info.id for info in list_jobs(client, "query")] == [query.id]
+    assert [info.id for info in list_jobs(client, "ingest")] == [ingest.id]
+
+
+def test_pages_are_asked_for_compressed(job: QueryJob, sent: list[requests.PreparedRequest]) -> None:
+    """Salesforce compresses CSV for plain gzip only."""
+    read(job)
+
+    assert [(each.headers["Accept"], each.headers["Accept-Encoding"]) for each in sent] == [("text/csv", "gzip")] * 3
 
 
 def test_a_wrong_query_is_refused_with_salesforces_words(client: SalesforceClient) -> None:
@@ -292,6 +382,14 @@ def test_a_quoted_value_may_span_the_pieces_of_a_page(org: Org, ada: QueryJob, v
     assert len(org.faults.completed) == 1
 
 
+def test_line_breaks_in_values_stay_as_they_are(org: Org, ada: QueryJob) -> None:
+    """Those of Windows, of old Macs and of Unix."""
+    org.faults.add("query.results", one_page('"Name"\r\n"a\r\nb\rc\nd"\r\n'))
+
+    assert only_row(ada) == ["a\r\nb\rc\nd"]
+    assert org.faults.completed
+
+
 def test_a_value_may_be_longer_than_the_csv_module_allows_by_itself(org: Org, ada: QueryJob) -> None:
     """131,072 characters are less than a rich text with its markup."""
     value = "x" * 131_073
@@ -308,6 +406,64 @@ def test_a_page_that_ends_inside_a_quoted_value_is_asked_for_again(org: Org, ada
 
     assert only_row(ada) == ["Ada"]
     assert len(org.faults.completed) == 1
+
+
+@pytest.mark.parametrize("body", ['"Name"\n"Ada"', "Name\nAda"])
+def test_a_last_record_without_a_line_feed_is_a_whole_one(org: Org, ada: QueryJob, body: str) -> None:
+    """No file has to end with one: the record counts, and the page is not asked for again."""
+    org.faults.add("query.results", one_page(body, **{"Sforce-NumberOfRecords": "1"}))
+    org.requests.clear()
+
+    assert only_row(ada) == ["Ada"]
+    assert org.faults.completed
+    assert pages_read(org) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b'"Name"\n"A"da\n', b'"Name"\n"' + b"x" * 10_000 + b'\xff"\n'], ids=["quotes", "not UTF-8"]
+)
+def test_a_page_that_cannot_be_read_is_an_error(org: Org, ada: QueryJob, body: bytes) -> None:
+    """No value is guessed, and no row is left out."""
+    org.faults.add("query.results", replace(one_page(""), body=body))
+
+    with pytest.raises(BrokenAnswer, match="Salesforce answered CSV that cannot be read"):
+        only_row(ada)
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.cut_after(bytes=8),
+        one_page('"Name"\n"Ad'),
+        one_page('"Name"\n"Ada"\n', **{"Sforce-NumberOfRecords": "2"}),
+        one_page('"Name"\n"Ada"\n"Bob"\n'),
+    ],
+    ids=["cut", "open quote", "too few", "too many"],
+)
+def test_a_page_that_is_asked_for_again_leaves_no_file_open(
+    org: Org, ada: QueryJob, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    """Large pages are files on the disk, and a long run reads thousands of them."""
+    monkeypatch.setattr(csv_pages, "IN_MEMORY_BYTES", 1)
+    org.faults.add("query.results", fault)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        assert only_row(ada) == ["Ada"]
+        gc.collect()
+
+    assert len(org.faults.completed) == 1
+    assert [str(each.message) for each in caught] == []
+
+
+def test_a_page_that_was_closed_does_not_seem_to_be_at_its_end(job: QueryJob) -> None:
+    """Its file is closed with it, whoever still holds the page."""
+    page = next(job.pages(max_records=None))
+    page.close()
+
+    with pytest.raises(ValueError, match="closed"):
+        list(page.rows())
 
 
 @pytest.mark.parametrize("promised", ["0", "2", "many"])

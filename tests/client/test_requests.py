@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import salesforce_bulk_client
 from salesforce_bulk_client import (
     ConnectionConfig,
@@ -18,11 +19,12 @@ from salesforce_bulk_client import (
     QueryJob,
     QuotaExceeded,
     QuotaReached,
+    RequestRefused,
     SalesforceClient,
     describe,
     describe_global,
 )
-from salesforce_bulk_simulator import Fault, Org
+from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 
 
 @pytest.mark.parametrize(
@@ -73,20 +75,70 @@ def test_an_unreachable_host_is_named(url: str) -> None:
         }
     )
 
-    with pytest.raises(ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused\)"):
+    with pytest.raises(
+        ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused\)"
+    ) as caught:
         SalesforceClient(config).limits()
+    assert not caught.value.may_have_worked
+
+
+def test_a_host_that_nobody_vouches_for_has_got_nothing(org: Org, settings: dict[str, Any], tmp_path: Path) -> None:
+    """The request has not been sent, so that it can be sent again."""
+    with running(org, certificate=make_certificate(tmp_path)) as secure:
+        config = ConnectionConfig.from_settings({**settings, "login_url": secure, "retry_total_s": 0.01})
+        with pytest.raises(ConnectionFailed, match=r"\(TLS: .*certificate") as caught:
+            SalesforceClient(config).limits()
+
+    assert not caught.value.may_have_worked
+    assert org.requests == []
+
+
+@pytest.mark.parametrize("fault", [Fault.reset_after(), Fault.cut_after(bytes=5)], ids=lambda fault: fault.kind)
+def test_what_must_not_happen_twice_is_sent_once_when_its_answer_is_lost(
+    org: Org, client: SalesforceClient, fault: Fault
+) -> None:
+    """It may have worked."""
+    org.faults.add("collections", fault)
+
+    with pytest.raises(ConnectionFailed) as caught:
+        client.send_json("POST", "composite/sobjects", {"records": []}, is_repeatable=False)
+
+    assert caught.value.may_have_worked
+    assert len(org.faults.completed) == 1
+
+
+def test_an_answer_that_does_not_come_in_time_is_asked_for_again(org: Org, settings: dict[str, Any]) -> None:
+    """A server that says nothing is not waited for to the end of days."""
+    org.faults.add("limits", Fault.stall(5))
+
+    with SalesforceClient(ConnectionConfig.from_settings({**settings, "request_timeout_s": 0.2})) as client:
+        assert client.limits()
+
+    assert len(org.faults.completed) == 1
+    assert sum(path.endswith("/limits") for _, path in org.requests) == 2
+
+
+def test_several_records_for_one_external_id_are_no_success(org: Org, client: SalesforceClient) -> None:
+    """Salesforce answers 300 with their addresses."""
+    org.faults.add("limits", Fault.status(300, json=["/services/data/v66.0/sobjects/Account/001000000000001AAA"]))
+
+    with pytest.raises(RequestRefused, match="answered 300"):
+        client.limits()
+    assert org.faults.completed
 
 
 def test_credentials_of_a_netrc_are_not_sent(
-    org: Org, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[requests.PreparedRequest]
 ) -> None:
-    """The requests library would replace the access token by what ~/.netrc says for the host."""
+    """The requests library would add to a login, or put in the access token's place, what ~/.netrc has for the host."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
 
     with SalesforceClient(ConnectionConfig.from_settings(settings)) as client:
         assert client.limits()
+
+    assert [each.headers.get("Authorization", "none").split()[0] for each in sent] == ["none", "Bearer"]
 
 
 def test_api_usage_and_the_servers_clock_come_with_every_answer(org: Org, client: SalesforceClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import (
     ConnectionConfig,
+    IngestJob,
+    IngestSpec,
     JobFailed,
     JobTimedOut,
     LoginError,
+    Operation,
     PollPolicy,
     QueryJob,
     SalesforceClient,
@@ -171,6 +175,48 @@ def test_a_collector_gets_what_was_noted(collector: Collector) -> None:
         (("salesforce.job.kind", "x"), ("salesforce.operation", "x"), ("salesforce.sobject", "x")): 3
     }
     assert collector.resource["service.name"] == "tap-salesforce-bulk"
+
+
+def test_jobs_and_requests_are_told_by_their_kind(org: Org, client: SalesforceClient, collector: Collector) -> None:
+    """What a chart can be divided by: object, operation and kind of a job, method and end of a request."""
+    query = QueryJob.create(client, SOQL, include_deleted=False)
+    query.wait(SOON)
+    ingest = IngestJob.create(client, IngestSpec(object="Account", operation=Operation.INSERT))
+    ingest.upload(lambda: io.BytesIO(b'"Name"\n"Ada"\n'))
+    ingest.close()
+    ingest.wait_until_final(SOON)
+    telemetry.end(None)
+
+    def points(name: str) -> dict[tuple[Any, ...], float]:
+        found = collector.points(f"salesforce.bulk.{name}")
+        return {tuple(value for _, value in attributes): amount for attributes, amount in found.items()}
+
+    kinds = [("ingest", "insert", "Account"), ("query", "query", "Account")]
+    assert points("jobs.created") == points("jobs.completed") == dict.fromkeys(kinds, 1)
+    assert points("job.duration") == {(kind, "JobComplete", *more): 1 for kind, *more in kinds}
+    assert points("upload.duration") == {kinds[0]: 1}
+    assert points("http.requests") == {("POST", "2xx"): 3, ("GET", "2xx"): 2, ("PUT", "2xx"): 1, ("PATCH", "2xx"): 1}
+
+
+def test_spans_of_a_job_tell_which_and_how_much(org: Org, client: SalesforceClient, collector: Collector) -> None:
+    """Of one that was slow, all its steps can be found."""
+    org.insert("Account", [{"Name": name} for name in ("Ada", "Bob", "Cyd")])
+    query = QueryJob.create(client, SOQL, include_deleted=False)
+    query.wait(SOON)
+    for page in query.pages(max_records=2):
+        page.close()
+    ingest = IngestJob.create(client, IngestSpec(object="Account", operation=Operation.INSERT))
+    ingest.upload(lambda: io.BytesIO(b'"Name"\n"Dan"\n'))
+    telemetry.end(None)
+
+    def told(name: str) -> list[dict[str, Any]]:
+        return [values(span.attributes) for span in collector.spans_by_name()[f"salesforce.bulk.job.{name}"]]
+
+    (wait,), (upload,), pages = told("wait"), told("upload"), told("page")
+    assert (wait["salesforce.job.id"], wait["salesforce.job.state"]) == (query.id, "JobComplete")
+    assert (upload["salesforce.job.id"], upload["salesforce.operation"]) == (ingest.id, "insert")
+    assert [page["salesforce.job.id"] for page in pages] == [query.id] * 2
+    assert [wait["salesforce.records"], *(page["salesforce.records"] for page in pages)] == [3, 2, 1]
 
 
 def test_no_metric_has_an_attribute_without_end() -> None:

@@ -55,12 +55,11 @@ TOTAL = "all              2/3 killed, 67 %"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+def project(tmp_path: Path) -> Iterator[Project]:
     """One module, whose source stands in a hyphenated folder."""
     for file, text in {"tiny-sums/tiny_sums.py": SUMS, "checks/test_sums.py": TESTS}.items():
         (tmp_path / file).parent.mkdir()
         (tmp_path / file).write_text(text)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take seconds, and nothing here needs them
     before = signal.getsignal(signal.SIGTERM)
     yield Project(
         root=tmp_path, package_folders=("tiny-sums",), modules={"sums": ("tiny-sums/tiny_sums.py", "checks/test_*.py")}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from salesforce_bulk_client import Field, SalesforceClient
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_client import Field, QuotaExceeded, SalesforceClient
+from salesforce_bulk_simulator import Fault, Org
 from tap_salesforce_bulk.halving import earliest_cursor, halves
 from tap_salesforce_bulk.parts import Part
 from tap_salesforce_bulk.soql import Query
@@ -35,6 +37,17 @@ def test_a_range_is_split_by_time(client: SalesforceClient, ids: list[str]) -> N
     assert {first.id_lower, first.id_upper, second.id_lower, second.id_upper} == {None}
 
 
+def test_two_seconds_are_split(client: SalesforceClient) -> None:
+    """Salesforce's stamps have no smaller part than one."""
+    part = Part(lower=UNTIL - timedelta(seconds=2), upper=UNTIL)
+
+    first, second = halves(client, QUERY, part, prefer_id=False) or (None, None)
+
+    assert first
+    assert second
+    assert first.upper == second.lower == UNTIL - timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("bound", ["id_lower", "id_upper"])
 def test_a_range_of_ids_is_split_by_id_again(client: SalesforceClient, ids: list[str], bound: str) -> None:
     """Halves in time of a range of Ids would let the bookmark pass rows of the other Ids."""
@@ -49,6 +62,93 @@ def test_a_range_of_ids_is_split_by_id_again(client: SalesforceClient, ids: list
     assert (first.id_lower, second.id_upper) == (part.id_lower, part.id_upper)
     middle = str(first.id_upper)
     assert (middle > ids[50][:15]) if bound == "id_lower" else (middle < ids[50][:15])
+
+
+def test_a_range_may_be_split_by_id_first(client: SalesforceClient, ids: list[str]) -> None:
+    """Its rows may all be of one moment, so that a half in time would hold as many as before."""
+    first, second = halves(client, QUERY, Part(upper=UNTIL), prefer_id=True) or (None, None)
+
+    assert first
+    assert second
+    assert (first.lower, first.upper) == (second.lower, second.upper) == (None, UNTIL)
+    assert first.id_upper == second.id_lower
+    assert ids[0] < str(first.id_upper) < ids[-1]
+
+
+def test_a_row_that_has_no_neighbour_in_its_range_is_split_from_it_by_time(org: Org, client: SalesforceClient) -> None:
+    """There is no Id between."""
+    org.insert("Account", [{"Name": "only"}])
+
+    first, second = halves(client, QUERY, Part(upper=UNTIL), prefer_id=True) or (None, None)
+
+    assert first
+    assert second
+    assert first.upper == second.lower
+
+
+def test_a_range_too_short_to_be_split_by_time_is_split_by_id(client: SalesforceClient, ids: list[str]) -> None:
+    """Many rows may have been loaded in one moment."""
+    part = Part(lower=UNTIL - timedelta(seconds=1), upper=UNTIL)
+
+    first, second = halves(client, QUERY, part, prefer_id=False) or (None, None)
+
+    assert first
+    assert second
+    assert first.id_upper == second.id_lower
+
+
+def test_a_range_of_dates_is_split_between_two_days(client: SalesforceClient) -> None:
+    """A bound on such a key is a day: halves that met within one would both hold that day's rows, or neither."""
+    query = replace(QUERY, cursor=Field.from_json({"name": "LastActivityDate", "type": "date"}))
+    part = Part(lower=UNTIL - timedelta(days=5), upper=UNTIL)
+
+    first, second = halves(client, query, part, prefer_id=False) or (None, None)
+
+    assert first
+    assert second
+    assert first.upper == second.lower == UNTIL - timedelta(days=3)
+    assert halves(client, query, Part(lower=UNTIL - timedelta(days=1), upper=UNTIL), prefer_id=False) is None
+
+
+def test_a_stream_without_a_key_is_split_by_id(client: SalesforceClient, ids: list[str]) -> None:
+    """It has no time."""
+    query = replace(QUERY, cursor=None)
+
+    first, second = halves(client, query, Part(), prefer_id=False) or (None, None)
+
+    assert first
+    assert second
+    assert first.id_upper == second.id_lower
+    assert earliest_cursor(client, query) is None
+
+
+def test_an_object_without_rows_is_not_split(client: SalesforceClient) -> None:
+    """It has no edges; why its job took so long is another matter."""
+    assert halves(client, QUERY, Part(upper=UNTIL), prefer_id=False) is None
+
+
+def test_a_range_whose_edges_cannot_be_asked_for_is_not_split(
+    org: Org, client: SalesforceClient, ids: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The whole range is read again; one line says why."""
+    refused = Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "no REST query of Account"}])
+    org.faults.add("rest.query", refused)
+
+    with caplog.at_level(logging.INFO):
+        assert halves(client, QUERY, Part(upper=UNTIL), prefer_id=False) is None
+    assert org.faults.completed
+    assert "Account is not read in halves, since its edges cannot be found" in caplog.text
+
+
+def test_a_used_up_quota_is_not_a_range_that_cannot_be_split(
+    org: Org, client: SalesforceClient, ids: list[str]
+) -> None:
+    """The whole range would be read once more, with requests that are not there."""
+    org.faults.add("rest.query", Fault.request_limit_total())
+
+    with pytest.raises(QuotaExceeded):
+        halves(client, QUERY, Part(upper=UNTIL), prefer_id=False)
+    assert org.faults.completed
 
 
 def test_a_range_that_holds_only_deleted_rows_is_split(org: Org, client: SalesforceClient, ids: list[str]) -> None:
@@ -66,6 +166,7 @@ def test_rows_without_a_key_are_split_by_id(client: SalesforceClient, ids: list[
     assert second
     assert first.is_without_key
     assert second.is_without_key
+    assert ids[0] < str(first.id_upper) < ids[-1]
     assert first.id_upper == second.id_lower
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
-from salesforce_bulk_client import Field
+from salesforce_bulk_client import ConfigError, ConnectionConfig, Field, QuotaReached, SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, running
 from tap_salesforce_bulk import rest
 from tap_salesforce_bulk.parts import Part
@@ -192,6 +194,69 @@ def test_rows_that_change_between_two_queries_are_left_to_the_next_run() -> None
     joined = [record for batch in rest._joined([first, second], query) for record in batch]
 
     assert joined == [row("3", 1, A=3, B=3), row("1", 1, A=1, B=1)]
+
+
+def test_rows_are_put_together_however_the_queries_are_divided_into_batches() -> None:
+    """One query may need more batches than another, its rows being longer."""
+    query = Query(sobject="X", columns=("Id", "A", "B"), include_deleted=True)
+    first = iter([[{"Id": "1", "A": 1}], [{"Id": "2", "A": 2}], [{"Id": "3", "A": 3}]])
+    second = iter([[{"Id": "2", "B": 2}, {"Id": "3", "B": 3}, {"Id": "1", "B": 1}]])
+
+    joined = [record for batch in rest._joined([first, second], query) for record in batch]
+
+    assert joined == [{"Id": each, "A": int(each), "B": int(each)} for each in "123"]
+
+
+@pytest.mark.parametrize(("spare_bytes", "fits"), [(0, True), (-1, False)])
+def test_a_query_may_have_12000_bytes_and_no_more(spare_bytes: int, *, fits: bool) -> None:
+    """As it is in an address, with what orders its rows."""
+    query = Query(sobject="X", columns=("Id",), include_deleted=False, condition="")
+    size = len(quote_plus(replace(query, condition="x").soql(Part(), order_by="Id")))
+    query = replace(query, condition="x" * (12_000 - size + 1 - spare_bytes))
+
+    if fits:
+        assert queries_that_fit(query, Part()) == [query]
+    else:
+        with pytest.raises(ConfigError, match="too long for an address"):
+            queries_that_fit(query, Part())
+
+
+def test_fields_without_the_id_have_to_fit_into_one_query() -> None:
+    """By what else could rows be put together?"""
+    names = tuple(f"Field_{number}__c" for number in range(2000))
+    query = Query(sobject="X", columns=names, include_deleted=False)
+
+    with pytest.raises(ConfigError, match="X has no Id by which its rows could be put together: select fewer fields"):
+        queries_that_fit(query, Part())
+    few = replace(query, columns=names[:50])
+    assert queries_that_fit(few, Part()) == [few]
+
+
+def test_no_query_is_sent_past_the_quota(org: Org, settings: dict[str, Any]) -> None:
+    """Other users need the rest of the day."""
+    with SalesforceClient(ConnectionConfig.from_settings({**settings, "quota_percent_total": 0.000001})) as client:
+        client.limits()
+        org.requests.clear()
+
+        with pytest.raises(QuotaReached):
+            next(rest.rest_pages(client, Query(sobject="Account", columns=("Id",), include_deleted=False), Part()))
+    assert org.requests == []
+
+
+def test_what_came_before_the_quota_was_reached_is_emitted(org: Org, tap: TapRunner) -> None:
+    """The last batch is read, though its request is the one that reaches the quota."""
+    org.insert("CaseStatus", [{"MasterLabel": "New"}])
+    api = org.limits["DailyApiRequests"]
+    api.max, api.used = 1000, 0
+    tap.run("CaseStatus")
+    needed = api.used
+    api.used = 800 - needed
+
+    run = tap.run("CaseStatus")
+
+    assert run.error is None
+    assert run.column("CaseStatus", "MasterLabel") == ["New"]
+    assert api.used == 800
 
 
 @pytest.mark.parametrize("columns", [1, 2, 50, 2000])
