@@ -14,7 +14,15 @@ TAP = "tap-salesforce-bulk/tap_salesforce_bulk"
 TARGET = "target-salesforce-bulk/target_salesforce_bulk"
 
 JOBS = "tests/client/test_query_job.py tests/client/test_ingest_job.py"
+PRINTS = "tests/target/test_fingerprints.py"
 ONCE = "tests/target/test_exactly_once.py"
+SAME = f"{ONCE}::test_a_record_is_recognized_as_it_came_in"
+CRASH = "tests/target/test_after_a_crash.py"
+FILES = "tests/target/test_outcome_files.py"
+DECISIONS = "tests/companion/test_batches.py"
+FORGOTTEN = f"{CRASH}::test_after_a_run_that_ended_well_the_same_rows_are_new_rows"
+MODES = f"{FILES}::test_only_the_user_may_read_what_a_run_leaves"
+JOURNAL = "tests/target/test_journal.py"
 RESENT = "tests/target/test_sending_again.py"
 
 MODULES = {
@@ -36,15 +44,21 @@ MODULES = {
     "ingest": (f"{CLIENT}/ingest.py", "tests/client/test_ingest_job.py"),
     "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
     "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
-    "mapping": (
-        f"{TARGET}/mapping.py",
-        "tests/target/test_mapping.py tests/target/test_rows.py tests/target/test_bad_input.py",
+    "mapping": (f"{TARGET}/mapping.py", "tests/target/test_mapping.py"),
+    "fingerprints": (f"{TARGET}/fingerprints.py", f"{PRINTS} {SAME}"),
+    "journal": (
+        f"{TARGET}/journal.py",
+        f"{JOURNAL} {ONCE} {FORGOTTEN} {MODES} {DECISIONS}::test_a_batch_that_cannot_be_read_can_only_be_forgotten",
     ),
-    "fingerprints": (f"{TARGET}/fingerprints.py", f"tests/target/test_fingerprints.py {ONCE}"),
-    "journal": (f"{TARGET}/journal.py", f"tests/target/test_journal.py {ONCE}"),
-    "recovery": (f"{TARGET}/recovery.py", f"tests/target/test_journal.py {ONCE}"),
-    "outcome_log": (f"{TARGET}/outcome_log.py", "tests/target/test_outcome_files.py"),
-    "batch_loading": (f"{TARGET}/batch_loading.py", f"{RESENT} {ONCE}"),
+    "recovery": (
+        f"{TARGET}/recovery.py",
+        f"{JOURNAL} {ONCE} {FILES}::test_what_a_crashed_run_wrote_without_committing_is_cut",
+    ),
+    "outcome_log": (f"{TARGET}/outcome_log.py", f"{FILES} -k 'not slowly and not cannot_grow'"),
+    "batch_loading": (
+        f"{TARGET}/batch_loading.py",
+        f"{RESENT} {ONCE} {CRASH} {DECISIONS} -k 'not killed'",
+    ),
     "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} tests/target/test_outcome_files.py"),
 }
 
