@@ -55,6 +55,7 @@ class Trial:
             "PYTHONPATH": os.pathsep.join([*(str(copy / name) for name in project.package_folders), str(HERE)]),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(copy / "hypothesis"),
             "MUTANTS_DURATIONS": str(durations),
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a third of the time that it takes to begin
         }
         command = [
             sys.executable,
