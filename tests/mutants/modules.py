@@ -22,6 +22,7 @@ FILES = "tests/target/test_outcome_files.py"
 DECISIONS = "tests/companion/test_batches.py"
 FORGOTTEN = f"{CRASH}::test_after_a_run_that_ended_well_the_same_rows_are_new_rows"
 MODES = f"{FILES}::test_only_the_user_may_read_what_a_run_leaves"
+SIGNALS = "tests/target/test_signals.py"
 JOURNAL = "tests/target/test_journal.py"
 RESENT = "tests/target/test_sending_again.py"
 
@@ -57,9 +58,9 @@ MODULES = {
     "outcome_log": (f"{TARGET}/outcome_log.py", f"{FILES} -k 'not slowly and not cannot_grow'"),
     "batch_loading": (
         f"{TARGET}/batch_loading.py",
-        f"{RESENT} {ONCE} {CRASH} {DECISIONS} -k 'not killed'",
+        f"{RESENT} {ONCE} {CRASH} {DECISIONS} {SIGNALS} -k 'not killed and not signal_while'",
     ),
-    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} tests/target/test_outcome_files.py"),
+    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} {DECISIONS} -k 'not killed'"),
 }
 
 PROJECT = Project(

@@ -75,6 +75,9 @@ def test_inserted_rows_that_no_file_names_are_never_sent_again(target: TargetRun
     org.faults.add("ingest.close", fault)
     first = target.run(ACCOUNT, accounts("a", "b", "c"), state(3), **INSERT)
     in_org = keys(org)
+    (job,), (note,) = org.jobs, notes(target, org)
+    assert note.reason == f"job {job['id']} has ended {job['state']}, and no result file names these rows"
+    assert (note.state, note.job_id, note.number_of_rows) == (BatchState.DOUBTFUL, None, 2)
 
     second = target.run(ACCOUNT, accounts("a", "b", "c"), state(3), **INSERT)
 
@@ -109,6 +112,19 @@ def test_a_failed_job_that_counts_nothing_has_done_nothing(target: TargetRunner,
     assert keys(org) == ["a", "b"]
     assert run.statuses == ["created"] * 2
     assert org.faults.completed
+
+
+@pytest.mark.parametrize("code", ["InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"])
+def test_a_failure_that_any_job_would_meet_is_not_repeated(target: TargetRunner, org: Org, code: str) -> None:
+    """It is about the data, or about what the user may do: one job is enough to know."""
+    org.faults.add("ingest.close", Fault.job_fails(f"{code} : it cannot be"), times=2)
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **UPSERT)
+
+    assert isinstance(run.error, RecordsUnprocessed)
+    assert run.states == []
+    assert len(org.jobs) == 1
+    assert len(org.faults.completed) == 1
 
 
 @pytest.mark.parametrize("operation", ["insert", "update", "upsert", "delete"])
@@ -208,19 +224,17 @@ def test_why_rows_are_doubtful_is_said_with_each(target: TargetRunner, org: Org)
 def test_rows_behind_unprocessed_ones_are_not_sent(target: TargetRunner, org: Org) -> None:
     """A later value of their key would be overtaken when the earlier one comes again: they wait, and say for what."""
     org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"))
-    rows = records("Account", *({"External_Id__c": "a", "Name": name} for name in ("old", "new")))
+    rows = records("Account", *({"External_Id__c": "a", "Name": name} for name in ("old", "newer", "new")))
+    blocked = "a row before it that may name the same record, or its parent, was not processed"
 
-    run = target.run(ACCOUNT, rows, state(2), **UPSERT)
+    run = target.run(ACCOUNT, rows, state(3), **UPSERT)
 
     assert isinstance(run.error, RecordsUnprocessed)
     assert run.states == []
-    assert [outcome["error_message"] for outcome in run.outcomes] == [
-        "InvalidBatch : x",
-        "a row before it that may name the same record, or its parent, was not processed",
-    ]
+    assert [outcome["error_message"] for outcome in run.outcomes] == ["InvalidBatch : x", blocked, blocked]
     assert len(org.jobs) == 1
 
-    again = target.run(ACCOUNT, rows, state(2), **UPSERT)
+    again = target.run(ACCOUNT, rows, state(3), **UPSERT)
 
     assert again.error is None
     assert [row["Name"] for row in org.rows("Account")] == ["new"]
