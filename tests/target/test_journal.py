@@ -209,6 +209,25 @@ def test_what_is_doubtful_in_one_org_is_no_matter_of_another(
     assert names(org) == []
 
 
+def test_how_far_one_org_was_loaded_says_nothing_of_another(
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]]
+) -> None:
+    """Two orgs have unfinished runs of one stream: the first one's input resumes after its own last STATE."""
+    other, there = elsewhere
+    for unfinished in (org, other):
+        unfinished.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    first = target.run(ACCOUNT, accounts("a", "b"), state(2), accounts("a", "c"), **ROWS_PER_JOB)
+    second = target.run(ACCOUNT, accounts("x"), state(1), accounts("y", "z"), **ROWS_PER_JOB, **there)
+    assert [first.states, second.states] == [[2], [1]]
+
+    third = target.run(ACCOUNT, accounts("a", "c"), state(4), **ROWS_PER_JOB)
+
+    assert third.error is None
+    assert third.states == [4]
+    assert names(org) == ["a", "a", "b", "c"]
+    assert names(other) == ["x", "y"]
+
+
 def test_a_job_that_an_earlier_run_has_left_is_named(
     target: TargetRunner, org: Org, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -151,7 +151,8 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, target: TargetRunner) -> Iterato
 
         with monkeypatch.context() as patch:
             patch.setattr(IngestJob, step, step_and_signal)
-            program = TargetSalesforceBulk(config=target.config(operation="insert", small_batch_rows=0))
+            patient = {"poll_min_s": 60, "poll_max_s": 60}  # a wait that a signal does not end would be noticed
+            program = TargetSalesforceBulk(config=target.config(operation="insert", small_batch_rows=0, **patient))
             with pytest.raises(Interrupted, match="stopped by SIGTERM"):
                 program.listen(io.BytesIO(lines(MESSAGES)))
 
