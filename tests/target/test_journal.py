@@ -44,6 +44,14 @@ def leave_unfinished(target: TargetRunner, org: Org) -> Run:
     return run
 
 
+def leave_unfinished_after_a_state(target: TargetRunner, org: Org) -> None:
+    """Load a and b, pass a STATE, and stop before another a, and c."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    run = target.run(ACCOUNT, accounts("a", "b"), state(2), accounts("a", "c"), state(4), **ROWS_PER_JOB)
+    assert isinstance(run.error, QuotaExceeded)
+    assert run.states == [2]
+
+
 def leave_a_job_running(target: TargetRunner, org: Org) -> Run:
     """Close a job with a and b, and do not wait for it."""
     org.progression = Progression.seconds(3600)
@@ -209,23 +217,48 @@ def test_what_is_doubtful_in_one_org_is_no_matter_of_another(
     assert names(org) == []
 
 
+@pytest.mark.parametrize("ends_well", [False, True], ids=["unfinished", "ended well"])
 def test_how_far_one_org_was_loaded_says_nothing_of_another(
-    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]]
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]], *, ends_well: bool
 ) -> None:
-    """Two orgs have unfinished runs of one stream: the first one's input resumes after its own last STATE."""
+    """A second org is loaded in between: the first one's input resumes after its own last STATE all the same."""
     other, there = elsewhere
-    for unfinished in (org, other):
-        unfinished.faults.add("ingest.create", Fault.request_limit_total(), after=1)
-    first = target.run(ACCOUNT, accounts("a", "b"), state(2), accounts("a", "c"), **ROWS_PER_JOB)
-    second = target.run(ACCOUNT, accounts("x"), state(1), accounts("y", "z"), **ROWS_PER_JOB, **there)
-    assert [first.states, second.states] == [[2], [1]]
+    leave_unfinished_after_a_state(target, org)
+    other.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    rest = [] if ends_well else accounts("y", "z")
+    between = target.run(ACCOUNT, accounts("x"), state(1), rest, **ROWS_PER_JOB, **there)
+    assert between.states == [1]
+    assert (between.error is None) == ends_well
 
-    third = target.run(ACCOUNT, accounts("a", "c"), state(4), **ROWS_PER_JOB)
+    run = target.run(ACCOUNT, accounts("a", "c"), state(4), **ROWS_PER_JOB)
 
-    assert third.error is None
-    assert third.states == [4]
+    assert run.error is None
+    assert run.states == [4]
     assert names(org) == ["a", "a", "b", "c"]
-    assert names(other) == ["x", "y"]
+
+
+def test_how_far_one_stream_was_loaded_is_known_after_another_has_ended_well(target: TargetRunner, org: Org) -> None:
+    """Another pipeline in the folder ends well in between: the first one's input resumes after its last STATE."""
+    leave_unfinished_after_a_state(target, org)
+
+    other = target.run(CONTACT, BOB, state(1), **INSERT)
+    run = target.run(ACCOUNT, accounts("a", "c"), state(4), **ROWS_PER_JOB)
+
+    assert (other.error, run.error) == (None, None)
+    assert names(org) == ["a", "a", "b", "c"]
+
+
+def test_how_far_a_run_came_that_ended_well_says_nothing_of_the_next(target: TargetRunner, org: Org) -> None:
+    """Equal records come in each of two runs; the second is unfinished, and nothing of it is in doubt."""
+    target.run(ACCOUNT, accounts("x", "x"), state(2), **ROWS_PER_JOB)
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    unfinished = target.run(ACCOUNT, accounts(*"xxxx"), state(4), **ROWS_PER_JOB)
+    assert isinstance(unfinished.error, QuotaExceeded)
+
+    run = target.run(ACCOUNT, accounts(*"xxxx"), state(4), **ROWS_PER_JOB)
+
+    assert run.error is None
+    assert names(org) == ["x"] * 6
 
 
 def test_a_job_that_an_earlier_run_has_left_is_named(
