@@ -14,7 +14,13 @@ from salesforce_bulk_client import QuotaExceeded
 from salesforce_bulk_client.jobs import NOT_FOUND_TRIES
 from salesforce_bulk_simulator import Fault, Org, Progression, running
 from target_salesforce_bulk import journal as journal_module
-from target_salesforce_bulk.errors import JobDataDamaged, JournalUnusable, RecordsDoubtful
+from target_salesforce_bulk.errors import (
+    JobDataDamaged,
+    JournalUnusable,
+    RecordsDoubtful,
+    RecordsFailed,
+    RecordsUnprocessed,
+)
 from target_salesforce_bulk.journal import BatchNote, Journal
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.report import RunReport
@@ -246,6 +252,31 @@ def test_how_far_one_stream_was_loaded_is_known_after_another_has_ended_well(tar
 
     assert (other.error, run.error) == (None, None)
     assert names(org) == ["a", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("where", ["another stream", "another org"])
+def test_refused_records_of_an_unfinished_run_are_not_tried_again_because_another_ended(
+    target: TargetRunner, org: Org, elsewhere: tuple[Org, dict[str, Any]], where: str
+) -> None:
+    """The other pipeline ends with unprocessed records, whose refused ones it would try again: only its own."""
+    other, there = elsewhere
+    people = schema("Contact", LastName=["string", "null"])
+    rows = records("Contact", *({"LastName": name} for name in (None, "Bob", "Cyd", "Dan")))
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    first = target.run(people, rows, state(4), **ROWS_PER_JOB)
+    assert isinstance(first.error, QuotaExceeded)
+    loaded = [ACCOUNT, accounts("a")] if where == "another stream" else [people, rows]
+    at, settings = (org, {}) if where == "another stream" else (other, there)
+    at.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"))
+    between = target.run(*loaded, **ROWS_PER_JOB, **settings)
+    assert isinstance(between.error, RecordsUnprocessed)
+
+    run = target.run(people, rows, state(4), **ROWS_PER_JOB)
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.states == [4]
+    assert run.summary["known_from_earlier_run"] == {"loaded": 1, "failed": 1, "doubtful": 0, "forgotten": 0}
+    assert sorted(row["LastName"] for row in org.rows("Contact")) == ["Bob", "Cyd", "Dan"]
 
 
 def test_how_far_a_run_came_that_ended_well_says_nothing_of_the_next(target: TargetRunner, org: Org) -> None:

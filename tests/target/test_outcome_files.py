@@ -225,6 +225,8 @@ def test_what_a_crashed_run_wrote_without_committing_is_cut(target: TargetRunner
 
     check_that_all_is_well(target, org)
     assert [path.exists() for path in paths] == [bool(committed)] * 2
+    with closing(Journal(target.results_dir / "journal.sqlite", org=org.org_id)) as journal:
+        assert journal.unfinished_runs() == {}
 
 
 def test_outcomes_are_on_disk_long_before_they_are_all_known(tmp_path: Path) -> None:
