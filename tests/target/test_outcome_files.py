@@ -229,27 +229,50 @@ def test_what_a_crashed_run_wrote_without_committing_is_cut(target: TargetRunner
         assert journal.unfinished_runs() == {}
 
 
+DESTINATION = Destination(
+    stream="s",
+    object="Account",
+    operation=Operation.INSERT,
+    external_id_field=None,
+    assignment_rule_id=None,
+    columns=(),
+    key_column=None,
+    parents=(),
+    key_properties=(),
+    stream_schema={},
+)
+
+
 def test_outcomes_are_on_disk_long_before_they_are_all_known(tmp_path: Path) -> None:
     """Those of a great batch are not held in memory: of two megabytes, little is."""
     log = outcome_log.OutcomeLog(tmp_path, run_id="x")
-    destination = Destination(
-        stream="s",
-        object="Account",
-        operation=Operation.INSERT,
-        external_id_field=None,
-        assignment_rule_id=None,
-        columns=(),
-        key_column=None,
-        parents=(),
-        key_properties=(),
-        stream_schema={},
-    )
 
     for _ in range(2000):
-        log.write_failed(json.dumps({"Name": "x" * 1000}).encode(), destination=destination)
+        log.write_failed(json.dumps({"Name": "x" * 1000}).encode(), destination=DESTINATION)
 
     assert log.committed().failed_bytes > 2_000_000
     assert log.failed_path.stat().st_size > 1_500_000
+
+
+@pytest.mark.parametrize("buffer_bytes", [1, 1 << 18], ids=["line by line", "at once"])
+def test_what_was_cut_after_an_error_does_not_come_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buffer_bytes: int
+) -> None:
+    """One batch is committed, the outcomes of the second are given up, the third follows the first."""
+    monkeypatch.setattr(outcome_log, "BUFFER_BYTES", buffer_bytes)
+    log = outcome_log.OutcomeLog(tmp_path, run_id="x")
+
+    for number in (1, 2, 3):
+        with contextlib.suppress(OSError), log.writing():
+            log.write_failed(b"%d" % number, destination=DESTINATION)
+            if number == 2:
+                raise no_space()
+            committed = log.sync()
+    log.close()
+
+    messages = [json.loads(line) for line in log.failed_path.read_text().splitlines()]
+    assert [message["record"] for message in messages if message["type"] == "RECORD"] == [1, 3]
+    assert log.failed_path.stat().st_size == committed.failed_bytes
 
 
 # The failed file
