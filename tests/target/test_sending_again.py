@@ -51,6 +51,23 @@ def test_record_retries_counts_the_further_jobs(
     assert run.states == [1]
 
 
+@pytest.mark.parametrize("code", ["UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"])
+def test_a_row_whose_record_others_hold_is_sent_again(target: TargetRunner, org: Org, code: str) -> None:
+    """Locks pass by themselves, by whatever name Salesforce refuses them."""
+    refused = f'"sf__Id","sf__Error","External_Id__c","Name"\n"","{code}:it is held:--","a","a"\n'
+    answer = Fault.status(200, body=refused, headers={"Content-Type": "text/csv", "Sforce-NumberOfRecords": "1"})
+    org.faults.add("ingest.close", Fault.lock_rows(1))
+    org.faults.add("ingest.failed", answer)
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.error is None
+    assert run.states == [1]
+    assert keys(org) == ["a"]
+    assert len(org.jobs) == 2
+    assert len(org.faults.completed) == 2
+
+
 def test_the_first_retry_waits_shortest() -> None:
     """Twice as long each time, up to ``poll_max_s``."""
     policy = LoadPolicy(poll=PollPolicy(min_s=0.5, max_s=30), record_retries=3, results_dir=Path())
