@@ -19,7 +19,7 @@ from target_salesforce_bulk.plan import Destination
 SIZE = 16
 
 _encode = msgspec.json.Encoder().encode
-_encode_sorted = msgspec.json.Encoder(order="sorted", enc_hook=str).encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 Fingerprint = Callable[[str | bytes], bytes]
 
@@ -152,14 +152,13 @@ def _number_text(number: Decimal) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | float | Decimal):
+    """Return a value of JSON so that numbers that are equal are the same."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         # A list, so that a number is never the same as a text.
         return ["number", _number_text(number) if number.is_finite() else str(number)]
     if isinstance(value, Mapping):
         return {name: _canonical(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return ["list", *map(_canonical, value)]
     return value

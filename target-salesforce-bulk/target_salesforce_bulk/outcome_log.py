@@ -110,8 +110,8 @@ def cut_to_committed(directory: Path, *, run_id: str, committed: Committed) -> N
             continue
         if size == 0:
             path.unlink()
-        elif path.stat().st_size > size:
-            os.truncate(path, size)
+        else:
+            os.truncate(path, min(size, path.stat().st_size))
 
 
 class _Appended:

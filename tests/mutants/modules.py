@@ -18,7 +18,16 @@ TOLD = "tests/client/test_telemetry.py tests/client/test_log_lines.py"
 C_LOCALE = "tests/tap/test_locale.py::test_variables_are_utf_8_in_the_c_locale"
 WEB_PAGE = "tests/client/test_ingest_job.py::test_a_web_page_is_no_answer_to_an_upload"
 NOT_SLOW = "-k 'not rows_are_loaded_once and not redirect and not imported_only and not no_help and not failed_try'"
+PRINTS = "tests/target/test_fingerprints.py"
 ONCE = "tests/target/test_exactly_once.py"
+SAME = f"{ONCE}::test_a_record_is_recognized_as_it_came_in"
+CRASH = "tests/target/test_after_a_crash.py"
+FILES = "tests/target/test_outcome_files.py"
+DECISIONS = "tests/companion/test_batches.py"
+FORGOTTEN = f"{CRASH}::test_after_a_run_that_ended_well_the_same_rows_are_new_rows"
+MODES = f"{FILES}::test_only_the_user_may_read_what_a_run_leaves"
+SIGNALS = "tests/target/test_signals.py"
+JOURNAL = "tests/target/test_journal.py"
 RESENT = "tests/target/test_sending_again.py"
 
 MODULES = {
@@ -40,16 +49,22 @@ MODULES = {
     "ingest": (f"{CLIENT}/ingest.py", f"tests/client/test_ingest_job.py {TOLD} {NOT_SLOW}"),
     "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
     "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
-    "mapping": (
-        f"{TARGET}/mapping.py",
-        "tests/target/test_mapping.py tests/target/test_rows.py tests/target/test_bad_input.py",
+    "mapping": (f"{TARGET}/mapping.py", "tests/target/test_mapping.py"),
+    "fingerprints": (f"{TARGET}/fingerprints.py", f"{PRINTS} {SAME}"),
+    "journal": (
+        f"{TARGET}/journal.py",
+        f"{JOURNAL} {ONCE} {FORGOTTEN} {MODES} {DECISIONS}::test_a_batch_that_cannot_be_read_can_only_be_forgotten",
     ),
-    "fingerprints": (f"{TARGET}/fingerprints.py", f"tests/target/test_fingerprints.py {ONCE}"),
-    "journal": (f"{TARGET}/journal.py", f"tests/target/test_journal.py {ONCE}"),
-    "recovery": (f"{TARGET}/recovery.py", f"tests/target/test_journal.py {ONCE}"),
-    "outcome_log": (f"{TARGET}/outcome_log.py", "tests/target/test_outcome_files.py"),
-    "batch_loading": (f"{TARGET}/batch_loading.py", f"{RESENT} {ONCE}"),
-    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} tests/target/test_outcome_files.py"),
+    "recovery": (
+        f"{TARGET}/recovery.py",
+        f"{JOURNAL} {ONCE} {FILES}::test_what_a_crashed_run_wrote_without_committing_is_cut",
+    ),
+    "outcome_log": (f"{TARGET}/outcome_log.py", f"{FILES} -k 'not slowly and not cannot_grow'"),
+    "batch_loading": (
+        f"{TARGET}/batch_loading.py",
+        f"{RESENT} {ONCE} {CRASH} {DECISIONS} {SIGNALS} -k 'not killed and not signal_while'",
+    ),
+    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} {DECISIONS} -k 'not killed'"),
 }
 
 PROJECT = Project(

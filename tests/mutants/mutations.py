@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -135,7 +136,7 @@ def sample(root: Path, path: str, *, size: int, seed: int, equivalent: set[tuple
             *(s.splitlines(keepends=True) for s in (source, mutated)), f"a/{path}", f"b/{path}"
         )
         mutant = Mutant(path=path, source=mutated, diff="".join(lines))
-        if mutated != source and mutant.change not in equivalent and _compiles(mutated):
+        if mutant.change not in equivalent and _bytecode(mutated) not in {None, _bytecode(source)}:
             found.setdefault(mutant.key, mutant)
     return list(found.values())
 
@@ -175,9 +176,15 @@ def _is_idle(leaf: Any, operator: Operator) -> bool:
     return {"raise_stmt", "fstring"} <= kinds or (not is_inside_function and not isinstance(operator, ElementRemoved))
 
 
-def _compiles(source: str) -> bool:
+def _bytecode(source: str) -> tuple[Any, ...] | None:
+    """Return what Python runs, without line numbers: the same for changes that alter nothing; None if it is no code."""
     try:
-        compile(source, "mutant", "exec")
+        return _instructions(compile(source, "mutant", "exec"))
     except SyntaxError:
-        return False
-    return True
+        return None
+
+
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    constants = [_instructions(each) if isinstance(each, CodeType) else (type(each), each) for each in code.co_consts]
+    names = (code.co_names, code.co_varnames, code.co_freevars)
+    return code.co_code, code.co_exceptiontable, names, *constants

@@ -107,18 +107,6 @@ def test_rows_that_are_never_processed_hold_state(org: Org, target: TargetRunner
     assert len(org.faults.completed) == 2
 
 
-def test_a_failure_that_any_job_would_meet_is_not_repeated(org: Org, target: TargetRunner) -> None:
-    """``InvalidBatch`` is about the data: one job is enough to know."""
-    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : Field name not found : Birthdate"))
-
-    run = target.run(PEOPLE, ROWS, operation="insert", unknown_fields="drop")
-
-    assert isinstance(run.error, RecordsUnprocessed)
-    assert len(run.summary["jobs"]) == 1
-    assert org.rows("Contact") == []
-    assert org.faults.completed
-
-
 def test_one_bad_job_does_not_stop_the_others(org: Org, target: TargetRunner) -> None:
     """STATE passes up to it, the rest is loaded, and the exit is not 0."""
     org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : this one"), after=1)

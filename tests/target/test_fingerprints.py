@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
 from salesforce_bulk_simulator import Fault, Org
+from target_salesforce_bulk import journal
 from target_salesforce_bulk.fingerprints import canonical_number, key_fingerprint, record_fingerprint, row_fingerprint
 from target_salesforce_bulk.plan import Column, Destination
 
@@ -100,6 +103,81 @@ def test_an_insert_knows_no_difference_between_null_and_absent() -> None:
     assert of_upsert({"a": 1, "b": None}) != of_upsert({"a": 1})
     assert row_fingerprint(insert)(["a", "#N/A"]) == row_fingerprint(insert)(["a", ""])
     assert row_fingerprint(destination())(["a", "#N/A"]) != row_fingerprint(destination())(["a", ""])
+
+
+@pytest.mark.parametrize(
+    "equal",
+    [
+        [1, 1.0, Decimal("1.00"), Decimal("1E+0")],
+        [10, 10.0, Decimal("1E+1")],
+        [0, -0.0, Decimal("0.00"), Decimal("0E+7")],
+        [0.1, Decimal("0.1"), Decimal("0.10")],
+        [-25, -25.0, Decimal("-2.5E+1")],
+        [10**45, Decimal("1E+45"), Decimal("10E+44")],
+        [[1, {"a": 2}], [1.0, {"a": Decimal("2.0")}]],
+    ],
+    ids=lambda equal: str(equal[0]),
+)
+def test_a_records_numbers_are_compared_by_value(equal: list[Any]) -> None:
+    """However they are written, also inside a list or an object."""
+    of_record = record_fingerprint(destination(), properties={"a"})
+
+    assert len({of_record({"a": value}) for value in equal}) == 1
+
+
+def test_values_that_only_look_alike_are_different() -> None:
+    """A number is no text, no boolean and no list; and a double is not the whole number beside it."""
+    of_record = record_fingerprint(destination(), properties={"a"})
+    values: list[Any] = [1, "1", True, [1], ["1"], ["number", "1"], {"number": "1"}, 2, 0, "0", False, None, "", [], {}]
+    values += [9007199254740992, 9007199254740993, 0.1, Decimal("0.1000000000000000055511151231257827"), "0.1"]
+
+    for one, other in combinations(values, 2):
+        assert of_record({"a": one}) != of_record({"a": other}), (one, other)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "text"),
+    [
+        (["1" * 40, "1" * 40 + ".0"], "1" * 40),
+        (["1" * 41, "1" * 41 + ".0"], "1" * 41 + "E0"),
+        (["1e40", "1" + "0" * 40, "1" + "0" * 40 + ".0"], "1" + "0" * 40),
+        (["1e41", "1" + "0" * 41, "10e40"], "1E41"),
+        (["-1e999999", "-10e999998"], "-1E999999"),
+        (["NaN"], "NaN"),
+        (["-Infinity"], "-Infinity"),
+        (["1.2.3"], "1.2.3"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_number_of_any_size_has_one_text(spellings: list[str], text: str) -> None:
+    """A short one, so that `1e999999` does not become a million zeros."""
+    assert {canonical_number(spelling) for spelling in spellings} == {text}
+
+
+def test_an_upgrade_recognizes_what_an_older_version_has_loaded() -> None:
+    """Fingerprints lie in the journal: other ones need another version of it, or an upgrade would load rows twice."""
+    upsert, insert = destination(number_columns=(1,)), destination(operation=Operation.INSERT, key_column=None)
+    record = {"Key": "k", "Name": None, "Size": Decimal("1.50"), "Tags": ["a", 2, True], "_at": "not loaded"}
+    loaded = {"Key", "Name", "Size", "Tags"}
+
+    found = [
+        key_fingerprint(upsert)("k"),
+        key_fingerprint(insert)("k"),
+        row_fingerprint(upsert)(["k", "1.50"]),
+        row_fingerprint(insert)(["k", "#N/A"]),
+        record_fingerprint(upsert, properties=loaded)(record),
+        record_fingerprint(insert, properties=loaded)(record),
+    ]
+
+    assert journal.VERSION == 2
+    assert [print_.hex() for print_ in found] == [
+        "04d2d2d04fee60042b663b81872f7364",
+        "e9ccda87294f27eeef8d3a28661b3043",
+        "9861cc22bb2c43b749d31c19b32ca1d7",
+        "61a431f523c81c66a1140e8e15b9bb71",
+        "269aaed04279bb22b570ee172baebfc1",
+        "85d92ece73a50abbbeb01a8fcab0b1ba",
+    ]
 
 
 def test_the_order_of_a_schemas_properties_says_nothing(target: TargetRunner, org: Org) -> None:

@@ -19,11 +19,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from salesforce_bulk_client import Operation
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk import outcome_log
 from target_salesforce_bulk.errors import JournalUnusable, RecordsFailed
 from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
+from target_salesforce_bulk.plan import Destination
 
 from tests.target.conftest import TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_stop
@@ -207,18 +209,70 @@ def test_a_signal_while_outcomes_are_written_slowly(target: TargetRunner, org: O
     check_that_all_is_well(target, org)
 
 
-def test_what_a_crashed_run_wrote_without_committing_is_cut(target: TargetRunner, org: Org) -> None:
-    """From both of its files."""
-    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+@pytest.mark.parametrize("committed", [1, 0], ids=["after a batch", "before the first"])
+def test_what_a_crashed_run_wrote_without_committing_is_cut(target: TargetRunner, org: Org, committed: int) -> None:
+    """From both of its files; one of which nothing was committed goes."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=committed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "end_run", lambda *_, **__: None)  # as if it had been killed just before
         target.run(*MESSAGES, **CHOSEN)
-    for name in ("outcomes-*.jsonl", "failed-*.singer.jsonl"):
-        (path,) = target.results_dir.glob(name)
+    with closing(Journal(target.results_dir / "journal.sqlite", org=org.org_id)) as journal:
+        (run_id,) = journal.unfinished_runs()
+    paths = [outcome_log.outcomes_path(target.results_dir, run_id), outcome_log.failed_path(target.results_dir, run_id)]
+    for path in paths:
         with path.open("ab") as file:
             file.write(b'{"type":"RECORD","key":{"External_Id__c":"20"')
 
     check_that_all_is_well(target, org)
+    assert [path.exists() for path in paths] == [bool(committed)] * 2
+    with closing(Journal(target.results_dir / "journal.sqlite", org=org.org_id)) as journal:
+        assert journal.unfinished_runs() == {}
+
+
+DESTINATION = Destination(
+    stream="s",
+    object="Account",
+    operation=Operation.INSERT,
+    external_id_field=None,
+    assignment_rule_id=None,
+    columns=(),
+    key_column=None,
+    parents=(),
+    key_properties=(),
+    stream_schema={},
+)
+
+
+def test_outcomes_are_on_disk_long_before_they_are_all_known(tmp_path: Path) -> None:
+    """Those of a great batch are not held in memory: of two megabytes, little is."""
+    log = outcome_log.OutcomeLog(tmp_path, run_id="x")
+
+    for _ in range(2000):
+        log.write_failed(json.dumps({"Name": "x" * 1000}).encode(), destination=DESTINATION)
+
+    assert log.committed().failed_bytes > 2_000_000
+    assert log.failed_path.stat().st_size > 1_500_000
+
+
+@pytest.mark.parametrize("buffer_bytes", [1, 1 << 18], ids=["line by line", "at once"])
+def test_what_was_cut_after_an_error_does_not_come_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, buffer_bytes: int
+) -> None:
+    """One batch is committed, the outcomes of the second are given up, the third follows the first."""
+    monkeypatch.setattr(outcome_log, "BUFFER_BYTES", buffer_bytes)
+    log = outcome_log.OutcomeLog(tmp_path, run_id="x")
+
+    for number in (1, 2, 3):
+        with contextlib.suppress(OSError), log.writing():
+            log.write_failed(b"%d" % number, destination=DESTINATION)
+            if number == 2:
+                raise no_space()
+            committed = log.sync()
+    log.close()
+
+    messages = [json.loads(line) for line in log.failed_path.read_text().splitlines()]
+    assert [message["record"] for message in messages if message["type"] == "RECORD"] == [1, 3]
+    assert log.failed_path.stat().st_size == committed.failed_bytes
 
 
 # The failed file

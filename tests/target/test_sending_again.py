@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_client import PollPolicy, QuotaExceeded, RequestRefused
+from salesforce_bulk_client import IngestJob, PollPolicy, QuotaExceeded, RequestRefused, SalesforceClient
 from salesforce_bulk_client.jobs import NOT_FOUND_TRIES
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk.batch_loading import LoadPolicy
 from target_salesforce_bulk.errors import RecordsDoubtful, RecordsFailed, RecordsUnprocessed
-from target_salesforce_bulk.journal import BatchState, Journal
+from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 from tests.target.conftest import Message, TargetRunner, records, schema, state
@@ -49,6 +51,23 @@ def test_record_retries_counts_the_further_jobs(
     assert run.states == [1]
 
 
+@pytest.mark.parametrize("code", ["UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"])
+def test_a_row_whose_record_others_hold_is_sent_again(target: TargetRunner, org: Org, code: str) -> None:
+    """Locks pass by themselves, by whatever name Salesforce refuses them."""
+    refused = f'"sf__Id","sf__Error","External_Id__c","Name"\n"","{code}:it is held:--","a","a"\n'
+    answer = Fault.status(200, body=refused, headers={"Content-Type": "text/csv", "Sforce-NumberOfRecords": "1"})
+    org.faults.add("ingest.close", Fault.lock_rows(1))
+    org.faults.add("ingest.failed", answer)
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.error is None
+    assert run.states == [1]
+    assert keys(org) == ["a"]
+    assert len(org.jobs) == 2
+    assert len(org.faults.completed) == 2
+
+
 def test_the_first_retry_waits_shortest() -> None:
     """Twice as long each time, up to ``poll_max_s``."""
     policy = LoadPolicy(poll=PollPolicy(min_s=0.5, max_s=30), record_retries=3, results_dir=Path())
@@ -73,6 +92,9 @@ def test_inserted_rows_that_no_file_names_are_never_sent_again(target: TargetRun
     org.faults.add("ingest.close", fault)
     first = target.run(ACCOUNT, accounts("a", "b", "c"), state(3), **INSERT)
     in_org = keys(org)
+    (job,), (note,) = org.jobs, notes(target, org)
+    assert note.reason == f"job {job['id']} has ended {job['state']}, and no result file names these rows"
+    assert (note.state, note.job_id, note.number_of_rows) == (BatchState.DOUBTFUL, None, 2)
 
     second = target.run(ACCOUNT, accounts("a", "b", "c"), state(3), **INSERT)
 
@@ -109,6 +131,19 @@ def test_a_failed_job_that_counts_nothing_has_done_nothing(target: TargetRunner,
     assert org.faults.completed
 
 
+@pytest.mark.parametrize("code", ["InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"])
+def test_a_failure_that_any_job_would_meet_is_not_repeated(target: TargetRunner, org: Org, code: str) -> None:
+    """It is about the data, or about what the user may do: one job is enough to know."""
+    org.faults.add("ingest.close", Fault.job_fails(f"{code} : it cannot be"), times=2)
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **UPSERT)
+
+    assert isinstance(run.error, RecordsUnprocessed)
+    assert run.states == []
+    assert len(org.jobs) == 1
+    assert len(org.faults.completed) == 1
+
+
 @pytest.mark.parametrize("operation", ["insert", "update", "upsert", "delete"])
 def test_only_an_inserts_job_that_is_gone_leaves_a_doubt(target: TargetRunner, org: Org, operation: str) -> None:
     """It is gone while it is waited for, after it was closed. What may be done twice is sent again."""
@@ -131,6 +166,95 @@ def test_only_an_inserts_job_that_is_gone_leaves_a_doubt(target: TargetRunner, o
         assert run.error is None
         assert len(org.jobs) > 1
         assert [one["Name"] for one in org.rows("Account")] == ([] if operation == "delete" else ["new"])
+
+
+FORBIDDEN = Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "not now"}])
+
+
+def notes(target: TargetRunner, org: Org) -> list[BatchNote]:
+    """The batches in the journal."""
+    with closing(Journal(target.results_dir / "journal.sqlite", org=org.org_id)) as journal:
+        return journal.batches()
+
+
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+@pytest.mark.parametrize("call", ["ingest.info", "ingest.failed"])
+def test_a_job_that_may_not_be_read_is_set_aside(target: TargetRunner, org: Org, operation: str, call: str) -> None:
+    """It runs or has run: no row is sent again, whatever the operation, and a person learns job and reason."""
+    org.progression = Progression.looks(1)
+    org.faults.add(call, FORBIDDEN)
+
+    run = target.run(ACCOUNT, accounts("a", "b"), state(2), operation=operation, small_batch_rows=0)
+
+    (note,) = notes(target, org)
+    assert isinstance(run.error, RecordsDoubtful)
+    assert run.states == []
+    assert run.statuses == ["doubtful"] * 2
+    assert [job["id"] for job in org.jobs] == [note.job_id]
+    assert (note.state, note.number_of_rows) == (BatchState.SET_ASIDE, 2)
+    assert "INSUFFICIENT_ACCESS" in note.reason
+    assert {outcome["error_message"] for outcome in run.outcomes} == {note.reason}
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["own", "found"])
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+def test_counts_and_files_that_disagree_prove_nothing(
+    target: TargetRunner, org: Org, operation: str, *, is_resumed: bool
+) -> None:
+    """The job counts a row that its files lack: an insert is set aside, what may be done twice is sent again."""
+    chosen: dict[str, Any] = {"operation": operation, "small_batch_rows": 0}
+    org.faults.add("ingest.close", Fault.results_lost("successful", rows=1))
+    if is_resumed:
+        org.faults.add("ingest.info", Fault.request_limit_total())
+        target.run(ACCOUNT, accounts("a", "b"), state(2), **chosen)
+
+    run = target.run(ACCOUNT, accounts("a", "b"), state(2), **chosen)
+
+    assert keys(org) == ["a", "b"]
+    assert len(org.faults.completed) == 1 + is_resumed
+    if operation == "insert":
+        (note,) = notes(target, org)
+        assert isinstance(run.error, RecordsDoubtful)
+        assert (note.state, note.job_id) == (BatchState.SET_ASIDE, org.jobs[0]["id"])
+        assert "has counted 2 rows for successfulResults, but 1 came" in note.reason
+        assert len(org.jobs) == 1
+    else:
+        assert run.error is None
+        assert run.states == [2]
+        assert len(org.jobs) == 2
+
+
+def test_why_rows_are_doubtful_is_said_with_each(target: TargetRunner, org: Org) -> None:
+    """Their job is gone: the outcome names it, as the batch that waits for a decision does."""
+    org.faults.add("ingest.info", Fault.not_found(), times=NOT_FOUND_TRIES)
+
+    run = target.run(ACCOUNT, accounts("a"), **INSERT)
+
+    (note,) = notes(target, org)
+    message = run.outcomes[0]["error_message"]
+    assert message == note.reason
+    assert message.startswith(f"ingest job {note.job_id} does not exist any more")
+    assert (note.state, note.job_id) == (BatchState.DOUBTFUL, org.jobs[0]["id"])
+
+
+def test_rows_behind_unprocessed_ones_are_not_sent(target: TargetRunner, org: Org) -> None:
+    """A later value of their key would be overtaken when the earlier one comes again: they wait, and say for what."""
+    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"))
+    rows = records("Account", *({"External_Id__c": "a", "Name": name} for name in ("old", "newer", "new")))
+    blocked = "a row before it that may name the same record, or its parent, was not processed"
+
+    run = target.run(ACCOUNT, rows, state(3), **UPSERT)
+
+    assert isinstance(run.error, RecordsUnprocessed)
+    assert run.states == []
+    assert [outcome["error_message"] for outcome in run.outcomes] == ["InvalidBatch : x", blocked, blocked]
+    assert len(org.jobs) == 1
+
+    again = target.run(ACCOUNT, rows, state(3), **UPSERT)
+
+    assert again.error is None
+    assert [row["Name"] for row in org.rows("Account")] == ["new"]
 
 
 # Jobs that are refused or gone on the way
@@ -215,7 +339,7 @@ def test_between_two_jobs_a_batch_has_none(target: TargetRunner, org: Org, fault
     first = target.run(ACCOUNT, accounts("a", "b"), state(2), **INSERT)
     assert isinstance(first.error, QuotaExceeded)
 
-    (note,) = Journal(target.results_dir / "journal.sqlite", org=org.org_id).batches()
+    (note,) = notes(target, org)
 
     assert (note.state, note.job_id) == (BatchState.PENDING, None)
     assert len(org.faults.completed) == 2
@@ -233,7 +357,7 @@ def test_an_open_job_of_an_earlier_run_is_aborted_not_finished(target: TargetRun
     first = target.run(ACCOUNT, accounts("a"), state(1), **INSERT, retry_total_s=0.1)
     assert first.error is not None
     org.faults.clear()
-    (note,) = Journal(target.results_dir / "journal.sqlite", org=org.org_id).batches()
+    (note,) = notes(target, org)
     assert note.state is BatchState.CLOSING
 
     run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
@@ -257,6 +381,59 @@ def test_jobs_of_a_run_that_was_given_up_are_aborted(target: TargetRunner, org: 
 
     assert run.error is None
     assert [job["state"] for job in org.jobs] == ["Aborted", "JobComplete"]
+
+
+def test_a_job_that_somebody_has_closed_before_it_had_data_loads_nothing(
+    target: TargetRunner, org: Org, client: SalesforceClient
+) -> None:
+    """A run could neither upload nor abort; an administrator closes the empty job. The rows come again."""
+    org.faults.add("ingest.upload", Fault.reset_before(), times=1000)
+    org.faults.add("ingest.abort", Fault.reset_before(), times=1000)
+    target.run(ACCOUNT, accounts("a"), state(1), **INSERT, retry_total_s=0.1)
+    org.faults.clear()
+    IngestJob.find(client, org.jobs[0]["id"]).close()
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.error is None
+    assert run.statuses == ["created"]
+    assert keys(org) == ["a"]
+    assert [job["state"] for job in org.jobs] == ["JobComplete", "JobComplete"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"), [(Fault.not_found(), NOT_FOUND_TRIES), (FORBIDDEN, 1)], ids=["gone", "403"]
+)
+def test_an_open_job_that_cannot_be_asked_for_is_no_matter(
+    target: TargetRunner, org: Org, fault: Fault, times: int
+) -> None:
+    """It was never closed, so nothing of it was loaded, also of an insert."""
+    org.faults.add("ingest.upload", Fault.reset_before(), times=1000)
+    org.faults.add("ingest.abort", Fault.reset_before(), times=1000)
+    target.run(ACCOUNT, accounts("a"), **INSERT, retry_total_s=0.1)
+    org.faults.clear()
+    org.faults.add("ingest.info", fault, times=times)
+
+    run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)
+
+    assert run.error is None
+    assert run.states == [1]
+    assert run.statuses == ["created"]
+    assert notes(target, org) == []
+    assert not org.faults.pending
+
+
+def test_a_job_that_is_found_is_in_the_summary_since_salesforce_has_it(target: TargetRunner, org: Org) -> None:
+    """Not since this run: how long it took is counted from its creation."""
+    org.faults.add("ingest.info", Fault.request_limit_total())
+    target.run(ACCOUNT, accounts("a"), **INSERT)
+
+    run = target.run(ACCOUNT, accounts("a"), **INSERT)
+
+    (job,) = org.jobs
+    (told,) = run.summary["jobs"]
+    assert (told["id"], told["state"], told["rows"]) == (job["id"], "JobComplete", 1)
+    assert datetime.fromisoformat(told["created_at"]) == datetime.fromisoformat(job["createdDate"])
 
 
 def test_nothing_is_read_after_a_fatal_error(target: TargetRunner, org: Org) -> None:
