@@ -14,7 +14,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_salesforce_bulk.batches import BatchFiles
 from tap_salesforce_bulk.catalog import DescribedStream
-from tap_salesforce_bulk.errors import StreamMapFailed
+from tap_salesforce_bulk.errors import StreamMapFailed, Unforeseen
 from tap_salesforce_bulk.lines import LineWriter, RecordLines, RecordStruct, changes_nothing
 from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.soql import Query
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 GOES_ON_LATER = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
 """Errors after which a later run goes on with the jobs that the state names."""
+
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What an answer of a form that nobody has thought of would raise. The system's errors (OSError) end the run."""
 
 
 class SObjectStream(DescribedStream):
@@ -156,10 +159,15 @@ class SObjectStream(DescribedStream):
         try:
             yield
         except SalesforceError as error:
-            self.failure = error
-            self._is_unreadable = True
-            if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
-                self.reading.give_up()
+            self._fail(error)
+        except UNFORESEEN as error:
+            self._fail(Unforeseen.from_error(error))
+
+    def _fail(self, error: SalesforceError) -> None:
+        self.failure = error
+        self._is_unreadable = True
+        if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
+            self.reading.give_up()
 
     # Jobs ahead
 
@@ -178,12 +186,12 @@ class SObjectStream(DescribedStream):
             return False
         try:
             extraction = self.reading.extraction
+            return extraction.make_next_job() if extraction else False
         except QuotaError:
             raise
-        except SalesforceError:
+        except (SalesforceError, *UNFORESEEN):
             self._is_unreadable = True
             return False
-        return extraction.make_next_job() if extraction else False
 
     @cached_property
     def reading(self) -> Reading:

@@ -15,6 +15,7 @@ from salesforce_bulk_client import (
     BrokenAnswer,
     ConfigError,
     ConnectionConfig,
+    ConnectionFailed,
     LoginError,
     NotFound,
     QuotaError,
@@ -196,6 +197,9 @@ class TapSalesforceBulk(Tap):
         except NotFound:
             self._note_failure(name, ConfigError("this org has no such object, or the user may not see it"))
         except (ApiError, BrokenAnswer) as error:
+            self._note_failure(name, error)
+        except ConnectionFailed as error:
+            self.client.get_json("/services/data")  # fails, too, when nothing answers at all
             self._note_failure(name, error)
         return None
 
