@@ -156,8 +156,10 @@ def read_json(response: requests.Response, *, decoder: msgspec.json.Decoder[Any]
     try:
         return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        what = "a web page" if content.lstrip().startswith(b"<") else "what is not JSON"
-        raise BrokenAnswer(f"{_request_of(response)} answered {response.status_code} with {what}") from None
+        what = "a web page" if content.lstrip().startswith(b"<") else "something else"
+        raise BrokenAnswer(
+            f"{_request_of(response)} answered {response.status_code} with {what} instead of JSON"
+        ) from None
 
 
 def read_as(form: Callable[[Any], T], *, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Reader[T]:

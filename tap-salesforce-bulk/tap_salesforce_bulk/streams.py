@@ -200,6 +200,7 @@ class SObjectStream(DescribedStream):
         Raises: ConfigError if the catalog or the state asks for what cannot be.
         """
         self.tell_drift()
+        self.warn_of_rows_not_seen()
         fields = self.selected_fields()
         # A dry run (--test) stops after so many records; one more tells it that there are more.
         limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1

@@ -80,7 +80,14 @@ class TapSalesforceBulk(Tap):
         """Why a stream was not read to its end, or not at all, by name."""
         _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
         _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
+        entries = kwargs["catalog"].get("streams", ()) if isinstance(kwargs.get("catalog"), dict) else ()
+        self._entries = {entry.get("tap_stream_id"): entry for entry in entries}
         super().__init__(**kwargs)
+
+    def catalog_entry(self, stream: str) -> Mapping[str, Any]:
+        """Return the input catalog's entry as it was given: the SDK drops words that it does not know."""
+        known = self.input_catalog and self.input_catalog.get_stream(stream)
+        return self._entries.get(stream) or (known.to_dict() if known else {})
 
     @cached_property
     def client(self) -> SalesforceClient:
