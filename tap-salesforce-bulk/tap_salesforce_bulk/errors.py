@@ -4,6 +4,7 @@
 
     SalesforceError (salesforce_bulk_client.errors)
     ├── UnexpectedValue     a result column holds what its describe type cannot hold
+    ├── TooComplicated      a query has more fields or conditions than Salesforce can work on
     ├── Unforeseen          an error of the tap's own while it read a stream
     ├── SchemaDrift         an object's fields have changed, and `schema_drift` says that this is an error
     ├── StreamMapFailed     a stream map or filter is invalid, or failed on a record
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 class UnexpectedValue(SalesforceError):
     """A result column holds what its describe type cannot hold; the value itself is never told."""
+
+
+class TooComplicated(SalesforceError):
+    """A query has more fields or conditions than Salesforce can work on: formula fields count with all they rest on."""
 
 
 class Unforeseen(SalesforceError):

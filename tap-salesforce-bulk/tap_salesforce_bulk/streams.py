@@ -51,6 +51,7 @@ class SObjectStream(DescribedStream):
     def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
         super().__init__(tap=tap, name=name, describe=describe)
         self._client = tap.client
+        self._condition = tap.soql_filter(name)
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
         self._is_unreadable = False
@@ -209,7 +210,7 @@ class SObjectStream(DescribedStream):
             columns=tuple(field.name for field in fields),
             include_deleted=self.config["include_deleted"],
             cursor=self.cursor,
-            condition=self.config["soql_filters"].get(self.name),
+            condition=self._condition,
             limit=limit,
         )
         return Reading(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.util import find_spec
@@ -28,6 +29,7 @@ from salesforce_bulk_client import (
     setting_problem,
     telemetry,
 )
+from salesforce_bulk_client.client import VERSIONS
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
@@ -150,8 +152,7 @@ class TapSalesforceBulk(Tap):
         else:
             streams = self.input_catalog.streams
             names = [entry.tap_stream_id for entry in streams if entry.metadata.resolve_selection().get((), True)]
-        if strangers := sorted(self.config["soql_filters"].keys() - set(names)):
-            self.logger.warning("soql_filters names %s, but no such stream is read", ", ".join(strangers))
+        self._check_filters(names)
         self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)  # logs in, once for all
         pool = ThreadPoolExecutor(DESCRIBES_AT_ONCE, thread_name_prefix="describe")
         try:
@@ -196,6 +197,29 @@ class TapSalesforceBulk(Tap):
             )
         return found
 
+    def _check_filters(self, names: list[str]) -> None:
+        """Check that each name in ``soql_filters`` is an object's: rows are not filtered by a misspelt one.
+
+        Raises: ConfigError.
+        """
+        filters = [name.lower() for name in self.config["soql_filters"]]
+        if twice := sorted({name for name in filters if filters.count(name) > 1}):
+            raise ConfigError(f"soql_filters names {', '.join(twice)} twice, in different case")
+        if not set(filters) <= {name.lower() for name in names}:
+            objects = [summary.name for summary in describe_global(self.client)]
+            known = {name.lower() for name in [*names, *objects]}
+            if strangers := [name for name in self.config["soql_filters"] if name.lower() not in known]:
+                near = get_close_matches(strangers[0], objects, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                raise ConfigError(
+                    f"soql_filters names {', '.join(map(repr, strangers))}, but this user can see no such object{hint}"
+                )
+
+    def soql_filter(self, stream: str) -> str | None:
+        """Return the condition for a stream; names are read in any case, as Salesforce reads them."""
+        filters: dict[str, str] = self.config["soql_filters"]
+        return next((condition for name, condition in filters.items() if name.lower() == stream.lower()), None)
+
     def _describe(self, name: str) -> SObjectDescribe | None:
         try:
             return describe(self.client, name)
@@ -206,7 +230,7 @@ class TapSalesforceBulk(Tap):
         except (ApiError, BrokenAnswer) as error:
             self._note_failure(name, error)
         except ConnectionFailed as error:
-            self.client.get_json("/services/data")  # fails, too, when nothing answers at all
+            self.client.get_json(VERSIONS)  # fails, too, when nothing answers at all
             self._note_failure(name, error)
         return None
 
