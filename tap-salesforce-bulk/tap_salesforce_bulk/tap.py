@@ -37,6 +37,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
+from tap_salesforce_bulk.checkpoint import usable_state
 from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
@@ -81,6 +82,8 @@ class TapSalesforceBulk(Tap):
         self.failures: dict[str, SalesforceError] = {}
         """Why a stream was not read to its end, or not at all, by name."""
         _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
+        if isinstance(kwargs.get("state"), dict):
+            kwargs["state"] = usable_state(kwargs["state"])
         _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
         entries = kwargs["catalog"].get("streams", ()) if isinstance(kwargs.get("catalog"), dict) else ()
         self._entries = {entry.get("tap_stream_id"): entry for entry in entries}
