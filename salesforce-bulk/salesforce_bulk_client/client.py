@@ -25,7 +25,10 @@ import requests
 from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.auth import Authenticator, Session, org_id_in
 from salesforce_bulk_client.errors import (
+    ApiError,
     BrokenAnswer,
+    ConfigError,
+    ConnectionFailed,
     LoginError,
     NotFound,
     QuotaReached,
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+VERSIONS = "/services/data"
+"""The only address that costs none of the org's API requests (REST guide, "Limit Info Header")."""
 
 LIMITS_AGE_S = 60
 """For so long the org's limits are taken to be what they were."""
@@ -207,7 +213,29 @@ class SalesforceClient:
             )
 
         self._authenticator.session()  # a first login gives up sooner than a request does
-        return with_retries(self._retry_policy, lambda: self._with_session(one_try), is_repeatable=is_repeatable)
+        try:
+            return with_retries(self._retry_policy, lambda: self._with_session(one_try), is_repeatable=is_repeatable)
+        except (NotFound, RequestRefused) as error:
+            if path != VERSIONS and (error.status == 404 or error.code == "UNSUPPORTED_API_VERSION"):
+                with suppress(ApiError, ConnectionFailed):
+                    self.check_version()  # an org without the version answers 404 to everything
+            raise
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """The API versions that the org offers, oldest first; asking costs none of its API requests."""
+        return self.get_as(lambda answer: [str(entry["version"]) for entry in answer], VERSIONS)
+
+    def check_version(self) -> None:
+        """Check that the org offers ``api_version``.
+
+        Raises: ConfigError.
+        """
+        if self.api_version not in self.versions:
+            oldest, newest = self.versions[0], self.versions[-1]
+            raise ConfigError(
+                f"api_version is {self.api_version}, but this org offers {oldest} to {newest}: set one of them"
+            )
 
     def limits(self) -> dict[str, Limit]:
         """Return the org's limits by name, such as ``DailyApiRequests``."""
@@ -265,7 +293,7 @@ class SalesforceClient:
     def server_now(self) -> datetime:
         """Return the server's time (aware, UTC, whole seconds), from its last answer's ``Date``."""
         if self._server_time is None:
-            self.get_json("/services/data")  # costs none of the org's API requests
+            self.get_json(VERSIONS)  # costs none of the org's API requests
         if self._server_time is None:  # no Date header: nothing better than our own clock
             return datetime.now(UTC).replace(microsecond=0)
         date, seen_at = self._server_time

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from msgspec import convert
+
 if TYPE_CHECKING:
     from salesforce_bulk_client.client import SalesforceClient
 
@@ -26,7 +28,7 @@ class SObjectSummary:
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the object of one entry of describe global, or of a describe answer."""
-        return cls(**_summary(answer))
+        return convert(_summary(answer), cls)
 
 
 def _summary(answer: dict[str, Any]) -> dict[str, Any]:
@@ -76,34 +78,35 @@ class Field:
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the field of one entry of a describe answer's ``fields``."""
         references = tuple(answer.get("referenceTo") or ())
-        return cls(
-            name=answer["name"],
-            label=answer.get("label") or answer["name"],
-            type=answer["type"],
-            soap_type=answer.get("soapType") or "",
-            length=int(answer.get("length") or 0),
-            digits=int(answer.get("digits") or 0),
-            precision=int(answer.get("precision") or 0),
-            scale=int(answer.get("scale") or 0),
-            nillable=bool(answer.get("nillable", True)),
-            createable=bool(answer.get("createable")),
-            updateable=bool(answer.get("updateable")),
-            filterable=bool(answer.get("filterable")),
-            calculated=bool(answer.get("calculated")),
-            custom=bool(answer.get("custom")),
-            external_id=bool(answer.get("externalId")),
-            id_lookup=bool(answer.get("idLookup")),
-            unique=bool(answer.get("unique")),
-            defaulted_on_create=bool(answer.get("defaultedOnCreate")),
-            relationship_name=answer.get("relationshipName"),
-            reference_to=references,
-            polymorphic=bool(answer.get("polymorphicForeignKey")) or len(references) > 1,
-            compound_field_name=answer.get("compoundFieldName"),
-            picklist_values=tuple(
+        values = {
+            "name": answer["name"],
+            "label": answer.get("label") or answer["name"],
+            "type": answer["type"],
+            "soap_type": answer.get("soapType") or "",
+            "length": int(answer.get("length") or 0),
+            "digits": int(answer.get("digits") or 0),
+            "precision": int(answer.get("precision") or 0),
+            "scale": int(answer.get("scale") or 0),
+            "nillable": bool(answer.get("nillable", True)),
+            "createable": bool(answer.get("createable")),
+            "updateable": bool(answer.get("updateable")),
+            "filterable": bool(answer.get("filterable")),
+            "calculated": bool(answer.get("calculated")),
+            "custom": bool(answer.get("custom")),
+            "external_id": bool(answer.get("externalId")),
+            "id_lookup": bool(answer.get("idLookup")),
+            "unique": bool(answer.get("unique")),
+            "defaulted_on_create": bool(answer.get("defaultedOnCreate")),
+            "relationship_name": answer.get("relationshipName"),
+            "reference_to": references,
+            "polymorphic": bool(answer.get("polymorphicForeignKey")) or len(references) > 1,
+            "compound_field_name": answer.get("compoundFieldName"),
+            "picklist_values": tuple(
                 entry["value"] for entry in answer.get("picklistValues") or () if entry.get("active", True)
             ),
-            restricted_picklist=bool(answer.get("restrictedPicklist")),
-        )
+            "restricted_picklist": bool(answer.get("restrictedPicklist")),
+        }
+        return convert(values, cls)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +118,7 @@ class SObjectDescribe(SObjectSummary):
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the object of a describe answer."""
-        return cls(**_summary(answer), fields=tuple(Field.from_json(entry) for entry in answer["fields"]))
+        return cls(**vars(SObjectSummary.from_json(answer)), fields=tuple(map(Field.from_json, answer["fields"])))
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:

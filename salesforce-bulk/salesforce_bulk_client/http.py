@@ -156,7 +156,10 @@ def read_json(response: requests.Response, *, decoder: msgspec.json.Decoder[Any]
     try:
         return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise BrokenAnswer(f"{response.url.partition('?')[0]} answered {response.status_code} without JSON") from None
+        what = "a web page" if content.lstrip().startswith(b"<") else "something else"
+        raise BrokenAnswer(
+            f"{_request_of(response)} answered {response.status_code} with {what} instead of JSON"
+        ) from None
 
 
 def read_as(form: Callable[[Any], T], *, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Reader[T]:
@@ -169,14 +172,17 @@ def read_as(form: Callable[[Any], T], *, decoder: msgspec.json.Decoder[Any] = _D
         answer = read_json(response, decoder=decoder)
         try:
             return form(answer)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            request = f"{response.request.method} {urlsplit(response.url).path}"
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, msgspec.ValidationError) as error:
             raise BrokenAnswer(
-                f"{request} answered {response.status_code} with JSON of another form than expected"
+                f"{_request_of(response)} answered {response.status_code} with JSON of another form than expected"
                 f" ({type(error).__name__})"
             ) from error
 
     return read
+
+
+def _request_of(response: requests.Response) -> str:
+    return f"{response.request.method} {urlsplit(response.url).path}"
 
 
 def read_nothing(response: requests.Response) -> None:

@@ -6,13 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salesforce_bulk_client import BrokenAnswer, ConfigError, QuotaError, RequestRefused, query_records
+from salesforce_bulk_client import BrokenAnswer, QuotaError, RequestRefused, query_records
 
 if TYPE_CHECKING:
     from salesforce_bulk_client import ConnectionConfig, Limit, SalesforceClient
-
-VERSIONS = "/services/data"
-"""The only address that costs none of the org's API requests (REST guide, "Limit Info Header")."""
 
 STOPPING_LIMITS = {
     "DailyApiRequests": "reading and loading",
@@ -64,11 +61,7 @@ def look_at_org(client: SalesforceClient) -> OrgFacts:
     Raises: LoginError; ConfigError if the org does not have ``api_version``; ApiError; ConnectionFailed.
     """
     instance_url = client.instance_url
-    versions = client.get_as(lambda answer: [str(entry["version"]) for entry in answer], VERSIONS)
-    if client.api_version not in versions:
-        raise ConfigError(
-            f"api_version is {client.api_version}, but this org offers {versions[0]} to {versions[-1]}: set one of them"
-        )
+    client.check_version()
     org_id, user_id = who_asks(client)
     return OrgFacts(
         instance_url=instance_url,
@@ -76,7 +69,7 @@ def look_at_org(client: SalesforceClient) -> OrgFacts:
         org_id=org_id,
         user=_row(client, f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"),  # noqa: S608  # Salesforce's id
         user_id=user_id,
-        versions=versions,
+        versions=client.versions,
     )
 
 

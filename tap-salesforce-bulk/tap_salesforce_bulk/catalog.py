@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 from salesforce_bulk_client import ConfigError, telemetry
 from salesforce_bulk_client.instruments import SCHEMA_CHANGES
 from singer_sdk import Stream
-from singer_sdk.singerlib.catalog import (
-    REPLICATION_FULL_TABLE,
-    REPLICATION_INCREMENTAL,
-    Metadata,
-    MetadataMapping,
-)
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL, Metadata, MetadataMapping
 from singer_sdk.singerlib.schema import Schema
 
 from tap_salesforce_bulk.drift import SchemaRegistry, as_text, changes
 from tap_salesforce_bulk.errors import SchemaDrift
+from tap_salesforce_bulk.replication import Replication
 from tap_salesforce_bulk.schema import KEY, choose_cursor, is_cursor, json_schema, unsupported_reason
 
 if TYPE_CHECKING:
@@ -40,8 +36,12 @@ class DescribedStream(Stream):
     def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
         super().__init__(tap=tap, name=name, schema=json_schema(describe))
         self._describe = describe
+        self._catalog_entry = tap.catalog_entry(name)
+        self._refusal: ConfigError | None = None
+        """Why the stream cannot be read as the catalog asks."""
         self.primary_keys = [KEY] if describe.field(KEY) else []
         self.replication_key = choose_cursor(describe)
+        self._cursor = describe.field(self.replication_key or "")
         self._drift: dict[str, str] = {}
         """What has changed since the input catalog was made, by property."""
 
@@ -61,16 +61,22 @@ class DescribedStream(Stream):
         return metadata
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take the catalog's choices; what it leaves open stays as discovered."""
-        discovered_keys, discovered_cursor = self.primary_keys, self.replication_key
+        """Take the catalog's choices; what it leaves open stays as discovered. What cannot be fails the stream."""
+        found = Replication(
+            method=self.replication_method,
+            replication_key=self.replication_key,
+            primary_keys=self.primary_keys or (),
+        )
         super().apply_catalog(catalog)
-        self.primary_keys = self.primary_keys or discovered_keys
-        self.replication_key = self.replication_key or discovered_cursor
-        entry = catalog.get_stream(self.name)
-        if entry and entry.metadata.root.forced_replication_method:
-            # Discovery writes the method it chose into the entry itself; what is forced comes from the user.
-            self.forced_replication_method = entry.metadata.root.forced_replication_method
-        if entry:
+        try:
+            self._replicate(found.as_said(self._catalog_entry))
+        except ConfigError as error:
+            self._refusal = error
+            self._replicate(found)
+        if entry := catalog.get_stream(self.name):
+            entry.key_properties = [*found.primary_keys]
+            if self._cursor and entry.metadata:
+                entry.metadata["properties", self._cursor.name].inclusion = Metadata.InclusionType.AUTOMATIC
             self._drift = changes(entry.schema.to_dict(), self.schema)
             properties = entry.schema.properties or {}
             for name, now in self.schema["properties"].items():
@@ -79,26 +85,45 @@ class DescribedStream(Stream):
                     properties[name] = Schema.from_dict(now)
             self._input_schema = entry.schema.to_dict()
 
+    def _replicate(self, how: Replication) -> None:
+        """Read the stream in this way.
+
+        Raises: ConfigError for an incremental read by what is no possible replication key.
+        """
+        self._cursor = None
+        if how.method == REPLICATION_INCREMENTAL:
+            field = self._describe.field(how.replication_key or "")
+            if field is None or not is_cursor(field):
+                raise ConfigError(
+                    f"the catalog asks to read incrementally by {how.replication_key or 'no replication key'}, but that"
+                    " has to be a date or date-time field that may be filtered by"
+                )
+            self._cursor = field
+        self.forced_replication_method = how.method
+        self.replication_key = self._cursor.name if self._cursor else how.replication_key
+        self.primary_keys = how.primary_keys
+
     @property
     def cursor(self) -> Field | None:
         """The field by which this run reads incrementally, or None when it reads everything.
 
         Raises: ConfigError if the catalog asks for what cannot be.
         """
-        if self.replication_method == REPLICATION_FULL_TABLE:
-            return None
-        if self.replication_method != REPLICATION_INCREMENTAL:
-            raise ConfigError(
-                f"the catalog asks for replication method {self.replication_method}, but there is only"
-                f" {REPLICATION_INCREMENTAL} and {REPLICATION_FULL_TABLE}"
-            )
-        field = self._describe.field(self.replication_key or "")
-        if field is None or not is_cursor(field):
-            raise ConfigError(
-                f"the catalog asks to read incrementally by {self.replication_key or 'no replication key'}, but that"
-                " has to be a date or date-time field that may be filtered by"
-            )
-        return field
+        if self._refusal:
+            raise self._refusal
+        return self._cursor
+
+    def warn_of_rows_not_seen(self) -> None:
+        """Say what a replication key of the user's own choice may miss."""
+        best = choose_cursor(self._describe)
+        if self._cursor and self._cursor.name != best:
+            name = self._cursor.name
+            instead = f" instead of {best}" if best else ""
+            self.logger.warning(
+                "%s is read incrementally by %s%s: a change that does not move %s past the bookmark is not read, and a"
+                " row whose %s lies in the future not before then",
+                self.name, name, instead, name, name, extra={"stream_name": self.name},
+            )  # fmt: skip
 
     def selected_fields(self) -> list[Field]:
         """Return the fields to read: those selected, and always the key and the cursor.

@@ -7,6 +7,7 @@ go on. The SDK's own ``progress_markers`` are not used, since for unsorted strea
 
 from __future__ import annotations
 
+import logging
 import operator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from salesforce_bulk_client import Locator
+
+logger = logging.getLogger(__name__)
 
 State = dict[str, Any]
 """A stream's writable entry under ``bookmarks``."""
@@ -76,6 +79,56 @@ def load_checkpoint(state: State) -> Checkpoint | None:
         return Checkpoint(**entry)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def usable_state(state: State) -> State:
+    """Return a Singer state of what programs keep it in; what has no use is warned about by name.
+
+    Meltano keeps it under ``singer_state``, a STATE message under ``value``.
+
+    >>> usable_state({"type": "STATE", "value": {"bookmarks": {"Account": {}}}})
+    {'bookmarks': {'Account': {}}}
+    """
+    wrapper = "singer_state" if "singer_state" in state else "value" if state.get("type") == "STATE" else None
+    if wrapper and isinstance(state[wrapper], dict):
+        return usable_state(state[wrapper])
+    bookmarks = state.get("bookmarks")
+    if not isinstance(bookmarks, dict):
+        if strangers := sorted(name for name, value in state.items() if value and name != "bookmarks"):
+            logger.warning(
+                "the state has no bookmarks, but %s: nothing of it is used, and streams are read from their start"
+                " (docs/migrating.md shows what a state is like)",
+                ", ".join(strangers),
+            )
+        return state
+    odd = [name for name, entry in bookmarks.items() if not isinstance(entry, dict)]
+    for name in odd:
+        if bookmarks[name] is not None:
+            _warn_of_entry(name, "is not an object with replication_key and replication_key_value")
+    return {**state, "bookmarks": {name: {} if name in odd else entry for name, entry in bookmarks.items()}}
+
+
+def warn_of_unused_entry(state: State, *, stream: str, replication_key: str) -> None:
+    """Warn of a stream's entry that has no bookmark by this key, and no job: the stream is read from its start."""
+    if not state or JOB in state or load_bookmark(state, replication_key=replication_key):
+        return
+    key = state.get(BOOKMARK_KEY)
+    if replication_key in state and key is None:
+        _warn_of_entry(stream, f"has {replication_key} without a replication_key, as other taps write it")
+    elif key is not None and key != replication_key and state.get(BOOKMARK):
+        _warn_of_entry(stream, f"is a bookmark by {key}, but the stream is read by {replication_key}")
+    elif key != replication_key or not state.keys() <= {BOOKMARK_KEY, BOOKMARK}:
+        _warn_of_entry(stream, f"has {', '.join(sorted(state))}, but no bookmark")
+
+
+def _warn_of_entry(stream: str, why: str) -> None:
+    logger.warning(
+        "the state of %s %s, so it is not used, and the stream is read from its start (docs/migrating.md shows what a"
+        " state is like)",
+        stream,
+        why,
+        extra={"stream_name": stream},
+    )
 
 
 def load_bookmark(state: State, *, replication_key: str) -> datetime | None:

@@ -4,6 +4,8 @@
 
     SalesforceError (salesforce_bulk_client.errors)
     ├── UnexpectedValue     a result column holds what its describe type cannot hold
+    ├── TooComplicated      a query has more fields or conditions than Salesforce can work on
+    ├── Unforeseen          an error of the tap's own while it read a stream
     ├── SchemaDrift         an object's fields have changed, and `schema_drift` says that this is an error
     ├── StreamMapFailed     a stream map or filter is invalid, or failed on a record
     └── StreamsFailed       some streams did not end well; the others did
@@ -23,6 +25,21 @@ if TYPE_CHECKING:
 
 class UnexpectedValue(SalesforceError):
     """A result column holds what its describe type cannot hold; the value itself is never told."""
+
+
+class TooComplicated(SalesforceError):
+    """A query has more fields or conditions than Salesforce can work on: formula fields count with all they rest on."""
+
+
+class Unforeseen(SalesforceError):
+    """An error of the tap's own while it read a stream: an answer, say, that nobody has thought of."""
+
+    @classmethod
+    def from_error(cls, error: Exception) -> Self:
+        """Return the error with where it arose, but without its text, which may hold a record's values."""
+        *_, (frame, line) = walk_tb(error.__traceback__)
+        place = f"{frame.f_globals.get('__name__')}, line {line}"
+        return cls(f"the tap could not go on after {type(error).__name__} in {place}: please report this")
 
 
 class SchemaDrift(SalesforceError):

@@ -22,6 +22,7 @@ from salesforce_bulk_client import (
     ServerBusy,
 )
 
+from tap_salesforce_bulk.errors import TooComplicated
 from tap_salesforce_bulk.halving import halves
 
 if TYPE_CHECKING:
@@ -255,6 +256,11 @@ class Extraction:
             self.abandon()
             self._coming = self._from_the_beginning
             return
+        if "QUERY_TOO_COMPLICATED" in str(error):  # a failed job has no code, only a message that begins with one
+            raise TooComplicated(
+                f"{error} (the same query would fail again: deselect fields, formula fields first, or shorten its"
+                " condition in soql_filters)"
+            ) from error
         if isinstance(error, RequestRefused) or not failed.retries_left:
             raise error
         fields = {

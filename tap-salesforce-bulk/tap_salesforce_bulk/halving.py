@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from salesforce_bulk_client import ApiError, QuotaError, query_records
 
+from tap_salesforce_bulk.errors import UnexpectedValue
 from tap_salesforce_bulk.parts import Part, halves_by_cursor, halves_by_id
+from tap_salesforce_bulk.rest import value_of
+from tap_salesforce_bulk.schema import KEY
 from tap_salesforce_bulk.soql import first_value
 from tap_salesforce_bulk.values import parse_instant
 
@@ -44,12 +47,15 @@ def halves(client: SalesforceClient, query: Query, part: Part, *, prefer_id: boo
 def earliest_cursor(client: SalesforceClient, query: Query) -> datetime | None:
     """Return the least cursor among all rows; None when there are none.
 
-    Raises: ApiError.
+    Raises: ApiError; UnexpectedValue if the answer is no date.
     """
     if query.cursor is None:
         return None
     found = _first_value(client, query, field=query.cursor.name)
-    return parse_instant(found) if found else None
+    try:
+        return parse_instant(found) if found else None
+    except ValueError:
+        raise _unexpected(query.cursor.name) from None
 
 
 def _by_cursor(client: SalesforceClient, query: Query, part: Part) -> tuple[Part, Part] | None:
@@ -61,12 +67,19 @@ def _by_cursor(client: SalesforceClient, query: Query, part: Part) -> tuple[Part
 
 
 def _by_id(client: SalesforceClient, query: Query, part: Part) -> tuple[Part, Part] | None:
-    first = part.id_lower or _first_value(client, query, field="Id")
-    last = part.id_upper or _first_value(client, query, field="Id", last=True)
-    return halves_by_id(part, first=first, last=last) if first and last else None
+    first = part.id_lower or _first_value(client, query, field=KEY)
+    last = part.id_upper or _first_value(client, query, field=KEY, last=True)
+    try:
+        return halves_by_id(part, first=first, last=last) if first and last else None
+    except ValueError:
+        raise _unexpected(KEY) from None
 
 
 def _first_value(client: SalesforceClient, query: Query, *, field: str, last: bool = False) -> str | None:
     soql = first_value(query.sobject, field=field, last=last)
     batches = query_records(client, soql, include_deleted=query.include_deleted)
-    return next((str(record[field]) for batch in batches for record in batch), None)
+    return next((str(value_of(record, field)) for batch in batches for record in batch), None)
+
+
+def _unexpected(field: str) -> UnexpectedValue:
+    return UnexpectedValue(f"the first or last {field}, asked for by REST, is not one")

@@ -11,7 +11,14 @@ from salesforce_bulk_client import ApiError, ConfigError, QuotaError, Salesforce
 from salesforce_bulk_client.instruments import RECORDS_PROCESSED
 
 from tap_salesforce_bulk.bulk_support import NOT_IN_BULK, is_refused_by_bulk
-from tap_salesforce_bulk.checkpoint import BOOKMARK_KEY, JOB, Checkpoint, finish_job, load_bookmark, load_checkpoint
+from tap_salesforce_bulk.checkpoint import (
+    JOB,
+    Checkpoint,
+    finish_job,
+    load_bookmark,
+    load_checkpoint,
+    warn_of_unused_entry,
+)
 from tap_salesforce_bulk.extract import Extraction, Listener, PartJob
 from tap_salesforce_bulk.halving import earliest_cursor
 from tap_salesforce_bulk.parts import Part, windows
@@ -62,12 +69,8 @@ class Reading:
         self.fields = fields
         self._cursor = query.cursor.name if query.cursor else None
         self._until = client.server_now() + timedelta(seconds=1) if query.cursor else None
-        if self._cursor in self._state and BOOKMARK_KEY not in self._state:
-            logger.warning(
-                "the state has %s without a replication_key, as other taps write it, so it is not used"
-                " (docs/migrating.md converts it)",
-                self._cursor,
-            )
+        if self._cursor:
+            warn_of_unused_entry(self._state, stream=query.sobject, replication_key=self._cursor)
         self._begin = self._where_to_begin()
         self._greatest: str | None = None
         self._progress = Progress(query.sobject)

@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from salesforce_bulk_client import ConfigError, query_records
 
+from tap_salesforce_bulk.errors import UnexpectedValue
 from tap_salesforce_bulk.schema import KEY
 
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ class RestPage:
     """One batch of records as cells."""
 
     def __init__(self, records: list[dict[str, Any]], *, columns: list[str]) -> None:
+        """Read the records.
+
+        Raises: UnexpectedValue if one lacks a column, or has a list or an object in it.
+        """
         self.columns = columns
         self.number_of_records = len(records)
-        self._rows = [[_as_cell(record.get(column)) for column in columns] for record in records]
+        self._rows = [[_as_cell(value_of(record, column), column) for column in columns] for record in records]
         self.nul_count = sum(cell.count("\0") for row in self._rows for cell in row)
         """NUL characters that are removed, as they are from Bulk's pages."""
 
@@ -98,11 +103,11 @@ def _joined(readings: list[Iterator[list[dict[str, Any]]]], query: Query) -> Ite
     for batches in zip_longest(*readings, fillvalue=()):
         whole = []
         for record in _each(batches):
-            pieces = waiting.setdefault(record[KEY], [])
+            pieces = waiting.setdefault(str(value_of(record, KEY)), [])
             pieces.append(record)
             if len(pieces) == len(readings):
                 del waiting[record[KEY]]
-                if query.cursor is None or len({piece[query.cursor.name] for piece in pieces}) == 1:
+                if query.cursor is None or len({str(value_of(piece, query.cursor.name)) for piece in pieces}) == 1:
                     whole.append({name: value for piece in pieces for name, value in piece.items()})
         yield whole
 
@@ -111,14 +116,26 @@ def _each(batches: Iterable[Iterable[dict[str, Any]]]) -> Iterator[dict[str, Any
     return (record for batch in batches for record in batch)
 
 
-def _as_cell(value: object) -> str:
+def value_of(record: dict[str, Any], field: str) -> Any:
+    """Return a record's value; a field that was asked for and is not there is no null.
+
+    Raises: UnexpectedValue.
+    """
+    if field not in record:
+        raise UnexpectedValue(f"a record of a REST answer lacks {field}, which was asked for")
+    return record[field]
+
+
+def _as_cell(value: object, field: str) -> str:
     """Return a JSON value as Bulk writes it, so that one way leads from both to Singer values.
 
-    >>> [_as_cell(value) for value in (None, True, 5, "NA")]
+    >>> [_as_cell(value, "Name") for value in (None, True, 5, "NA")]
     ['', 'true', '5', 'NA']
     """
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, (dict, list)):
+        raise UnexpectedValue(f"a value of {field} in a REST answer is a list or an object")
     return str(value)

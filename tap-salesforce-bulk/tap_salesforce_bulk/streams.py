@@ -14,7 +14,7 @@ from singer_sdk.mapper import RemoveRecordTransform
 
 from tap_salesforce_bulk.batches import BatchFiles
 from tap_salesforce_bulk.catalog import DescribedStream
-from tap_salesforce_bulk.errors import StreamMapFailed
+from tap_salesforce_bulk.errors import StreamMapFailed, Unforeseen
 from tap_salesforce_bulk.lines import LineWriter, RecordLines, RecordStruct, changes_nothing
 from tap_salesforce_bulk.reading import Reading
 from tap_salesforce_bulk.soql import Query
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 GOES_ON_LATER = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
 """Errors after which a later run goes on with the jobs that the state names."""
 
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What an answer of a form that nobody has thought of would raise. The system's errors (OSError) end the run."""
+
 
 class SObjectStream(DescribedStream):
     """One object: read by query jobs, resumed to the page.
@@ -48,6 +51,7 @@ class SObjectStream(DescribedStream):
     def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
         super().__init__(tap=tap, name=name, describe=describe)
         self._client = tap.client
+        self._condition = tap.soql_filter(name)
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
         self._is_unreadable = False
@@ -156,10 +160,15 @@ class SObjectStream(DescribedStream):
         try:
             yield
         except SalesforceError as error:
-            self.failure = error
-            self._is_unreadable = True
-            if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
-                self.reading.give_up()
+            self._fail(error)
+        except UNFORESEEN as error:
+            self._fail(Unforeseen.from_error(error))
+
+    def _fail(self, error: SalesforceError) -> None:
+        self.failure = error
+        self._is_unreadable = True
+        if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
+            self.reading.give_up()
 
     # Jobs ahead
 
@@ -178,12 +187,12 @@ class SObjectStream(DescribedStream):
             return False
         try:
             extraction = self.reading.extraction
+            return extraction.make_next_job() if extraction else False
         except QuotaError:
             raise
-        except SalesforceError:
+        except (SalesforceError, *UNFORESEEN):
             self._is_unreadable = True
             return False
-        return extraction.make_next_job() if extraction else False
 
     @cached_property
     def reading(self) -> Reading:
@@ -192,6 +201,7 @@ class SObjectStream(DescribedStream):
         Raises: ConfigError if the catalog or the state asks for what cannot be.
         """
         self.tell_drift()
+        self.warn_of_rows_not_seen()
         fields = self.selected_fields()
         # A dry run (--test) stops after so many records; one more tells it that there are more.
         limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1
@@ -200,7 +210,7 @@ class SObjectStream(DescribedStream):
             columns=tuple(field.name for field in fields),
             include_deleted=self.config["include_deleted"],
             cursor=self.cursor,
-            condition=self.config["soql_filters"].get(self.name),
+            condition=self._condition,
             limit=limit,
         )
         return Reading(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ from salesforce_bulk_client import (
     BrokenAnswer,
     ConfigError,
     ConnectionConfig,
+    ConnectionFailed,
     LoginError,
     NotFound,
     QuotaError,
@@ -27,6 +29,7 @@ from salesforce_bulk_client import (
     setting_problem,
     telemetry,
 )
+from salesforce_bulk_client.client import VERSIONS
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
@@ -34,6 +37,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
+from tap_salesforce_bulk.checkpoint import usable_state
 from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
@@ -78,8 +82,17 @@ class TapSalesforceBulk(Tap):
         self.failures: dict[str, SalesforceError] = {}
         """Why a stream was not read to its end, or not at all, by name."""
         _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
+        if isinstance(kwargs.get("state"), dict):
+            kwargs["state"] = usable_state(kwargs["state"])
         _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
+        entries = kwargs["catalog"].get("streams", ()) if isinstance(kwargs.get("catalog"), dict) else ()
+        self._entries = {entry.get("tap_stream_id"): entry for entry in entries}
         super().__init__(**kwargs)
+
+    def catalog_entry(self, stream: str) -> Mapping[str, Any]:
+        """Return the input catalog's entry as it was given: the SDK drops words that it does not know."""
+        known = self.input_catalog and self.input_catalog.get_stream(stream)
+        return self._entries.get(stream) or (known.to_dict() if known else {})
 
     @cached_property
     def client(self) -> SalesforceClient:
@@ -142,8 +155,7 @@ class TapSalesforceBulk(Tap):
         else:
             streams = self.input_catalog.streams
             names = [entry.tap_stream_id for entry in streams if entry.metadata.resolve_selection().get((), True)]
-        if strangers := sorted(self.config["soql_filters"].keys() - set(names)):
-            self.logger.warning("soql_filters names %s, but no such stream is read", ", ".join(strangers))
+        self._check_filters(names)
         self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)  # logs in, once for all
         pool = ThreadPoolExecutor(DESCRIBES_AT_ONCE, thread_name_prefix="describe")
         try:
@@ -188,6 +200,29 @@ class TapSalesforceBulk(Tap):
             )
         return found
 
+    def _check_filters(self, names: list[str]) -> None:
+        """Check that each name in ``soql_filters`` is an object's: rows are not filtered by a misspelt one.
+
+        Raises: ConfigError.
+        """
+        filters = [name.lower() for name in self.config["soql_filters"]]
+        if twice := sorted({name for name in filters if filters.count(name) > 1}):
+            raise ConfigError(f"soql_filters names {', '.join(twice)} twice, in different case")
+        if not set(filters) <= {name.lower() for name in names}:
+            objects = [summary.name for summary in describe_global(self.client)]
+            known = {name.lower() for name in [*names, *objects]}
+            if strangers := [name for name in self.config["soql_filters"] if name.lower() not in known]:
+                near = get_close_matches(strangers[0], objects, n=1)
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                raise ConfigError(
+                    f"soql_filters names {', '.join(map(repr, strangers))}, but this user can see no such object{hint}"
+                )
+
+    def soql_filter(self, stream: str) -> str | None:
+        """Return the condition for a stream; names are read in any case, as Salesforce reads them."""
+        filters: dict[str, str] = self.config["soql_filters"]
+        return next((condition for name, condition in filters.items() if name.lower() == stream.lower()), None)
+
     def _describe(self, name: str) -> SObjectDescribe | None:
         try:
             return describe(self.client, name)
@@ -196,6 +231,9 @@ class TapSalesforceBulk(Tap):
         except NotFound:
             self._note_failure(name, ConfigError("this org has no such object, or the user may not see it"))
         except (ApiError, BrokenAnswer) as error:
+            self._note_failure(name, error)
+        except ConnectionFailed as error:
+            self.client.get_json(VERSIONS)  # fails, too, when nothing answers at all
             self._note_failure(name, error)
         return None
 

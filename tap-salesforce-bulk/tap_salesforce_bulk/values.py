@@ -6,9 +6,10 @@ number keeps its exact value.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -50,12 +51,13 @@ _KIND_BY_TYPE = {
 EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
 """Salesforce has no earlier dates (SOQL guide, "Date Formats")."""
 
+INTEGERS = range(-(2**63), 2**63)
+"""Those of a long, the widest of Salesforce's types."""
+
 FLOAT_DIGITS = 15
 """So many digits every float holds exactly as they are written (IEEE 754, binary64)."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?Z?", re.ASCII)
 
 
@@ -113,14 +115,21 @@ def integer(cell: str) -> int | None:
     """
     if cell == "":
         return None
-    if cell.isdecimal() and cell.isascii():
+    if len(cell) < 19 and cell.isdecimal() and cell.isascii():  # the usual case, quickly
         return int(cell)
-    if not _NUMBER.fullmatch(cell):
-        raise ValueError
-    exact = Decimal(cell)
-    if exact != exact.to_integral_value():
+    exact = _exact(cell)
+    if not INTEGERS.start <= exact < INTEGERS.stop or exact != exact.to_integral_value():
         raise ValueError
     return int(exact)
+
+
+def _exact(cell: str) -> Decimal:
+    if not _NUMBER.fullmatch(cell):  # Decimal() also takes blanks, underscores and "nan"
+        raise ValueError
+    try:
+        return Decimal(cell)
+    except InvalidOperation:  # an exponent beyond Decimal's own
+        raise ValueError from None
 
 
 def number(cell: str) -> float | Decimal | None:
@@ -139,11 +148,11 @@ def number(cell: str) -> float | Decimal | None:
             return float(cell)
     nearest = float(cell)
     shortest = repr(nearest)
-    if shortest == cell and isfinite(nearest):
-        return nearest
-    if not _NUMBER.fullmatch(cell):  # float() also takes blanks, underscores and "nan"
+    if not isfinite(nearest):
         raise ValueError
-    exact = Decimal(cell)
+    if shortest == cell:
+        return nearest
+    exact = _exact(cell)
     return nearest if Decimal(shortest) == exact else exact
 
 
@@ -155,8 +164,9 @@ def date(cell: str) -> str | None:
     """
     if cell == "":
         return None
-    if not _DATE.fullmatch(cell):
+    if not (len(cell) == 10 and cell[4] == cell[7] == "-"):
         raise ValueError
+    dt.date.fromisoformat(cell)  # also refuses February 30
     return cell
 
 
@@ -170,6 +180,7 @@ def time(cell: str) -> str | None:
         return None
     if not _TIME.fullmatch(cell):
         raise ValueError
+    dt.time.fromisoformat(cell)
     return cell
 
 
@@ -185,7 +196,8 @@ def datetime_text(cell: str) -> str | None:
     """
     if cell == "":
         return None
-    if _INSTANT.fullmatch(cell):  # as Bulk writes it
+    if len(cell) == 24 and cell[7] == "-" and cell[10] == "T" and cell[19] == "." and cell[23] == "Z":
+        datetime.fromisoformat(cell)  # as Bulk writes it, if it is one
         return cell
     return instant_text(parse_instant(cell))
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 import salesforce_bulk_client
 from salesforce_bulk_client import (
+    ConfigError,
     ConnectionConfig,
     ConnectionFailed,
     JobError,
@@ -178,6 +179,40 @@ def test_an_unknown_object_is_not_found(client: SalesforceClient) -> None:
     """404 is what a user sees who may not see the object, too."""
     with pytest.raises(NotFound, match=r"GET .*/sobjects/Nonsense__c/describe answered 404 NOT_FOUND"):
         describe(client, "Nonsense__c")
+
+
+@pytest.mark.parametrize("version", ["67.0", "99.0"])
+def test_a_version_is_what_the_org_offers(settings: dict[str, Any], org: Org, version: str) -> None:
+    """Nothing here knows which versions there are; an org without it answers 404 to everything."""
+    config = ConnectionConfig.from_settings({**settings, "api_version": version})
+
+    with SalesforceClient(config) as client:
+        if version in client.versions:
+            assert describe(client, "Account").name == "Account"
+        else:
+            with pytest.raises(
+                ConfigError, match=rf"api_version is {version}, but this org offers 31\.0 to \d\d\.0: set one of them"
+            ):
+                describe(client, "Account")
+
+
+def test_a_version_that_is_offered_later_needs_no_new_release(settings: dict[str, Any], org: Org) -> None:
+    """Winter '27, for instance."""
+    offered = [{"label": "Winter '27", "url": "/services/data/v68.0", "version": "68.0"}]
+    org.faults.add("versions", Fault.status(200, json=offered))
+
+    with SalesforceClient(ConnectionConfig.from_settings({**settings, "api_version": 68})) as client:
+        client.check_version()
+    assert org.faults.completed
+
+
+def test_what_is_not_found_stays_so_when_the_versions_cannot_be_asked_for(org: Org, client: SalesforceClient) -> None:
+    """The first error is the one that helps."""
+    org.faults.add("versions", Fault.status(403))
+
+    with pytest.raises(NotFound):
+        describe(client, "Nonsense__c")
+    assert org.faults.completed
 
 
 def test_no_log_line_tells_a_token(org: Org, client: SalesforceClient, caplog: pytest.LogCaptureFixture) -> None:

@@ -167,7 +167,7 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
     ("files", "told"),
     [
         ({"state": {"bookmarks": None}}, "the state is no Singer state: its bookmarks must be an object"),
-        ({"state": {"bookmarks": {"Account": []}}}, "the state is no Singer state: its bookmarks must be an object"),
+        ({"state": {"bookmarks": ["Account"]}}, "the state is no Singer state: its bookmarks must be an object"),
         ({"catalog": [{"stream": "Account"}]}, "the catalog is a list, but must be an object with streams"),
         ({"catalog": {"streams": None}}, "the catalog is no Singer catalog: its streams must be a list"),
     ],
@@ -295,7 +295,7 @@ def test_a_state_of_another_tap_is_told(command: Any, accounts: list[str]) -> No
 
     assert done.returncode == 0
     (line,) = errors(done)
-    assert "the state has SystemModstamp without a replication_key" in line
+    assert "the state of Account has SystemModstamp without a replication_key" in line
 
 
 def test_a_signal_is_heard_also_while_a_file_is_finalized() -> None:

@@ -146,6 +146,16 @@ def test_an_object_that_cannot_be_described_does_not_stop_the_others(
     assert "cannot be described" in caplog.text
 
 
+def test_a_version_that_the_org_does_not_have_is_said(tap: TapRunner) -> None:
+    """In the words of `salesforce-bulk check`, for discovery and for a sync."""
+    catalog = tap.catalog(Account=["Name"])
+    runs = [tap.run("Account", api_version="99.0"), tap.run(catalog=catalog, api_version="99.0")]
+
+    assert {str(run.error) for run in runs} == {
+        "api_version is 99.0, but this org offers 31.0 to 67.0: set one of them"
+    }
+
+
 def test_a_describe_that_is_refused_for_haste_is_asked_for_again(org: Org, tap: TapRunner) -> None:
     """Salesforce answers quick describes with 406 and no body."""
     org.faults.add("describe", Fault.status(406), times=2)

@@ -72,6 +72,25 @@ def test_a_job_that_always_fails_is_given_up(org: Org, tap: TapRunner) -> None:
     assert len(org.faults.completed) == 2
 
 
+@pytest.mark.parametrize("when", ["as it is made", "later"])
+def test_a_query_that_is_too_complicated_is_not_made_again(org: Org, tap: TapRunner, when: str) -> None:
+    """It would fail again; the error says what to do, and the other stream is read."""
+    org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
+    message = "Query is either selecting too many fields or the filter conditions are too complicated."
+    refusal = Fault.status(400, json=[{"errorCode": "QUERY_TOO_COMPLICATED", "message": message}])
+    failure = Fault.job_fails(f"QUERY_TOO_COMPLICATED : {message}")
+    org.faults.add("query.create", refusal if when == "as it is made" else failure)
+
+    run = tap.run("Account", "Lead", max_concurrent_jobs=1)
+
+    assert str(run.error).startswith("1 of 2 streams failed: Account: ")
+    assert "QUERY_TOO_COMPLICATED" in str(run.error)
+    assert "deselect fields, formula fields first, or shorten its condition in soql_filters" in str(run.error)
+    assert run.column("Lead", "LastName") == ["Eve"]
+    assert len(org.jobs) == {"as it is made": 1, "later": 2}[when]
+    assert org.faults.completed
+
+
 def test_a_job_that_somebody_aborts_is_made_again(org: Org, tap: TapRunner) -> None:
     """An aborted job is an end, and no reason to wait for ever."""
     org.faults.add("query.info", Fault.status(200, json={**job_answer(), "state": "Aborted"}))

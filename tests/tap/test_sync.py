@@ -118,11 +118,43 @@ def test_a_filter_chooses_rows(org: Org, tap: TapRunner, accounts: list[str]) ->
     assert run.column("Account", "Name") == ["Ada", "Bob"]
 
 
-def test_a_filter_for_no_stream_is_told(tap: TapRunner, accounts: list[str], caplog: pytest.LogCaptureFixture) -> None:
-    """A misspelt name would else read everything without a word."""
-    tap.run("Account", soql_filters={"account": "Name = 'Ada'"})
+def test_a_filter_names_its_object_in_any_case(tap: TapRunner, accounts: list[str]) -> None:
+    """As Salesforce reads names."""
+    run = tap.run("Account", soql_filters={"account": "Name = 'Ada'"})
 
-    assert "soql_filters names account, but no such stream is read" in caplog.text
+    assert run.column("Account", "Name") == ["Ada"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        (
+            {"Accounts": "Id != null"},
+            "soql_filters names 'Accounts', but this user can see no such object (did you mean ",
+        ),
+        ({"Account": "Id != null", "x": ""}, "soql_filters names 'x', but this user can see no such object"),
+        ({"Account": "Id != null", "account": "Id = null"}, "soql_filters names account twice, in different case"),
+    ],
+)
+def test_a_filter_for_no_object_stops_the_run(
+    tap: TapRunner, accounts: list[str], filters: dict[str, str], message: str
+) -> None:
+    """A misspelt name would else read everything."""
+    catalog = tap.catalog(Account=["Name"])
+    runs = [tap.run("Account", soql_filters=filters), tap.run(catalog=catalog, soql_filters=filters)]
+
+    assert [str(run.error).startswith(message) for run in runs] == [True, True]
+    assert [run.messages for run in runs] == [[], []]
+
+
+def test_a_filter_for_an_object_that_is_not_selected_is_fine(tap: TapRunner, accounts: list[str]) -> None:
+    """One config serves several catalogs."""
+    filters = {"Lead": "Id = null", "contact": "Id = null"}
+    catalog = tap.catalog(Account=["Name"])
+
+    runs = [tap.run("Account", soql_filters=filters), tap.run(catalog=catalog, soql_filters=filters)]
+
+    assert [run.column("Account", "Name") for run in runs] == [["Ada", "Bob", "Cyd"]] * 2
 
 
 def test_an_object_without_a_cursor_is_read_whole_each_time(org: Org, tap: TapRunner) -> None:

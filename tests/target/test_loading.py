@@ -36,6 +36,14 @@ def test_insert_creates_a_record_for_each_row(org: Org, target: TargetRunner) ->
     assert run.statuses == ["created"] * 3
 
 
+def test_a_version_that_the_org_does_not_have_is_said(org: Org, target: TargetRunner) -> None:
+    """In the words of `salesforce-bulk check`."""
+    run = target.run(ACCOUNT, records("Account", {"External_Id__c": "1", "Name": "Ada"}), api_version="99.0")
+
+    assert str(run.error) == "api_version is 99.0, but this org offers 31.0 to 67.0: set one of them"
+    assert list(org.rows("Account")) == []
+
+
 def test_upsert_creates_and_updates_by_external_id(org: Org, target: TargetRunner) -> None:
     """The single key property is the external id; outcomes tell created from updated."""
     org.insert("Account", [{"Name": "Old", "External_Id__c": "a"}])

@@ -17,7 +17,7 @@ from salesforce_bulk_companion.check.findings import Findings
 from salesforce_bulk_companion.check.streams import StreamChecker
 from salesforce_bulk_companion.check.text import TextReport
 from salesforce_bulk_companion.org import look_at_org, uses_of
-from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings, unwrapped
+from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def check(
                         client,
                         settings.values,
                         catalog=files.get("catalog"),
-                        state=unwrapped(files.get("state")),
+                        state=files.get("state"),
                         speed=_given_speed(records_per_second),
                         sampled=bool(sample_size),
                     )

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 import msgspec
 from salesforce_bulk_client import ConnectionConfig, SalesforceClient
+from salesforce_bulk_client.client import VERSIONS
 from salesforce_bulk_client.http import Body, Reader
-
-from salesforce_bulk_companion.org import VERSIONS
 
 T = TypeVar("T")
 
