@@ -111,11 +111,17 @@ class SObjectDescribe(SObjectSummary):
     """One object with its fields, in describe's order."""
 
     fields: tuple[Field, ...]
+    key_prefix: str = ""
+    """How the Ids of its records begin; empty where they have no prefix of their own."""
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the object of a describe answer."""
-        return cls(**_summary(answer), fields=tuple(Field.from_json(entry) for entry in answer["fields"]))
+        return cls(
+            **_summary(answer),
+            fields=tuple(Field.from_json(entry) for entry in answer["fields"]),
+            key_prefix=answer.get("keyPrefix") or "",
+        )
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:

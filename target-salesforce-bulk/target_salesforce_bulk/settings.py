@@ -58,7 +58,9 @@ TARGET_PROPERTIES = th.PropertiesList(
     ),
     th.Property(
         "mappings",
-        th.ObjectType(additional_properties=th.ObjectType(*_STREAM_PROPERTIES.wrapped.values())),
+        th.ObjectType(
+            additional_properties=th.ObjectType(*_STREAM_PROPERTIES.wrapped.values(), additional_properties=False)
+        ),
         default={},
         description="Stream name or glob → any of `object`, `operation`, `external_id_field`, `fields`, `null_policy`,"
         " `assignment_rule_id`",
@@ -153,10 +155,13 @@ TARGET_PROPERTIES = th.PropertiesList(
             th.Property("external_ref", th.StringType, description="Value of that; the run's id if absent"),
             th.Property(
                 "fields",
-                th.ObjectType(*(th.Property(name, th.StringType) for name in STATUS_PROPERTIES)),
+                th.ObjectType(
+                    *(th.Property(name, th.StringType) for name in STATUS_PROPERTIES), additional_properties=False
+                ),
                 required=True,
                 description="Which fields take `status`, `records_loaded`, `records_failed`, `message`",
             ),
+            additional_properties=False,
         ),
         description="A record in the org that shows the run's progress: `object`,"
         " `external_id_field`, `external_ref`, `fields`",
