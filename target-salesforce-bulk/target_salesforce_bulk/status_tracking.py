@@ -59,6 +59,8 @@ class StatusTracker:
             field = described.field(target)
             if field is None or not (field.createable and field.updateable):
                 raise _wrong(f"{described.name} has no field {target!r} that can be written")
+            if field == key or field in self._fields.values():
+                raise _wrong(f"{field.name} can hold only one of external_ref, {', '.join(PROPERTIES)}")
             self._fields[name] = field
         self._lock = threading.Lock()
 
