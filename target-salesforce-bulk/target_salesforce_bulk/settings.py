@@ -29,6 +29,8 @@ class OnRecordFailure(Enum):
 _OPERATIONS = [operation.value for operation in Operation]
 _NULL_POLICIES = [policy.value for policy in NullPolicy]
 
+_UNKNOWN_FIELDS = ["error", "drop"]
+
 _STREAM_PROPERTIES = th.PropertiesList(
     th.Property("object", th.StringType, description="Object to load into"),
     th.Property("operation", th.StringType, allowed_values=_OPERATIONS, description="As the setting `operation`"),
@@ -39,6 +41,7 @@ _STREAM_PROPERTIES = th.PropertiesList(
         description="Property → field, or relationship column such as `Account.External_Ref__c`; null leaves it out",
     ),
     th.Property("null_policy", th.StringType, allowed_values=_NULL_POLICIES, description="As `null_policy`"),
+    th.Property("unknown_fields", th.StringType, allowed_values=_UNKNOWN_FIELDS, description="As `unknown_fields`"),
     th.Property("assignment_rule_id", th.StringType, description="Assignment rule for a Case or Lead"),
 )
 
@@ -63,7 +66,7 @@ TARGET_PROPERTIES = th.PropertiesList(
         ),
         default={},
         description="Stream name or glob → any of `object`, `operation`, `external_id_field`, `fields`, `null_policy`,"
-        " `assignment_rule_id`",
+        " `unknown_fields`, `assignment_rule_id`",
     ),
     th.Property(
         "null_policy",
@@ -76,7 +79,7 @@ TARGET_PROPERTIES = th.PropertiesList(
     th.Property(
         "unknown_fields",
         th.StringType,
-        allowed_values=["error", "drop"],
+        allowed_values=_UNKNOWN_FIELDS,
         default="error",
         description="`error`: a property that is no field stops the run before anything is sent; `drop`: it is left"
         " out, with one warning",

@@ -82,10 +82,13 @@ def test_read_only_fields_are_left_out_with_one_warning(plan: MakePlan, caplog: 
     ]
 
 
-def test_unknown_fields_may_be_dropped(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
-    """With one warning that names them."""
+@pytest.mark.parametrize("chosen", [{"unknown_fields": "drop"}, {"mappings": {"p*": {"unknown_fields": "drop"}}}])
+def test_unknown_fields_may_be_dropped(
+    plan: MakePlan, caplog: pytest.LogCaptureFixture, chosen: dict[str, Any]
+) -> None:
+    """With one warning that names them; of all streams, or of one."""
     with caplog.at_level(logging.WARNING):
-        made = plan("LastName", "Shoe_Size", unknown_fields="drop")
+        made = plan("LastName", "Shoe_Size", **chosen)
 
     assert columns(made) == ["LastName"]
     assert "these properties are not loaded, because Contact has no such field: 'Shoe_Size'" in caplog.text
