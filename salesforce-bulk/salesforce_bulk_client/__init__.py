@@ -33,7 +33,13 @@ from salesforce_bulk_client.query import QueryJob
 from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
 from salesforce_bulk_client.retries import RetryPolicy
-from salesforce_bulk_client.settings import as_utf8, given_settings, setting_problem
+from salesforce_bulk_client.settings import (
+    as_utf8,
+    given_settings,
+    name_problems,
+    setting_problem,
+    unknown_variables,
+)
 
 __all__ = [
     "CONNECTION_PROPERTIES",
@@ -83,7 +89,9 @@ __all__ = [
     "given_settings",
     "list_job_answers",
     "list_jobs",
+    "name_problems",
     "query_records",
     "setting_problem",
+    "unknown_variables",
     "use_one_arena",
 ]

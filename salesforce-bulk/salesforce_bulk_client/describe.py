@@ -114,11 +114,17 @@ class SObjectDescribe(SObjectSummary):
     """One object with its fields, in describe's order."""
 
     fields: tuple[Field, ...]
+    key_prefix: str = ""
+    """How the Ids of its records begin; empty where they have no prefix of their own."""
 
     @classmethod
     def from_json(cls, answer: dict[str, Any]) -> Self:
         """Return the object of a describe answer."""
-        return cls(**vars(SObjectSummary.from_json(answer)), fields=tuple(map(Field.from_json, answer["fields"])))
+        return cls(
+            **vars(SObjectSummary.from_json(answer)),
+            fields=tuple(map(Field.from_json, answer["fields"])),
+            key_prefix=str(answer.get("keyPrefix") or ""),
+        )
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:

@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 
 import click
 import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
-from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError, ConnectionConfig, given_settings
+from salesforce_bulk_client import (
+    CONNECTION_PROPERTIES,
+    ConfigError,
+    ConnectionConfig,
+    given_settings,
+    name_problems,
+    unknown_variables,
+)
 from singer_sdk.configuration._dict_config import parse_environment_config
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TAP_SCHEMA
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TARGET_SCHEMA
@@ -84,6 +91,11 @@ def read_settings(config: Sequence[str], *, is_target: bool) -> Settings:
     unread = [f"{prefix}*" for prefix in _SCHEMAS if _logs_in(prefix) and f"{prefix}* variables" not in sources]
     way = "--target reads those" if reads_environment else "--config ENV adds them"
     note = f" ({' and '.join(unread)} variables are set, too, and not read: {way})" if unread else ""
+    problems, strangers = name_problems(values)
+    if problems:
+        raise ConfigError("; ".join(problems))
+    if strangers:
+        click.echo(f"Warning: settings that do not exist are ignored: {', '.join(map(repr, strangers))}", err=True)
     properties = TARGET_SCHEMA["properties"] | TAP_SCHEMA["properties"]
     return Settings(values=given_settings(values, properties), source=f"{', then '.join(sources)}{note}")
 
@@ -124,7 +136,7 @@ def _read_environment(*, is_target: bool) -> tuple[str, dict[str, Any]]:
 
 def _settings_in(prefix: str) -> dict[str, Any]:
     try:
-        return parse_environment_config(_SCHEMAS[prefix], prefix)
+        return parse_environment_config(_SCHEMAS[prefix], prefix) | unknown_variables(prefix)
     except ValueError as error:  # of a setting that is a number, a list or an object, none of which is a secret
         raise ConfigError(f"a {prefix}* variable does not have its setting's type: {error}") from None
 

@@ -26,8 +26,10 @@ from salesforce_bulk_client import (
     describe,
     describe_global,
     given_settings,
+    name_problems,
     setting_problem,
     telemetry,
+    unknown_variables,
 )
 from salesforce_bulk_client.client import VERSIONS
 from singer_sdk import Tap
@@ -108,10 +110,8 @@ class TapSalesforceBulk(Tap):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         self._config = given_settings(self._config, schema["properties"])
-        problems = [
-            setting_problem([*error.absolute_path], error.validator, error.validator_value)
-            for error in JSONSchemaValidator(schema).iter_errors(self._config)
-        ]
+        problems, strangers = name_problems(self._config)
+        problems += [setting_problem(error) for error in JSONSchemaValidator(schema).iter_errors(self._config)]
         problems += [
             f"{name} must be a finite number"
             for name, value in self._config.items()
@@ -119,6 +119,8 @@ class TapSalesforceBulk(Tap):
         ]
         if problems:
             raise ConfigError("; ".join(problems))
+        if strangers:
+            self.logger.warning("settings that do not exist are ignored: %s", ", ".join(map(repr, strangers)))
         encoding = self.config.get("batch_config", {}).get("encoding", {})
         if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
             raise ConfigError('batch_config asks for parquet: install "singer-salesforce-bulk[parquet]"')
@@ -329,8 +331,9 @@ class TapSalesforceBulk(Tap):
         Raises: ConfigError for one that does not have its setting's type.
         """
         try:
-            given: dict[str, Any] = as_utf8(dict(super()._env_var_config))
-            return given
+            given: dict[str, Any] = dict(super()._env_var_config)
+            variables: dict[str, Any] = as_utf8(given | unknown_variables(cls._env_var_prefix))
+            return variables
         except UnicodeError:
             raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
         except ValueError:

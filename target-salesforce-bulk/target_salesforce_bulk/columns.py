@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import UNSET, Raw
-from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
+from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.rows import (
     ID_LENGTHS,
@@ -25,6 +25,7 @@ from target_salesforce_bulk.rows import (
     converter,
     decode_json,
     is_text,
+    longest_text,
 )
 
 Cells = Sequence[str]
@@ -45,13 +46,16 @@ class WrongKind(Exception):
 class ColumnConverter:
     """Makes the cells of one column, for a field of describe's ``field_type``."""
 
-    def __init__(self, *, field_type: str, length: int, null_text: str, is_raw: bool, takes_null: bool) -> None:
+    def __init__(
+        self, *, field_type: str, length: int, null_text: str, is_raw: bool, takes_null: bool, key_prefix: str = ""
+    ) -> None:
         """``is_raw``: the values are undecoded numbers, so that none of their digits is lost.
 
         ``takes_null``: the schema allows nulls; msgspec sees to that for all values but undecoded ones.
         """
-        self._convert = converter(field_type, length=length)
-        self._length = length or MAX_FIELD_CHARACTERS
+        self._convert = converter(field_type, length=length, key_prefix=key_prefix)
+        self._length = longest_text(length)
+        self._key_prefix = key_prefix
         self._null_text = null_text
         self._words = {True: "true", False: "false", None: null_text, UNSET: ""}
         self._is_raw = is_raw
@@ -109,6 +113,10 @@ class ColumnConverter:
         joined = "".join(present)
         if not (ID_LENGTHS.issuperset(map(len, present)) and joined.isascii() and joined.isalnum()):
             return None
+        if self._key_prefix and not (
+            self._key_prefix.isdigit() and all(value.startswith(self._key_prefix) for value in present)
+        ):
+            return None  # the case of letters has to be looked at
         return [value or (self._null_text if value is not UNSET else "") for value in values]
 
     def _converted(self, values: Sequence[Any]) -> Cells | None:

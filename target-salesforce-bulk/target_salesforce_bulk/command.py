@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ from singer_sdk.exceptions import SingerSDKError
 from singer_sdk.plugin_base import SingerCommand
 from singer_sdk.singerlib.exceptions import SingerError
 
-from target_salesforce_bulk.errors import Interrupted, TargetError
+from target_salesforce_bulk.errors import DISK_FULL, Interrupted, TargetError
 
 if TYPE_CHECKING:
     import click
@@ -27,8 +26,6 @@ EXIT_FAILED = 1
 EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h: a quota stopped the run, and the same command goes on later."""
 
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 LAST_STEP = "target_salesforce_bulk.last_step"
 """In the click context's ``meta``: what is done just before the process ends."""

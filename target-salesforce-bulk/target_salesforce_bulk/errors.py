@@ -10,13 +10,18 @@
     ├── RecordsDoubtful         nothing tells whether some records were loaded: a person decides
     ├── StoppedAtFailure        ``on_record_failure: fail_fast``
     ├── ResultsDirInUse         another run works in the same ``results_dir``
+    ├── ResultsDirUnusable      ``results_dir`` is not a folder in which files can be created
     ├── JournalUnusable         the journal is damaged, locked, or of another version
     └── JobDataDamaged          the files of a batch that an earlier run has left cannot be read
 """
 
 from __future__ import annotations
 
+import errno
 import signal
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the errors that say so."""
 
 
 class TargetError(Exception):
@@ -45,6 +50,10 @@ class StoppedAtFailure(TargetError):
 
 class ResultsDirInUse(TargetError):
     """Another run works in the same ``results_dir``."""
+
+
+class ResultsDirUnusable(TargetError):
+    """The ``results_dir`` is not a folder in which files can be created."""
 
 
 class JournalUnusable(TargetError):

@@ -11,13 +11,18 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
+from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, MAX_RECORD_FIELDS
 
 from target_salesforce_bulk.columns import ColumnConverter, WrongKind
 from target_salesforce_bulk.plan import Plan, Refusal
 from target_salesforce_bulk.record_types import is_number, record_type, takes_null
+from target_salesforce_bulk.rows import LONGEST_PLAIN_EXPONENT
 
 Row = tuple[str, ...] | Refusal | None
 """Cells; or why there are none; or None for a record that has to be looked at by itself."""
+
+SURELY_SHORT_BYTES = MAX_RECORD_CHARACTERS - MAX_RECORD_FIELDS * LONGEST_PLAIN_EXPONENT
+"""The row of a shorter record has no more than `MAX_RECORD_CHARACTERS`: only numbers and times become longer."""
 
 _values_of = msgspec.structs.astuple
 
@@ -39,6 +44,7 @@ class FastRecords:
                     null_text=filling.null_text,
                     is_raw=is_number(schema["properties"][filling.property]),
                     takes_null=takes_null(schema["properties"][filling.property]),
+                    key_prefix=filling.key_prefix,
                 ),
             )
             for column, filling in zip(plan.destination.columns, plan.fillings, strict=True)
@@ -56,6 +62,8 @@ class FastRecords:
         good: list[int] = []
         values: list[tuple[Any, ...]] = []
         for place, record in enumerate(records):
+            if len(memoryview(record)) > SURELY_SHORT_BYTES:
+                continue
             try:
                 values.append(_values_of(self._decode(record)))
             except ValueError:  # not as the schema says, or no JSON at all

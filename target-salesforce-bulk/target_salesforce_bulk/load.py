@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -17,12 +18,14 @@ from target_salesforce_bulk.batch_scheduler import BatchScheduler
 from target_salesforce_bulk.batcher import Batcher
 from target_salesforce_bulk.earlier_outcomes import EarlierOutcomes, LeadingRecords
 from target_salesforce_bulk.errors import (
+    DISK_FULL,
     Interrupted,
     JobDataDamaged,
     RecordsDoubtful,
     RecordsFailed,
     RecordsUnprocessed,
     ResultsDirInUse,
+    ResultsDirUnusable,
     StoppedAtFailure,
     TargetError,
 )
@@ -65,8 +68,7 @@ class Load:
         self._stopping = stopping
         self._results_dir = settings.results_dir
         self._pending_dir = self._results_dir / "pending"
-        self._results_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._pending_dir.mkdir(mode=0o700, exist_ok=True)
+        make_folders(self._results_dir, self._pending_dir)
         self._lock = lock(self._results_dir)
         self._journal = Journal(self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.org_id)
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
@@ -139,7 +141,7 @@ class Load:
         stream = destination.stream
         for sobject in self._journal.other_destinations(stream, destination=destination.id):
             logger.warning(
-                "stream %s: an unfinished run has loaded records of it into %s with other settings (object, operation,"
+                "stream %r: an unfinished run has loaded records of it into %s with other settings (object, operation,"
                 " fields, null_policy or stream map); they are not recognized, so all its records are loaded",
                 stream,
                 sobject,
@@ -147,7 +149,7 @@ class Load:
             )
         for note in self._journal.unrecognizable(destination.id):
             raise JobDataDamaged(
-                f"stream {stream}: {note.reason}, and which rows they are cannot be read any more. Look for them in"
+                f"stream {stream!r}: {note.reason}, and which rows they are cannot be read any more. Look for them in"
                 f" {destination.object}; then salesforce-bulk batches {self._results_dir} --forget {note.batch_id}"
             )
         self._destinations[destination.id] = destination
@@ -353,7 +355,7 @@ class Load:
             )
         for name in self._kept:
             logger.warning(
-                "stream %s: records that an unfinished run has loaded did not all come again, so it stays unfinished:"
+                "stream %r: records that an unfinished run has loaded did not all come again, so it stays unfinished:"
                 " its own input resumes it. To load equal records as new ones, use another results_dir",
                 self._destinations[name].stream,
             )
@@ -380,6 +382,26 @@ class Load:
     def _delete_orphans(self) -> None:
         if self._settings.has_journal:  # without one nothing tells what another run still needs
             delete_orphans(self._journal, pending_dir=self._pending_dir)
+
+
+def make_folders(results_dir: Path, pending_dir: Path) -> None:
+    """Make the folders of a run where they do not exist, for their owner only, and make sure that they can be written.
+
+    Raises: ResultsDirUnusable; OSError for a full disk.
+    """
+    try:
+        for folder in (results_dir, pending_dir):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                pass
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        reason = "it is not a folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        raise ResultsDirUnusable(
+            f"results_dir {str(results_dir)!r} cannot be used: {reason}; name a folder in which this user may create"
+            " files"
+        ) from None
 
 
 def lock(results_dir: Path) -> FileLock:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
+from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
 from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
 from target_salesforce_bulk.rows import NUMBER_TYPES, converter
@@ -78,13 +79,15 @@ def make_plan(
                 for place, entry in enumerate(draft.placed)
                 if entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"}
             ),
+            key_prefix=described.key_prefix,
         ),
         fillings=tuple(
             Filling(
                 entry.property,
-                converter(entry.column.type, length=entry.length),
+                converter(entry.column.type, length=entry.length, key_prefix=draft.key_prefix(entry)),
                 NULL_IN_JOB_DATA if draft.clears(entry) else "",
                 entry.length,
+                draft.key_prefix(entry),
             )
             for entry in draft.placed
         ),
@@ -126,6 +129,7 @@ class _Draft:
         self.problems: list[str] = []
         self._unknown: list[str] = []
         self._read_only: list[str] = []
+        self._compound: list[str] = []
 
     def find_key(self, key_properties: Sequence[str]) -> None:
         """Find the field that names a record, or note why there is none."""
@@ -145,7 +149,7 @@ class _Draft:
         if field and self.settings.external_id_field:
             self.problems.append(f"{field.name} is no external id of {name}, so nothing can be upserted by it")
         elif self.settings.external_id_field:
-            self.problems.append(f"{name} has no field {chosen} to upsert by")
+            self.problems.append(f"{name} has no field {quoted(chosen or '')} to upsert by")
         else:
             self.problems.append(
                 f'upsert into {name} needs an external id: set "external_id_field", or send key_properties'
@@ -164,8 +168,8 @@ class _Draft:
             self.problems.append(str(problem))
             return
         if found is None:
-            self._unknown.append(target if target == name else f"{name} → {target}")
-        elif self._may_write(found, is_chosen=name in self.settings.fields):
+            self._unknown.append(quoted(target) if target == name else f"{quoted(name)} → {quoted(target)}")
+        elif self._may_write(name, found):
             self._add(name, found, property_schema)
 
     def _find(self, target: str) -> Found | None:
@@ -176,39 +180,57 @@ class _Draft:
             return relationship_column(target, described=self.described, describe=self._describe)
         return None
 
-    def _may_write(self, found: Found, *, is_chosen: bool) -> bool:
-        """Whether the operation can write the field; one that the user has not named himself is only left out."""
+    def _may_write(self, name: str, found: Found) -> bool:
+        """Whether the operation can write the field; one that is not named in ``fields`` is only left out."""
+        is_chosen = name in self.settings.fields
         field = found.writes
         if field.name == self.key_field:
             return True
-        is_writable = {
+        is_writable = self._is_writable(field)
+        if is_writable and field.type not in NOT_IN_JOB_DATA:
+            return True
+        parts = self._parts_of(field)
+        if is_chosen:
+            why = "it is read-only" if not is_writable else f"job data cannot carry the type {field.type}"
+            if parts:
+                why = f"it is a compound field; write its parts instead: {', '.join(parts)}"
+            self.problems.append(f"{found.name} cannot be written by {self.operation.value}: {why}")
+        elif parts:
+            self._compound.append(f"{quoted(name)} (its parts: {', '.join(parts)})")
+        else:
+            self._read_only.append(quoted(name))
+        return False
+
+    def _parts_of(self, field: Field) -> list[str]:
+        """Return the fields that a compound field, such as an address, is made of and that can be written."""
+        parts = (each for each in self.described.fields if each.compound_field_name == field.name and each is not field)
+        return [part.name for part in parts if self._is_writable(part)]
+
+    def _is_writable(self, field: Field) -> bool:
+        return {
             Operation.INSERT: field.createable,
             Operation.UPDATE: field.updateable,
             Operation.UPSERT: field.createable or field.updateable,
         }[self.operation]
-        if is_writable and field.type not in NOT_IN_JOB_DATA:
-            return True
-        if is_chosen:
-            why = "it is read-only" if not is_writable else f"job data cannot carry the type {field.type}"
-            self.problems.append(f"{found.name} cannot be written by {self.operation.value}: {why}")
-        else:
-            self._read_only.append(found.name)
-        return False
 
     def _add(self, name: str, found: Found, property_schema: Any) -> None:
         taken = next((entry for entry in self.placed if entry.column.name == found.name), None)
         if taken:
-            self.problems.append(f"{taken.property} and {name} both fill {found.name}")
+            self.problems.append(f"{quoted(taken.property)} and {quoted(name)} both fill {found.name}")
         elif types_of(property_schema) - {"null"} == {"object"}:
             self.problems.append(
-                f"{name} is an object, which {found.name} cannot take: set flattening_enabled,"
+                f"{quoted(name)} is an object, which {found.name} cannot take: set flattening_enabled,"
                 " take it apart by stream_maps, or map it to null in fields"
             )
         else:
-            column = Column(name=found.name, type=found.field.type)
+            column = Column(name=found.name, type=found.field.type, parent=found.parent or "")
             kinds = types_of(property_schema)
             may_be_null = not kinds or "null" in kinds
             self.placed.append(_Placed(name, column, found.field.length, found.parent, found.writes, may_be_null))
+
+    def key_prefix(self, entry: _Placed) -> str:
+        """Return how the Ids of a column begin that names records of the object, or an empty text."""
+        return self.described.key_prefix if entry.column.name == self.key_field == "Id" else ""
 
     def clears(self, entry: _Placed) -> bool:
         """Whether a null clears the field; otherwise it leaves it as it is, and a new record gets its default."""
@@ -245,17 +267,19 @@ class _Draft:
                 ' name the right field under "fields" in "mappings", or set "unknown_fields" to "drop"',
             )
         if problems:
-            raise ConfigError(f"stream {stream}: {'; '.join(problems)}")
+            raise ConfigError(f"stream {quoted(stream)}: {'; '.join(problems)}")
 
     def warn(self, stream: str, *, absent: Sequence[str]) -> None:
         """Say once what is left out, and what ``fields`` maps that the stream does not have (not yet, maybe)."""
+        name = self.described.name
         for names, what in (
-            (self._unknown, f"not loaded, because {self.described.name} has no such field"),
-            (self._read_only, f"not loaded, because {self.described.name} has them read-only"),
-            (absent, "mapped by fields, but not in the stream"),
+            (self._unknown, f"these properties are not loaded, because {name} has no such field"),
+            (self._read_only, f"these properties are not loaded, because they are read-only in {name}"),
+            (self._compound, f"these properties are not loaded, because they are compound fields of {name}"),
+            (list(map(quoted, absent)), "fields maps properties that its SCHEMA does not have"),
         ):
             if names:
-                logger.warning("stream %s: %s: %s", stream, what, ", ".join(names))
+                logger.warning("stream %s: %s: %s", quoted(stream), what, ", ".join(names))
 
     def note_uncleared(self, stream: str) -> None:
         """Say once which fields a null leaves as they are, because Salesforce does not let them be null."""
@@ -266,7 +290,7 @@ class _Draft:
         ]
         if names:
             what = "a null leaves these fields as they are, because they cannot be empty"
-            logger.info("stream %s: %s: %s", stream, what, ", ".join(names))
+            logger.info("stream %s: %s: %s", quoted(stream), what, ", ".join(names))
 
 
 def _check_operation(described: SObjectDescribe, operation: Operation) -> None:

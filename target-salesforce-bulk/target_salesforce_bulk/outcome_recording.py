@@ -23,7 +23,7 @@ from target_salesforce_bulk.outcomes import (
     loaded_kind,
     parse_sf_error,
 )
-from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
 from target_salesforce_bulk.summary import Tally
 
@@ -220,7 +220,7 @@ class _BatchOutcomes:
     def read_results(self, end: JobEnd, *, parents_may_come: bool) -> None:
         """Find out what the job says of each row that was sent."""
         self._results = match(self._files, files=end.files, look=self._look())
-        self._row_results = _RowResults(end, operation=self._destination.operation, parents_may_come=parents_may_come)
+        self._row_results = _RowResults(end, destination=self._destination, parents_may_come=parents_may_come)
         self.result_of = self._row_results.of
         self._unloaded = end.unloaded
 
@@ -304,14 +304,15 @@ _NO_KEY = bytes(SIZE)
 class _RowResults:
     """What a job's end says of a row; None if the row is to be sent again."""
 
-    def __init__(self, end: JobEnd, *, operation: Operation, parents_may_come: bool) -> None:
+    def __init__(self, end: JobEnd, *, destination: Destination, parents_may_come: bool) -> None:
         """``parents_may_come``: rows whose parent is missing are sent again."""
         self._end = end
         self._job_id = end.job_id
         self._parents_may_come = parents_may_come or end.unloaded is Unloaded.COME_AGAIN
         self.number_without_parent = 0
         """How many rows are to be sent again because their parent is missing."""
-        self._operation = operation
+        self._operation = operation = destination.operation
+        self._columns = destination.columns
         self._never_began = end.never_began
         self._loaded = {is_new: loaded_kind(operation, was_created=is_new) for is_new in (False, True)}
         self._errors: dict[str, RecordError] = {}
@@ -347,7 +348,7 @@ class _RowResults:
 
     def _error(self, text: str) -> RecordError:
         if text not in self._errors:
-            self._errors[text] = parse_sf_error(text)
+            self._errors[text] = parse_sf_error(text, columns=self._columns)
         return self._errors[text]
 
     def _unaccounted(self) -> RowResult | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
 import msgspec
 from salesforce_bulk_client import Operation
 
+from target_salesforce_bulk.plan import Column
+
 TRANSIENT_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"})
 """Errors of single rows that pass by themselves; all others are final (`salesforce-api.md`, 4.6)."""
 
-_MISSING_PARENT = re.compile(r"Foreign key external ID: .* not found for field \w+ in entity \w+", re.DOTALL)
-
 _SF_ERROR = re.compile(r"(?P<code>\w+):(?P<message>.*):(?P<fields>[^:]*?)\s*--\s*", re.DOTALL)
+_MISSING_PARENT = re.compile(r"Foreign key external ID: .* not found for field (\w+) in entity (\w+)", re.DOTALL)
 _CODE_FIRST = re.compile(r"(?P<code>[A-Za-z][A-Za-z0-9_]+)\s*:\s*(?P<message>.*)", re.DOTALL)
 
 
@@ -88,8 +90,10 @@ def loaded_kind(operation: Operation, *, was_created: bool) -> OutcomeKind:
     return OutcomeKind.CREATED if was_created else OutcomeKind.UPDATED
 
 
-def parse_sf_error(text: str) -> RecordError:
+def parse_sf_error(text: str, *, columns: Sequence[Column] = ()) -> RecordError:
     """Return the parts of an ``sf__Error``: ``CODE:message:FIELD1,FIELD2 --``.
+
+    Salesforce names no field for a parent that is missing; its message tells which of the ``columns`` it may be.
 
     >>> parse_sf_error("REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --")
     RecordError(code='REQUIRED_FIELD_MISSING', message='Required fields are missing: [Name]', fields=('Name',))
@@ -98,7 +102,21 @@ def parse_sf_error(text: str) -> RecordError:
     """
     if match := _SF_ERROR.fullmatch(text):
         fields = tuple(name.strip() for name in match["fields"].split(",") if name.strip())
-        return RecordError(match["code"], match["message"], fields)
+        return RecordError(match["code"], match["message"], fields or _parent_columns(match["message"], columns))
     if match := _CODE_FIRST.fullmatch(text):
-        return RecordError(match["code"], match["message"], ())
+        return RecordError(match["code"], match["message"], _parent_columns(match["message"], columns))
     return RecordError("UNKNOWN", text, ())
+
+
+def _parent_columns(message: str, columns: Sequence[Column]) -> tuple[str, ...]:
+    """Return the columns in which the parent may stand that a message says is missing.
+
+    >>> columns = (Column("Account.Ref__c", "string", "Account"), Column("Who.Ref__c", "string", "Lead"))
+    >>> _parent_columns("Foreign key external ID: x not found for field Ref__c in entity Account", columns)
+    ('Account.Ref__c',)
+    """
+    match = _MISSING_PARENT.search(message)
+    named = match and (match[2].lower(), match[1].lower())
+    return tuple(
+        column.name for column in columns if named == (column.parent.lower(), column.name.rpartition(".")[2].lower())
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from salesforce_bulk_client import IngestSpec, Operation
-from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
+from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.canonical import Canonical, canonical_key
+from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.rows import Convert, ValueRefused
 
 _MISSING = object()
@@ -23,6 +24,8 @@ class Column(msgspec.Struct, frozen=True):
 
     name: str
     type: str
+    parent: str = ""
+    """The parent's object, for a relationship column."""
 
     @property
     def is_relationship(self) -> bool:
@@ -56,6 +59,8 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     """Digest of how properties become columns: other settings make another destination."""
     number_columns: tuple[int, ...] = ()
     """Columns whose values may be numbers, which are compared by value."""
+    key_prefix: str = ""
+    """How the Ids of the object's records begin; rows by Id are checked for it. Empty where nothing can be checked."""
 
     @cached_property
     def id(self) -> str:
@@ -122,6 +127,8 @@ class Filling(NamedTuple):
     """What null and the empty string become: ``#N/A`` clears the field, an empty cell leaves it."""
     length: int = 0
     """Most characters of the field's text, 0 for any."""
+    key_prefix: str = ""
+    """How the Ids begin that name records of the object; empty for all other columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +147,7 @@ class Plan:
     def row(self, record: Mapping[str, Any]) -> list[str] | Refusal:
         """Return the cells of a record's row, or why there can be none."""
         cells = []
-        for prop, convert, null_text, _ in self.fillings:
+        for prop, convert, null_text, *_ in self.fillings:
             value = record.get(prop, _MISSING)
             if value is _MISSING:
                 cells.append("")
@@ -152,9 +159,9 @@ class Plan:
                 except ValueRefused as error:
                     return self.refusal(prop, error, column=len(cells))
         if not (self.drops_unknown or record.keys() <= self.known_properties):
-            names = ", ".join(sorted(record.keys() - self.known_properties))
+            names = quoted(*sorted(record.keys() - self.known_properties))
             return Refusal("UNDECLARED_PROPERTY", f"the record has what its SCHEMA does not declare: {names}")
-        return self.shared(cells) or self._with_key(cells)
+        return self.shared(cells) or self._without_key(cells) or self._too_long(cells) or cells
 
     def shared(self, cells: list[str]) -> Refusal | None:
         """Keep the one value of each field that several columns fill, or return why a row has too many.
@@ -165,7 +172,7 @@ class Plan:
             filled = [place for place in places if cells[place] not in {"", NULL_IN_JOB_DATA}]
             if len(filled) > 1:
                 names = tuple(self.destination.columns[place].name for place in filled)
-                properties = " and ".join(self.fillings[place].property for place in filled)
+                properties = " and ".join(quoted(self.fillings[place].property) for place in filled)
                 return Refusal("FIELD_FILLED_TWICE", f"{properties} have values for one field, which takes one", names)
             chosen = filled or [place for place in places if cells[place]]
             for place in places:
@@ -173,13 +180,26 @@ class Plan:
                     cells[place] = ""
         return None
 
-    def _with_key(self, cells: list[str]) -> list[str] | Refusal:
+    def _without_key(self, cells: list[str]) -> Refusal | None:
         index = self.destination.key_index
-        return cells if index is None or cells[index].strip() else self.missing_key()
+        return None if index is None or cells[index].strip() else self.missing_key()
+
+    def _too_long(self, cells: list[str]) -> Refusal | None:
+        number = sum(map(len, cells))
+        if number <= MAX_RECORD_CHARACTERS:
+            return None
+        what = f"the record has {number} characters, and Salesforce takes {MAX_RECORD_CHARACTERS}"
+        return Refusal("ROW_TOO_LARGE", what)
 
     def refusal(self, name: str, error: ValueRefused, *, column: int) -> Refusal:
         """Return why a property's value cannot fill its column."""
-        return Refusal(error.code, f"{name}: {error}", (self.destination.columns[column].name,))
+        return Refusal(error.code, f"{quoted(name)}: {error}", (self.destination.columns[column].name,))
+
+    def missing_properties(self, names: Collection[str], *, line: int) -> Refusal:
+        """Return why a record is refused that lacks key properties; ``line`` is its place in the input."""
+        columns = zip(self.destination.columns, self.fillings, strict=True)
+        fields = tuple(column.name for column, filling in columns if filling.property in names)
+        return Refusal("MISSING_KEY", f"line {line} of the input lacks the key property {quoted(*names)}", fields)
 
     def missing_key(self) -> Refusal:
         """Return why a record without its key is refused."""

@@ -58,6 +58,8 @@ class MessageReader(GenericSingerReader[bytes]):
         self._stopping = stopping
         self._guard = guard
         self._chunks = chunks
+        self.line = 0
+        """Number of the line whose message is being processed, from 1."""
         self._decode = decode_json
         self._decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
@@ -84,6 +86,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
         Raises: InputBroken.
         """
+        self.line = line
         with _naming(line):
             return {"type": "RECORD", "stream": stream, "record": self.deserialize_json(record)}
 
@@ -99,6 +102,7 @@ class MessageReader(GenericSingerReader[bytes]):
                     counts["RECORD"] += 1
                 elif not line.isspace():
                     self._chunks.flush()
+                    self.line = number
                     with _naming(number):
                         message = self._message(line, callbacks)
                     callbacks[message["type"]](message)

@@ -32,7 +32,7 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
     for note in journal.batches():
         if note.org != journal.org:
             logger.warning(
-                "a batch of stream %s in another org (%s) is left to the next run that logs in there",
+                "a batch of stream %r in another org (%s) is left to the next run that logs in there",
                 note.stream,
                 note.org,
             )
@@ -53,11 +53,11 @@ def batch_to_resume(note: BatchNote, *, journal: Journal, client: SalesforceClie
             journal.drop_batch(note.batch_id)
             return None
         reason = f"{damaged}; job {note.job_id} may have loaded its rows"
-        logger.warning("the batch %s of stream %s is set aside: %s", note.batch_id, note.stream, reason)
+        logger.warning("the batch %s of stream %r is set aside: %s", note.batch_id, note.stream, reason)
         journal.set_aside(note.batch_id, reason=reason)
         return None
     if note.job_id:
-        logger.info("finishing job %s of stream %s, which an earlier run has left", note.job_id, note.stream)
+        logger.info("finishing job %s of stream %r, which an earlier run has left", note.job_id, note.stream)
     return batch
 
 

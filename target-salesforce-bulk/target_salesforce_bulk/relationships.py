@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from salesforce_bulk_client import Field, SObjectDescribe
 
+from target_salesforce_bulk.names import quoted
+
 
 class Found(NamedTuple):
     """What a column of job data means."""
@@ -42,7 +44,7 @@ def relationship_column(
     key = describe(parent).field(parent_field)
     if key is None or not (key.id_lookup or key.external_id):
         what = "no external id" if key else "no field"
-        raise ColumnProblem(f"{target}: {parent_field} is {what} of {parent}, so it cannot name a parent")
+        raise ColumnProblem(f"{quoted(target)}: {parent_field} is {what} of {parent}, so it cannot name a parent")
     name = f"{parent}:{relation}.{key.name}" if prefix else f"{relation}.{key.name}"
     return Found(name, field=key, writes=lookup, parent=parent)
 

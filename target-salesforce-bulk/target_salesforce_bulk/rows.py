@@ -32,6 +32,12 @@ ID_TYPES = frozenset({"id", "reference"})
 ID_LENGTHS = frozenset({15, 18})
 """Characters of an Id: all of it, and with a checksum of their case."""
 
+KEY_PREFIX_LENGTH = 3
+"""Characters of an Id that tell its object (describe's ``keyPrefix``)."""
+
+_CASES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+"""The letters of the checksum: the five bits of a letter's place say which of five characters are upper case."""
+
 LONGEST_PLAIN_EXPONENT = 40
 """Numbers are written out up to so many places; past that, scientific notation is shorter and as exact."""
 
@@ -62,10 +68,20 @@ decode_json = msgspec.json.Decoder(float_hook=exact_number).decode
 """Decodes JSON, its numbers exactly. Raises: ValueError; RecursionError."""
 
 
-def converter(field_type: str, *, length: int = 0) -> Convert:
-    """Return what makes cell text for a field of describe's ``field_type``; ``length`` is in characters, 0 for any."""
+def converter(field_type: str, *, length: int = 0, key_prefix: str = "") -> Convert:
+    """Return what makes cell text for a field of describe's ``field_type``; ``length`` is in characters, 0 for any.
+
+    ``key_prefix`` is for the Ids of one object's records: others are refused.
+    """
+    if key_prefix:
+        return partial(to_record_id, key_prefix=key_prefix)
     convert = _BY_TYPE.get(field_type)
-    return convert or partial(to_text, length=length or MAX_FIELD_CHARACTERS)
+    return convert or partial(to_text, length=longest_text(length))
+
+
+def longest_text(length: int) -> int:
+    """Return how many characters a field takes in job data; ``length`` is describe's, 0 for any."""
+    return min(length or MAX_FIELD_CHARACTERS, MAX_FIELD_CHARACTERS)
 
 
 def is_text(field_type: str) -> bool:
@@ -109,6 +125,33 @@ def to_id(value: Any) -> str:
     if len(text) in ID_LENGTHS and text.isascii() and text.isalnum():
         return text
     raise ValueRefused("MALFORMED_ID", "the value is not an Id, which has 15 or 18 letters and digits")
+
+
+def to_record_id(value: Any, *, key_prefix: str) -> str:
+    """Return the Id of a record of one object: sObject Collections would take, and delete, that of any other.
+
+    >>> to_record_id("001000000000001AAA", key_prefix="001")
+    '001000000000001AAA'
+    """
+    text = to_id(value)
+    prefix = _key_prefix(text)
+    if prefix != key_prefix:
+        what = f"id value of incorrect type: it begins with {prefix}, Ids of the object begin with {key_prefix}"
+        raise ValueRefused("MALFORMED_ID", what)
+    return text
+
+
+def _key_prefix(record_id: str) -> str:
+    """Return what tells the object of an Id, in its right case, which an Id of 18 characters restores.
+
+    >>> _key_prefix("a0B00000000001X"), _key_prefix("A0b00000000001XEAQ"), _key_prefix("a0b00000000001xeaq")
+    ('a0B', 'a0B', 'a0B')
+    """
+    prefix, checksum = record_id[:KEY_PREFIX_LENGTH], record_id[15:16].upper()
+    if not checksum or checksum not in _CASES:
+        return prefix
+    bits = _CASES.index(checksum)
+    return "".join(each.upper() if bits >> place & 1 else each.lower() for place, each in enumerate(prefix))
 
 
 def to_multipicklist(value: Any) -> str:

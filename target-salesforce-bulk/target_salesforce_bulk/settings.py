@@ -29,6 +29,8 @@ class OnRecordFailure(Enum):
 _OPERATIONS = [operation.value for operation in Operation]
 _NULL_POLICIES = [policy.value for policy in NullPolicy]
 
+_UNKNOWN_FIELDS = ["error", "drop"]
+
 _STREAM_PROPERTIES = th.PropertiesList(
     th.Property("object", th.StringType, description="Object to load into"),
     th.Property("operation", th.StringType, allowed_values=_OPERATIONS, description="As the setting `operation`"),
@@ -39,6 +41,7 @@ _STREAM_PROPERTIES = th.PropertiesList(
         description="Property → field, or relationship column such as `Account.External_Ref__c`; null leaves it out",
     ),
     th.Property("null_policy", th.StringType, allowed_values=_NULL_POLICIES, description="As `null_policy`"),
+    th.Property("unknown_fields", th.StringType, allowed_values=_UNKNOWN_FIELDS, description="As `unknown_fields`"),
     th.Property("assignment_rule_id", th.StringType, description="Assignment rule for a Case or Lead"),
 )
 
@@ -58,10 +61,12 @@ TARGET_PROPERTIES = th.PropertiesList(
     ),
     th.Property(
         "mappings",
-        th.ObjectType(additional_properties=th.ObjectType(*_STREAM_PROPERTIES.wrapped.values())),
+        th.ObjectType(
+            additional_properties=th.ObjectType(*_STREAM_PROPERTIES.wrapped.values(), additional_properties=False)
+        ),
         default={},
         description="Stream name or glob → any of `object`, `operation`, `external_id_field`, `fields`, `null_policy`,"
-        " `assignment_rule_id`",
+        " `unknown_fields`, `assignment_rule_id`",
     ),
     th.Property(
         "null_policy",
@@ -74,7 +79,7 @@ TARGET_PROPERTIES = th.PropertiesList(
     th.Property(
         "unknown_fields",
         th.StringType,
-        allowed_values=["error", "drop"],
+        allowed_values=_UNKNOWN_FIELDS,
         default="error",
         description="`error`: a property that is no field stops the run before anything is sent; `drop`: it is left"
         " out, with one warning",
@@ -153,10 +158,13 @@ TARGET_PROPERTIES = th.PropertiesList(
             th.Property("external_ref", th.StringType, description="Value of that; the run's id if absent"),
             th.Property(
                 "fields",
-                th.ObjectType(*(th.Property(name, th.StringType) for name in STATUS_PROPERTIES)),
+                th.ObjectType(
+                    *(th.Property(name, th.StringType) for name in STATUS_PROPERTIES), additional_properties=False
+                ),
                 required=True,
                 description="Which fields take `status`, `records_loaded`, `records_failed`, `message`",
             ),
+            additional_properties=False,
         ),
         description="A record in the org that shows the run's progress: `object`,"
         " `external_id_field`, `external_ref`, `fields`",

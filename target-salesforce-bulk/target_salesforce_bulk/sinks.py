@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
+LOGGED_WITHOUT_KEY = 10
+"""So many records of a stream without their key are logged."""
+
+
 class SObjectSink(Sink):
     """Hands records on, each with what its schema has against it."""
 
@@ -52,6 +56,7 @@ class SObjectSink(Sink):
         self._identity_of = record_fingerprint(self._plan.destination, properties=properties)
         self._is_mapped = source.is_mapped
         self._violation: str | None = None
+        self._number_without_key = 0
         self._fast = FastRecords.for_plan(self._plan, schema=self.schema, key_properties=self.key_properties)
 
     @property
@@ -110,15 +115,30 @@ class SObjectSink(Sink):
             self._remove_sdc_metadata_from_record(record)
         self._validate_and_parse(record)
         record = self.preprocess_record(record, context)
-        self._singer_validate_message(record)
         self.tally_record_read()
         self.process_record(record, context)
         self.record_counter_metric.increment()
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:  # noqa: ARG002
         """Hand one record on."""
-        refusal = Refusal("INVALID_RECORD", self._violation) if self._violation else None
+        refusal = self._missing_key(record)
+        if refusal is None and self._violation:
+            refusal = Refusal("INVALID_RECORD", self._violation)
         self._add(record, refusal or self._plan.row(record))
+
+    def _missing_key(self, record: dict[str, Any]) -> Refusal | None:
+        """Return why a record without one of its key properties is refused; the SDK would end the run."""
+        names = [name for name in self.key_properties if name not in record]
+        if not names:
+            return None
+        refusal = self._plan.missing_properties(names, line=self._target.line)
+        self._number_without_key += 1
+        if self._number_without_key <= LOGGED_WITHOUT_KEY:
+            is_last = self._number_without_key == LOGGED_WITHOUT_KEY
+            more = "; further ones are in the outcome file only" if is_last else ""
+            fields = {"stream_name": self.stream_name}
+            self.logger.warning("stream %r: %s, so it fails%s", self.stream_name, refusal.message, more, extra=fields)
+        return refusal
 
     def refuse(self, refusal: Refusal) -> None:
         """Hand on a record that no stream map could be applied to."""

@@ -39,6 +39,8 @@ def request_for(batch: Batch, *, client: SalesforceClient) -> Send | None:
     destination = batch.destination
     if not batch.may_skip_job or batch.is_awaited or destination.assignment_rule_id:
         return None
+    if destination.key_column == "Id" and not destination.key_prefix:
+        return None  # a request takes Ids of any object, and these cannot be checked
     if batch.size_bytes > MAX_REQUEST_BYTES:
         return None
     rows = [cells for _, cells in batch.files.rows()]

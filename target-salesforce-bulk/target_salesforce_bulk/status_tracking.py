@@ -48,17 +48,19 @@ class StatusTracker:
         try:
             described = describe(client, settings["object"])
         except NotFound:
-            raise _wrong(f"Salesforce has no object {settings['object']}, or your user may not see it") from None
+            raise _wrong(f"Salesforce has no object {settings['object']!r}, or your user may not see it") from None
         self._object = described.name
         key = described.field(settings["external_id_field"])
         if key is None or not key.external_id:
-            raise _wrong(f"{settings['external_id_field']} is no external id of {described.name}")
+            raise _wrong(f"{settings['external_id_field']!r} is no external id of {described.name}")
         self._key = key.name
         self._fields: dict[str, Field] = {}
         for name, target in settings["fields"].items():
             field = described.field(target)
             if field is None or not (field.createable and field.updateable):
-                raise _wrong(f"{described.name} has no field {target} that can be written")
+                raise _wrong(f"{described.name} has no field {target!r} that can be written")
+            if field == key or field in self._fields.values():
+                raise _wrong(f"{field.name} can hold only one of external_ref, {', '.join(PROPERTIES)}")
             self._fields[name] = field
         self._lock = threading.Lock()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -59,7 +59,18 @@ def _mapping(stream: str, mappings: Mapping[str, Any]) -> dict[str, Any]:
     if stream in mappings:
         found = mappings[stream]
     else:
-        found = next((entry for glob, entry in mappings.items() if fnmatchcase(stream, glob)), {})
+        found = next((entry for pattern, entry in mappings.items() if fnmatchcase(stream, pattern)), {})
     if not isinstance(found, Mapping):
         raise ConfigError(f"mappings: the entry for {stream!r} must be an object of settings")
     return {name: value for name, value in found.items() if value is not None}
+
+
+def unmatched(mappings: Mapping[str, Any], *, streams: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return the entries of ``mappings`` that match none of these streams, and the streams that match no entry.
+
+    >>> unmatched({"crm-*": {}, "[x]": {}, "acnts": {}}, streams=["crm-users", "[x]", "accounts"])
+    (['acnts'], ['accounts'])
+    """
+    matches = [(p, name) for p in mappings for name in streams if name == p or fnmatchcase(name, p)]
+    used, mapped = {pattern for pattern, _ in matches}, {name for _, name in matches}
+    return [pattern for pattern in mappings if pattern not in used], sorted(set(streams) - mapped)

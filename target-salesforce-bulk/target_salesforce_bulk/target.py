@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,9 @@ from salesforce_bulk_client import (
     describe,
     describe_global,
     given_settings,
+    name_problems,
     setting_problem,
+    unknown_variables,
 )
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
@@ -32,6 +35,7 @@ from target_salesforce_bulk.batch_files import records_of
 from target_salesforce_bulk.command import LAST_STEP, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
+from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.plan import Refusal
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.record_chunks import RecordChunks, Take
@@ -40,6 +44,7 @@ from target_salesforce_bulk.sinks import SObjectSink
 from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.stopping import Stopping
+from target_salesforce_bulk.stream_settings import unmatched
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -73,6 +78,8 @@ class TargetSalesforceBulk(Target):
         self._schema_message: dict[str, Any] = {}
         """The SCHEMA that is being processed, as it came in."""
         self._told_versions: set[str] = set()
+        self._streams: set[str] = set()
+        """Names of the streams that came, after stream maps."""
         self._describes: dict[str, SObjectDescribe] = {}
         chunks = RecordChunks(self._taker_for)
         self._reader = MessageReader(self._stopping, guard=self._abandoning, chunks=chunks)
@@ -95,12 +102,12 @@ class TargetSalesforceBulk(Target):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         self._config = given_settings(self._config, schema["properties"])
-        problems = [
-            setting_problem([*error.absolute_path], error.validator, error.validator_value)
-            for error in JSONSchemaValidator(schema).iter_errors(self._config)
-        ]
+        problems, strangers = name_problems(self._config)
+        problems += [setting_problem(error) for error in JSONSchemaValidator(schema).iter_errors(self._config)]
         if problems:
             raise ConfigError("; ".join(problems))
+        if strangers:
+            self.logger.warning("settings that do not exist are ignored: %s", ", ".join(map(repr, strangers)))
         if raise_errors:
             ConnectionConfig.from_settings(self.config)
         return []
@@ -138,7 +145,9 @@ class TargetSalesforceBulk(Target):
         names = {summary.name.lower(): summary.name for summary in describe_global(self.load.client)}
         near = [names[match] for match in difflib.get_close_matches(name.lower(), names, n=3)]
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        return f'Salesforce has no object {name}, or your user may not see it{meant} (set "object" in "mappings")'
+        return (
+            f'Salesforce has no object {quoted(name)}, or your user may not see it{meant} (set "object" in "mappings")'
+        )
 
     # The run
 
@@ -157,6 +166,11 @@ class TargetSalesforceBulk(Target):
 
         return take
 
+    @property
+    def line(self) -> int:
+        """Number of the line of the input that is being processed, from 1."""
+        return self._reader.line
+
     def take_record(self, stream: str, record: Raw, *, line: int) -> None:
         """Take one RECORD on the SDK's road."""
         message = self._reader.record_message(stream, record, line=line)
@@ -169,6 +183,7 @@ class TargetSalesforceBulk(Target):
 
     def source_of(self, stream: str) -> Source:
         """Return what the sink of a (mapped) stream takes records from: the stream whose SCHEMA is being processed."""
+        self._streams.add(stream)
         message = self._schema_message
         maps = self.mapper.stream_maps[message["stream"]]
         stream_map = next(each for each in maps if each.stream_alias == stream)
@@ -249,7 +264,7 @@ class TargetSalesforceBulk(Target):
             self._told_versions.add(stream)
             fields = {"stream_name": stream}
             self.logger.warning(
-                "stream %s: ACTIVATE_VERSION is ignored, nothing is deleted for it", stream, extra=fields
+                "stream %r: ACTIVATE_VERSION is ignored, nothing is deleted for it", stream, extra=fields
             )
 
     def process_endofpipe(self) -> None:
@@ -264,6 +279,7 @@ class TargetSalesforceBulk(Target):
             super().process_endofpipe()
             if self._load:
                 error = self._load.finish()
+        self._name_unmatched_mappings()
         self._forget_at_the_end()
         if error:
             raise error
@@ -278,6 +294,15 @@ class TargetSalesforceBulk(Target):
                 self._load.abandon(error)
                 self._forget_at_the_end()
             raise
+
+    def _name_unmatched_mappings(self) -> None:
+        """Log the entries of ``mappings`` that were not used; where streams have none, one may be misspelt."""
+        patterns, streams = unmatched(self.config["mappings"], streams=self._streams)
+        if patterns:
+            what = "mappings has entries that match no stream of this input"
+            others = f"; streams without an entry: {quoted(*streams)}" if streams else ""
+            level = logging.WARNING if streams else logging.INFO
+            self.logger.log(level, "%s: %s%s", what, quoted(*patterns), others)
 
     def _forget_at_the_end(self) -> None:
         """Let the journal forget the run: as the command's last step, or at once where no command runs."""
@@ -306,8 +331,9 @@ class TargetSalesforceBulk(Target):
         Raises: ConfigError for one that does not have its setting's type.
         """
         try:
-            given: dict[str, Any] = as_utf8(dict(super()._env_var_config))
-            return given
+            given: dict[str, Any] = dict(super()._env_var_config)
+            variables: dict[str, Any] = as_utf8(given | unknown_variables(cls._env_var_prefix))
+            return variables
         except UnicodeError:
             raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
         except ValueError as error:  # of a number, a list or an object, none of which is a secret

@@ -15,6 +15,8 @@ from typing import Any
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
+from target_salesforce_bulk.names import step
+
 logger = logging.getLogger(__name__)
 
 _Schema = Mapping[str, Any]
@@ -56,7 +58,7 @@ class RecordValidator(BaseJSONSchemaValidator):
         if compiler.skipped:
             what = ", ".join(dict.fromkeys(compiler.skipped))
             logger.warning(
-                "stream %s: its schema has checks that cannot be made, so they are left out: %s", stream, what
+                "stream %r: its schema has checks that cannot be made, so they are left out: %s", stream, what
             )
 
     def validate(self, record: dict[str, Any]) -> None:
@@ -119,11 +121,11 @@ class _Compiler:
 
     def _referred(self, reference: str) -> Any:
         found: Any = self.root
-        start, *steps = reference.split("/")
+        start, *parts = reference.split("/")
         if start != "#":
             raise LookupError(reference)
-        for step in steps:
-            name = step.replace("~1", "/").replace("~0", "~")
+        for part in parts:
+            name = part.replace("~1", "/").replace("~0", "~")
             found = found[int(name) if isinstance(found, list) else name]
         return found
 
@@ -349,7 +351,7 @@ def _properties(compiler: _Compiler, schema: _Schema) -> Check:
         if isinstance(value, dict):
             for name, each in checks:
                 if name in value and (problem := each(value[name])):
-                    return f".{name}{problem}"
+                    return f"{step(name)}{problem}"
         return None
 
     return check
@@ -363,7 +365,7 @@ def _pattern_properties(compiler: _Compiler, schema: _Schema) -> Check:
         for name, part in value.items() if isinstance(value, dict) else ():
             for is_meant, each in checks:
                 if is_meant(name) and (problem := each(part)):
-                    return f".{name}{problem}"
+                    return f"{step(name)}{problem}"
         return None
 
     return check
@@ -379,7 +381,7 @@ def _additional_properties(compiler: _Compiler, schema: _Schema) -> Check:
         for name, part in value.items() if isinstance(value, dict) else ():
             is_known = name in known or any(is_meant(name) for is_meant in patterns)
             if not is_known and (problem := others(part)):
-                return f".{name}{problem}"
+                return f"{step(name)}{problem}"
         return None
 
     return check

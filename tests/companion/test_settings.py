@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_companion.settings import Settings
-from salesforce_bulk_simulator import Org
 
 from .conftest import Run
 
@@ -116,14 +115,6 @@ def test_a_variable_of_the_wrong_type_is_one_line(bare: Run, monkeypatch: pytest
 
     assert done.exit_code == 1
     assert "a TAP_SALESFORCE_BULK_* variable does not have its setting's type" in done.stderr
-
-
-def test_a_misspelt_setting_is_told(companion: Run, org: Org) -> None:
-    """The plugins pass over it in silence."""
-    done = companion("check", refesh_token="x")
-
-    assert done.exit_code == 0
-    assert "neither plugin has a setting refesh_token: a spelling mistake?" in done.stdout
 
 
 def test_what_does_not_answer_is_told_soon(settings: dict[str, Any]) -> None:

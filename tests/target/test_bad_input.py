@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, MAX_RECORD_FIELDS
 from salesforce_bulk_simulator import Org
 from target_salesforce_bulk.errors import InputBroken, RecordsFailed
+from target_salesforce_bulk.fast_records import SURELY_SHORT_BYTES
+from target_salesforce_bulk.rows import LONGEST_PLAIN_EXPONENT, to_datetime, to_number
 
 from tests.target.conftest import Message, TargetRunner, lines, records, schema, state
 
@@ -173,3 +178,39 @@ def test_the_largest_text_that_a_field_takes_is_loaded(target: TargetRunner, org
 
     assert run.error is None
     assert org.rows("Contact")[0]["Description"] == text
+
+
+@pytest.mark.parametrize("operation", ["insert", "update", "upsert", "delete", "hardDelete"])
+@pytest.mark.parametrize("schema_more", [{}, {"required": ["Id"]}], ids=["optional", "required"])
+def test_records_without_their_key_fail_alone(
+    org: Org, target: TargetRunner, caplog: pytest.LogCaptureFixture, operation: str, schema_more: dict[str, Any]
+) -> None:
+    """Whatever the operation; the first ten are logged with their lines, and the outcomes have all lines."""
+    (record_id,) = org.insert("Account", [{"Name": "Ada"}])
+    message = schema("Account", key=["Id"], Id="string", Name="string")
+    message["schema"] |= schema_more
+    keyless = records("Account", *({"Name": "x"} for _ in range(12)))
+
+    with caplog.at_level(logging.WARNING, logger="target-salesforce-bulk"):
+        run = target.run(
+            message, keyless, records("Account", {"Id": record_id, "Name": "Bob"}), state(1), operation=operation
+        )
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.states == [1]
+    assert sum(code == "MISSING_KEY" for code in run.error_codes) == 12
+    failed = [outcome["error_message"] for outcome in run.outcomes if outcome["error_code"] == "MISSING_KEY"]
+    assert sorted(failed) == sorted(f"line {n} of the input lacks the key property 'Id'" for n in range(2, 14))
+    logged = [record.getMessage() for record in caplog.records if "lacks the key" in record.getMessage()]
+    assert len(logged) == 10
+    assert logged[0] == "stream 'Account': line 2 of the input lacks the key property 'Id', so it fails"
+    assert logged[-1].endswith("so it fails; further ones are in the outcome file only")
+    assert len(run.outcomes) == 13
+
+
+def test_no_row_of_the_fast_path_is_too_long() -> None:
+    """A record below its limit cannot become longer than Salesforce takes: numbers and times grow to 40 characters."""
+    longest = max(len(to_number(Decimal("-1e40"))), len(to_datetime("2024-01-15")), len(to_number(Decimal("1e-40"))))
+
+    assert longest - len('"":') <= LONGEST_PLAIN_EXPONENT
+    assert SURELY_SHORT_BYTES + MAX_RECORD_FIELDS * LONGEST_PLAIN_EXPONENT <= MAX_RECORD_CHARACTERS

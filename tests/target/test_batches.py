@@ -139,7 +139,7 @@ def test_activate_version_is_ignored_with_one_warning(
     assert run.error is None
     assert run.states == [{"n": 1}]
     assert [record.getMessage() for record in caplog.records if "ACTIVATE_VERSION" in record.message] == [
-        "stream Account: ACTIVATE_VERSION is ignored, nothing is deleted for it"
+        "stream 'Account': ACTIVATE_VERSION is ignored, nothing is deleted for it"
     ]
     assert sorted(row["Name"] for row in org.rows("Account")) == ["Ada", "Old"]
 

@@ -44,14 +44,17 @@ def test_failed_records_exit_1(org: Org, command: Command) -> None:
 @pytest.mark.parametrize(
     ("messages", "chosen", "told"),
     [
-        ([ACCOUNT, ADA], {"object": "Akkount"}, "Salesforce has no object Akkount, or your user may not see it"),
-        ([schema("Account", key=["External_Id__c"], External_Id__c="string", Shoe="string")], {}, "has no field Shoe"),
+        ([ACCOUNT, ADA], {"object": "Akkount"}, "Salesforce has no object 'Akkount', or your user may not see it"),
+        (
+            [schema("Account", key=["External_Id__c"], External_Id__c="string", Shoe="string")],
+            {},
+            "no field 'Shoe'",
+        ),
         ([schema("Account", Name="string")], {}, 'set "external_id_field", or send key_properties'),
         ([ACCOUNT, ADA, b'{"type": "RECORD", \n'], {}, "line 3 of the input is broken: no JSON"),
         ([ACCOUNT, b"[]\n"], {}, "line 2 of the input is broken: no Singer message"),
         ([ACCOUNT, b'{"type": "RECORD", "stream": "Account"}\n'], {}, "line 2 of the input is broken: a RECORD"),
         ([ADA, ACCOUNT], {}, "A record for stream 'Account' was encountered before a corresponding schema"),
-        ([ACCOUNT, records("Account", {"Name": "secret"})], {}, "missing one or more key_properties"),
         ([ACCOUNT, ADA], {"refresh_token": "wrong"}, "invalid_grant"),
         ([ACCOUNT, ADA], {"login_url": "http://example.com"}, "plain http is only for loopback addresses"),
         ([ACCOUNT, ADA], {"client_id": None}, "also needs client_id"),
@@ -78,6 +81,37 @@ def test_what_a_user_can_mend_is_one_line(
     assert "secret" not in done.stderr
     assert org.rows("Account") == []
     assert not any(job["state"] == "Open" for job in org.jobs)
+
+
+def test_a_record_without_its_key_is_one_failed_row(org: Org, command: Command) -> None:
+    """The log names its stream and line, and the others are loaded."""
+    done = command(ACCOUNT, records("Account", {"Name": "secret"}), ADA, state({"n": 1}))
+
+    assert done.returncode == 1
+    assert done.stdout == '{"n":1}\n'
+    assert "stream 'Account': line 2 of the input lacks the key property 'External_Id__c', so it fails" in done.stderr
+    assert "secret" not in done.stderr
+    assert "1 of 2 records failed" in errors(done)[0]
+    assert [row["Name"] for row in org.rows("Account")] == ["Ada"]
+
+
+@pytest.mark.parametrize("place", [".", "below", "pending"])
+def test_a_results_dir_that_is_a_file_is_one_line(org: Org, command: Command, tmp_path: Path, place: str) -> None:
+    """Before anything is sent."""
+    results_dir = tmp_path / "results" / ("below" if place == "below" else ".")
+    if place == "pending":
+        results_dir.mkdir()
+        (results_dir / "pending").touch()
+    else:
+        (tmp_path / "results").touch()
+
+    done = command(ACCOUNT, ADA, state({"n": 1}), results_dir=str(results_dir))
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = errors(done)
+    assert f"results_dir {str(results_dir)!r} cannot be used: it is not a folder; name a folder" in line
+    assert org.requests == []
 
 
 def test_an_unreachable_host_is_one_line(command: Command) -> None:

@@ -75,21 +75,24 @@ def test_the_exact_name_wins_over_a_glob(plan: MakePlan) -> None:
 def test_read_only_fields_are_left_out_with_one_warning(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
     """Formulas, audit fields and the Id of an insert cannot be written."""
     with caplog.at_level(logging.WARNING):
-        made = plan("Id", "LastName", "CreatedDate", "Name")
+        made = plan("Id", "LastName", "CreatedDate")
 
     assert columns(made) == ["LastName"]
     assert [record.getMessage() for record in caplog.records] == [
-        "stream people: not loaded, because Contact has them read-only: Id, CreatedDate, Name"
+        "stream 'people': these properties are not loaded, because they are read-only in Contact: 'Id', 'CreatedDate'"
     ]
 
 
-def test_unknown_fields_may_be_dropped(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
-    """With one warning that names them."""
+@pytest.mark.parametrize("chosen", [{"unknown_fields": "drop"}, {"mappings": {"p*": {"unknown_fields": "drop"}}}])
+def test_unknown_fields_may_be_dropped(
+    plan: MakePlan, caplog: pytest.LogCaptureFixture, chosen: dict[str, Any]
+) -> None:
+    """With one warning that names them; of all streams, or of one."""
     with caplog.at_level(logging.WARNING):
-        made = plan("LastName", "Shoe_Size", unknown_fields="drop")
+        made = plan("LastName", "Shoe_Size", **chosen)
 
     assert columns(made) == ["LastName"]
-    assert "not loaded, because Contact has no such field: Shoe_Size" in caplog.text
+    assert "these properties are not loaded, because Contact has no such field: 'Shoe_Size'" in caplog.text
 
 
 def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
@@ -98,22 +101,22 @@ def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogC
         made = plan("LastName", mappings={"*": {"fields": {"phone": "Phone"}}})
 
     assert columns(made) == ["LastName"]
-    assert "mapped by fields, but not in the stream: phone" in caplog.text
+    assert "fields maps properties that its SCHEMA does not have: 'phone'" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("properties", "chosen", "message"),
     [
-        (["LastName", "Shoe", "Hat"], {}, "Contact has no field Shoe, Hat (or your user may not see it)"),
-        (["a", "b"], {"mappings": {"*": {"fields": {"a": "LastName", "b": "lastname"}}}}, "a and b both fill LastName"),
+        (["LastName", "Shoe", "Hat"], {}, "Contact has no field 'Shoe', 'Hat' (or your user may not see it)"),
+        (["a", "b"], {"mappings": {"*": {"fields": {"a": "LastName", "b": "lastname"}}}}, "'a' and 'b' both fill Last"),
         (["a"], {"mappings": {"*": {"fields": {"a": "CreatedDate"}}}}, "CreatedDate cannot be written by insert"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account.Name"}}}}, "Name is no external id of Account"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account.Nome"}}}}, "Nome is no field of Account"),
-        (["a"], {"mappings": {"*": {"fields": {"a": "Akkount.Name"}}}}, "has no field a → Akkount.Name"),
+        (["a"], {"mappings": {"*": {"fields": {"a": "Akkount.Name"}}}}, "has no field 'a' → 'Akkount.Name'"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account:Account.External_Id__c"}}}}, "write Account.External_Id"),
         (["LastName"], {"operation": "upsert"}, 'needs an external id: set "external_id_field"'),
         (["LastName"], {"operation": "upsert", "external_id_field": "Phone"}, "Phone is no external id of Contact"),
-        (["LastName"], {"operation": "upsert", "external_id_field": "Nope"}, "has no field Nope to upsert by"),
+        (["LastName"], {"operation": "upsert", "external_id_field": "Nope"}, "has no field 'Nope' to upsert by"),
         (["LastName"], {"operation": "upsert", "external_id_field": "Email"}, "upsert needs Email, which no property"),
         (["LastName"], {"operation": "update"}, "update needs Id, which no property fills"),
         (["LastName"], {"operation": "delete"}, "delete needs Id, which no property fills"),
@@ -126,13 +129,13 @@ def test_what_does_not_fit_is_told(plan: MakePlan, properties: list[str], chosen
     with pytest.raises(ConfigError) as told:
         plan(*properties, **chosen)
 
-    assert str(told.value).startswith("stream people: ")
+    assert str(told.value).startswith("stream 'people': ")
     assert message in str(told.value)
 
 
 def test_all_problems_are_told_together(plan: MakePlan) -> None:
     """One run of the target tells them all."""
-    with pytest.raises(ConfigError, match=r"no field Shoe .*; update needs Id"):
+    with pytest.raises(ConfigError, match=r"no field 'Shoe' .*; update needs Id"):
         plan("Shoe", "LastName", operation="update")
 
 
@@ -169,7 +172,7 @@ def test_a_delete_sends_nothing_but_ids(plan: MakePlan) -> None:
 
 def test_a_nested_property_is_refused_with_advice(plan: MakePlan, client: SalesforceClient) -> None:
     """No field can take an object; flattening or a stream map can take it apart."""
-    with pytest.raises(ConfigError, match=r"Description is an object.*set flattening_enabled"):
+    with pytest.raises(ConfigError, match=r"'Description' is an object.*set flattening_enabled"):
         make_plan(
             "people",
             schema=schema("people", LastName="string", Description={"type": ["object", "null"]})["schema"],
@@ -219,7 +222,7 @@ def test_a_null_key_is_never_sent_as_a_null(plan: MakePlan, operation: str, key:
     made = plan(key, "LastName", key=(key,), operation=operation)
     expected = f"{key} is empty, and {operation} needs it"
     if key == "Id" and value == " ":
-        expected = "Id: the value is not an Id, which has 15 or 18 letters and digits"
+        expected = "'Id': the value is not an Id, which has 15 or 18 letters and digits"
 
     row = made.row({key: value, "LastName": "Ada"})
 
@@ -244,7 +247,7 @@ def test_what_a_null_leaves_as_it_is_is_told_once(client: SalesforceClient, capl
         return [record.getMessage() for record in caplog.records if record.name.startswith("target")]
 
     assert told(operation=Operation.UPSERT) == [
-        "stream people: a null leaves these fields as they are, because they cannot be empty: LastName"
+        "stream 'people': a null leaves these fields as they are, because they cannot be empty: LastName"
     ]
     assert told(operation=Operation.INSERT) == []
     assert told(operation=Operation.UPSERT, null_policy=NullPolicy.IGNORE) == []
@@ -268,7 +271,7 @@ WHO = "001000000000001"
             {"contact": "a@y.example", "lead": None, "id": WHO},
             Refusal(
                 "FIELD_FILLED_TWICE",
-                "contact and id have values for one field, which takes one",
+                "'contact' and 'id' have values for one field, which takes one",
                 ("Contact:Who.Email", "WhoId"),
             ),
         ),
@@ -291,7 +294,7 @@ def test_several_columns_may_fill_one_lookup(plan: MakePlan, record: dict[str, A
 
 def test_two_properties_for_one_column_are_refused(plan: MakePlan) -> None:
     """A text column takes one property, whatever it holds."""
-    with pytest.raises(ConfigError, match=r"lead and other both fill Lead:Who\.Email"):
+    with pytest.raises(ConfigError, match=r"'lead' and 'other' both fill Lead:Who\.Email"):
         plan(
             "lead",
             "other",
@@ -414,3 +417,41 @@ def test_the_order_of_settings_makes_no_other_destination(client: SalesforceClie
 
     assert destination_id({"Phone": "phone", "LastName": "name"}) == of_settings
     assert destination_id({"LastName": "phone", "Phone": "name"}) != of_settings
+
+
+@pytest.mark.parametrize(("name", "shown"), [("LastName ", "'LastName '"), ("\ufeffLastName", "'\\ufeffLastName'")])
+def test_what_cannot_be_seen_in_a_name_is_shown(plan: MakePlan, name: str, shown: str) -> None:
+    """A blank at the end, or a byte order mark that a CSV file has left in its first column."""
+    with pytest.raises(ConfigError) as told:
+        plan(name, stream="people\u200b")
+
+    assert f"Contact has no field {shown} (or" in str(told.value)
+    assert "stream 'people\\u200b': " in str(told.value)
+
+
+@pytest.mark.parametrize("kind", ["string", "object"])
+def test_a_compound_field_is_left_out_with_the_names_of_its_parts(
+    client: SalesforceClient, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    """An address, a geolocation or a person's name is loaded by its parts."""
+    with caplog.at_level(logging.WARNING):
+        make_plan(
+            "people",
+            schema=schema("people", LastName="string", MailingAddress=kind, Name=kind)["schema"],
+            key_properties=(),
+            settings=StreamSettings(object="Contact", operation=Operation.INSERT),
+            describe=lambda name: describe(client, name),
+        )
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(
+        "stream 'people': these properties are not loaded, because they are compound fields of Contact:"
+        " 'MailingAddress' (its parts: MailingStreet, MailingCity, "
+    )
+    assert line.endswith(", 'Name' (its parts: LastName, FirstName, Salutation)")
+
+
+def test_a_compound_field_that_is_asked_for_is_refused_with_the_names_of_its_parts(plan: MakePlan) -> None:
+    """What ``fields`` says cannot be left out."""
+    with pytest.raises(ConfigError, match="MailingAddress cannot be written by insert: it is a compound field"):
+        plan("a", mappings={"*": {"fields": {"a": "MailingAddress"}}})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from target_salesforce_bulk.canonical import canonical_form, canonical_key
+from target_salesforce_bulk.columns import ColumnConverter
 from target_salesforce_bulk.rows import ValueRefused, converter, to_datetime
 
 
@@ -271,3 +272,46 @@ def test_what_is_no_date_time_is_refused(value: str) -> None:
     """Although it looks like one."""
     with pytest.raises(ValueRefused, match="the value is not a date-time"):
         to_datetime(value)
+
+
+@pytest.mark.parametrize(
+    ("key_prefix", "record_id", "is_own"),
+    [
+        ("001", "001000000000001", True),
+        ("001", "001000000000001AAA", True),
+        ("001", "003000000000001", False),
+        ("001", "003000000000001AAA", False),
+        ("a0B", "a0B00000000001X", True),
+        ("a0B", "a0b00000000001X", False),
+        ("a0B", "a0B00000000001XEAQ", True),
+        ("a0B", "a0b00000000001xeaq", True),
+        ("a0b", "a0b00000000001xeaq", False),
+        ("a0b", "a0B00000000001XEAQ", False),
+        ("a0b", "a0b00000000001XAAQ", True),
+    ],
+)
+def test_an_id_begins_as_those_of_its_object_do(key_prefix: str, record_id: str, *, is_own: bool) -> None:
+    """Letters by their case, which 18 characters keep even where somebody has changed it; one by one or together."""
+    convert = converter("id", key_prefix=key_prefix)
+    column = ColumnConverter(
+        field_type="id", length=18, null_text="", is_raw=False, takes_null=False, key_prefix=key_prefix
+    )
+
+    cells, refused = column.cells([record_id, record_id])
+
+    if is_own:
+        assert (convert(record_id), list(cells), refused) == (record_id, [record_id, record_id], {})
+    else:
+        with pytest.raises(ValueRefused) as told:
+            convert(record_id)
+        assert told.value.code == "MALFORMED_ID"
+        assert refused.keys() == {0, 1}
+
+
+def test_no_field_takes_more_than_job_data_does() -> None:
+    """Whatever describe says of its length."""
+    convert = converter("textarea", length=200_000)
+
+    assert convert("x" * 131_072) == "x" * 131_072
+    with pytest.raises(ValueRefused, match="the field takes 131072"):
+        convert("x" * 131_073)

@@ -28,11 +28,16 @@ THING = {
     },
 }
 
+WIDE = {
+    "name": "Wide__c",
+    "fields": {"Key__c": "string(30) externalId unique", **{f"Text{n}__c": "textarea(131072)" for n in range(4)}},
+}
+
 
 @pytest.fixture
 def org() -> Org:
-    """An org with an object that has a field of each kind."""
-    return Org(progression=Progression.immediate(), objects=[THING])
+    """An org with an object that has a field of each kind, and one with long texts."""
+    return Org(progression=Progression.immediate(), objects=[THING, WIDE])
 
 
 def accounts(*names: str | None) -> list[dict[str, Any]]:
@@ -249,3 +254,119 @@ def test_a_record_that_is_deleted_already_is_deleted(org: Org, target: TargetRun
     assert run.error is None
     assert run.statuses == ["deleted"]
     assert run.error_codes == [None]
+
+
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["by a job", "in a request"])
+@pytest.mark.parametrize("length", [15, 18])
+@pytest.mark.parametrize("operation", ["delete", "hardDelete", "update", "upsert"])
+def test_an_id_of_another_object_is_refused(
+    org: Org, target: TargetRunner, operation: str, length: int, small_batch_rows: int
+) -> None:
+    """A Collections request would take it, and change or delete a record of that object."""
+    (account,) = org.insert("Account", [{"Name": "Ada"}])
+    (contact,) = org.insert("Contact", [{"LastName": "Bob"}])
+    rows = [{"Id": each[:length], "Name": "New"} for each in (account, contact)]
+
+    run = target.run(BY_ID, records("Account", *rows), operation=operation, small_batch_rows=small_batch_rows)
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.error_codes == [None, "MALFORMED_ID"]
+    assert run.outcomes[1]["error_message"] == (
+        "'Id': id value of incorrect type: it begins with 003, Ids of the object begin with 001"
+    )
+    assert run.outcomes[1]["error_fields"] == ["Id"]
+    assert [row["LastName"] for row in org.rows("Contact")] == ["Bob"]
+    assert [row["Name"] for row in org.rows("Account")] == ([] if "elete" in operation else ["New"])
+
+
+@pytest.mark.parametrize("operation", ["delete", "update"])
+def test_ids_that_cannot_be_checked_go_by_a_job(
+    org: Org, target: TargetRunner, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    """An object without a prefix of its own: Salesforce refuses Ids of others in a job."""
+    monkeypatch.setitem(org.objects["account"].describe, "keyPrefix", None)
+    (account,) = org.insert("Account", [{"Name": "Ada"}])
+    (contact,) = org.insert("Contact", [{"LastName": "Bob"}])
+    rows = records("Account", *({"Id": each, "Name": "New"} for each in (account, contact)))
+
+    run = target.run(BY_ID, rows, operation=operation)
+
+    assert run.error_codes == [None, "MALFORMED_ID"]
+    assert went(org) == {"ingest"}
+    assert [row["LastName"] for row in org.rows("Contact")] == ["Bob"]
+
+
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["by a job", "in a request"])
+def test_a_missing_parent_is_named_by_its_column(org: Org, target: TargetRunner, small_batch_rows: int) -> None:
+    """Salesforce says so in the error's text only."""
+    org.insert("Contact", [{"LastName": "Boss", "Email": "boss@example.com"}])
+    people = schema("Contact", key=["Email"], Email="string", LastName="string", company="string", boss="string")
+    fields = {"company": "Account.External_Id__c", "boss": "ReportsTo.Email"}
+    rows = records(
+        "Contact",
+        {"Email": "a@example.com", "LastName": "A", "company": "none", "boss": "boss@example.com"},
+        {"Email": "b@example.com", "LastName": "B", "boss": "nobody@example.com"},
+    )
+
+    run = target.run(people, rows, small_batch_rows=small_batch_rows, mappings={"Contact": {"fields": fields}})
+
+    assert isinstance(run.error, RecordsFailed)
+    assert [outcome["error_fields"] for outcome in run.outcomes] == [["Account.External_Id__c"], ["ReportsTo.Email"]]
+
+
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["by a job", "in a request"])
+@pytest.mark.parametrize("operation", ["insert", "update", "upsert"])
+def test_two_columns_of_one_lookup_do_not_wipe_it(
+    org: Org, target: TargetRunner, operation: str, small_batch_rows: int
+) -> None:
+    """The one value that is there fills it, all nulls clear it, two values fail their row."""
+    org.insert("Contact", [{"LastName": "Con", "Email": "c@example.com"}])
+    org.insert("Lead", [{"LastName": "Led", "Company": "x", "Email": "l@example.com"}])
+    contact, lead = org.rows("Contact")[0]["Id"], org.rows("Lead")[0]["Id"]
+    is_new = operation == "insert"
+    subjects = ["contact", "lead", "both", "none"]
+    ids = [] if is_new else org.insert("Task", [{"Subject": name, "WhoId": lead} for name in subjects])
+    people = {
+        "contact": {"contact": "c@example.com", "lead": None},
+        "lead": {"contact": None, "lead": "l@example.com"},
+        "both": {"contact": "c@example.com", "lead": "l@example.com"},
+        "none": {"contact": None, "lead": None},
+    }
+    by_id = {} if is_new else dict(zip(subjects, ids, strict=True))
+    rows = [{"Subject": name, **people[name], **({} if is_new else {"Id": by_id[name]})} for name in subjects]
+    kinds: dict[str, Any] = {"Subject": "string", "contact": ["string", "null"], "lead": ["string", "null"]}
+    message = schema("Task", key=[] if is_new else ["Id"], **kinds, **({} if is_new else {"Id": "string"}))
+    fields = {"contact": "Contact:Who.Email", "lead": "Lead:Who.Email"}
+
+    run = target.run(
+        message,
+        records("Task", *rows),
+        operation=operation,
+        small_batch_rows=small_batch_rows,
+        mappings={"Task": {"fields": fields}},
+    )
+
+    assert isinstance(run.error, RecordsFailed)
+    (refused,) = [outcome for outcome in run.outcomes if outcome["status"] == "failed"]
+    assert refused["error_message"] == "'contact' and 'lead' have values for one field, which takes one"
+    who = {row["Subject"]: row["WhoId"] for row in org.rows("Task")}
+    assert who == {"contact": contact, "lead": lead, "none": None, **({} if is_new else {"both": lead})}
+
+
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["by a job", "in a request"])
+def test_a_record_that_is_too_long_for_salesforce_fails_alone(
+    org: Org, target: TargetRunner, small_batch_rows: int
+) -> None:
+    """400,000 characters are taken, one more is refused before it is sent."""
+    columns = {"Key__c": "string", **{f"Text{n}__c": "string" for n in range(4)}}
+    full = {f"Text{n}__c": "é" * 100_000 for n in range(4)}
+    fits = {**full, "Key__c": "k", "Text0__c": "é" * 99_999}
+
+    rows = records("Wide__c", fits, {**full, "Key__c": "l"})
+
+    run = target.run(schema("Wide__c", key=["Key__c"], **columns), rows, small_batch_rows=small_batch_rows)
+
+    assert isinstance(run.error, RecordsFailed)
+    assert run.error_codes == [None, "ROW_TOO_LARGE"]
+    assert run.outcomes[1]["error_message"] == "the record has 400001 characters, and Salesforce takes 400000"
+    assert [row["Key__c"] for row in org.rows("Wide__c")] == ["k"]

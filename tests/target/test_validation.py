@@ -87,7 +87,7 @@ def test_what_a_schema_asks_is_checked(entry: Any, good: list[Any], bad: list[An
         ({"patternProperties": {"^a": {"type": "null"}}}, {"b": 1, "ab": 1}, "data.p.ab must be null"),
         ({"properties": {"a": {}}, "patternProperties": {"^b": {}}, "additionalProperties": False},
          {"a": 1, "b": 1, "c": 1}, "data.p.c is not allowed"),
-        ({"properties": {"{x}%s\"\\": {"type": "null"}}}, {"{x}%s\"\\": 1}, "data.p.{x}%s\"\\ must be null"),
+        ({"properties": {"{x}%s\"\\": {"type": "null"}}}, {"{x}%s\"\\": 1}, "data.p['{x}%s\"\\\\'] must be null"),
     ],
 )  # fmt: skip
 def test_the_message_says_where(entry: Any, value: Any, told: str) -> None:
@@ -131,7 +131,7 @@ def test_a_check_that_cannot_be_made_is_left_out(entry: Any, keyword: str, caplo
     with pytest.raises(InvalidRecord):
         validator.validate({"p": "a", "q": 1})
     assert [record.getMessage() for record in caplog.records] == [
-        f"stream people: its schema has checks that cannot be made, so they are left out: {keyword}"
+        f"stream 'people': its schema has checks that cannot be made, so they are left out: {keyword}"
     ]
 
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 from salesforce_bulk_client import QuotaError, RequestRefused, SalesforceError
-from tap_salesforce_bulk.tap import TapSalesforceBulk
-from target_salesforce_bulk.target import TargetSalesforceBulk
 
 from salesforce_bulk_companion.check.as_json import JsonReport
 from salesforce_bulk_companion.check.client import CheckingClient
@@ -17,7 +15,7 @@ from salesforce_bulk_companion.check.findings import Findings
 from salesforce_bulk_companion.check.streams import StreamChecker
 from salesforce_bulk_companion.check.text import TextReport
 from salesforce_bulk_companion.org import look_at_org, uses_of
-from salesforce_bulk_companion.settings import Settings, connection_options, read_json_object, read_settings
+from salesforce_bulk_companion.settings import connection_options, read_json_object, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +98,7 @@ def check(
         report.logs_in()
         with CheckingClient(findings.config) as client:
             try:
-                _check_org(client, findings, settings)
+                _check_org(client, findings)
                 report.has_org()
                 if patterns:
                     checker = StreamChecker(
@@ -127,7 +125,7 @@ def _given_speed(records_per_second: float | None) -> Speed | None:
     return Speed(records_per_second, f"{records_per_second:g} records a second, as you said")
 
 
-def _check_org(client: CheckingClient, findings: Findings, settings: Settings) -> None:
+def _check_org(client: CheckingClient, findings: Findings) -> None:
     findings.facts = look_at_org(client)
     assert findings.config is not None
     try:
@@ -139,16 +137,6 @@ def _check_org(client: CheckingClient, findings: Findings, settings: Settings) -
             f"the org's limits are not shown, and runs check only the API requests: {error}"
             " (the permission View Setup and Configuration lets this user see them)"
         )
-    if unknown := _unknown(settings):
-        findings.notes.append(f"neither plugin has a setting {', '.join(unknown)}: a spelling mistake?")
-
-
-def _unknown(settings: Settings) -> list[str]:
-    known: set[str] = set()
-    for plugin in (TapSalesforceBulk, TargetSalesforceBulk):
-        plugin.append_builtin_config(plugin.config_jsonschema)
-        known |= plugin.config_jsonschema["properties"].keys()
-    return sorted(settings.values.keys() - known)
 
 
 def _check_streams(checker: StreamChecker, patterns: tuple[str, ...], findings: Findings) -> Iterator[StreamCheck]:
