@@ -106,9 +106,7 @@ class TapSalesforceBulk(Tap):
         ]
         if problems:
             raise ConfigError("; ".join(problems))
-        encoding = self.config.get("batch_config", {}).get("encoding", {})
-        if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
-            raise ConfigError('batch_config asks for parquet: install "singer-salesforce-bulk[parquet]"')
+        _check_batch_packages(self.config.get("batch_config") or {})
         start_date(self.config)
         return []
 
@@ -312,6 +310,26 @@ class TapSalesforceBulk(Tap):
             help="Read Salesforce objects by Bulk API 2.0 query jobs, as Singer messages on stdout.",
             logger=cls.logger,
         )
+
+
+def _check_batch_packages(batch_config: Mapping[str, Any]) -> None:
+    """Check that what writes BATCH files is installed.
+
+    Raises: ConfigError.
+    """
+    if (batch_config.get("encoding") or {}).get("format") == "parquet" and find_spec("pyarrow") is None:
+        raise ConfigError(
+            'batch_config asks for parquet: install "singer-salesforce-bulk[parquet]", as the README shows under'
+            ' "Install"'
+        )
+    from fsspec import get_filesystem_class  # type: ignore[import-untyped]
+
+    scheme, is_address, _ = str((batch_config.get("storage") or {}).get("root", "")).partition("://")
+    if is_address:
+        try:
+            get_filesystem_class(scheme)
+        except (ImportError, ValueError) as error:  # fsspec's, which names the package
+            raise ConfigError(f"batch_config: files cannot be written to {scheme}://: {error}") from None
 
 
 def _is_readable(name: str, schema: dict[str, Any], *, prefix: str) -> bool:
