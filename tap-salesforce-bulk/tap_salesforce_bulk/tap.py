@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from salesforce_bulk_client import (
     ApiError,
     BrokenAnswer,
@@ -34,7 +35,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
-from tap_salesforce_bulk.command import TapCommand
+from tap_salesforce_bulk.command import RESULT, TapCommand
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.lines import LineWriter
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import FrameType
 
-    import click
     from salesforce_bulk_client import SObjectDescribe
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -77,6 +77,8 @@ class TapSalesforceBulk(Tap):
     def __init__(self, **kwargs: Any) -> None:
         self.failures: dict[str, SalesforceError] = {}
         """Why a stream was not read to its end, or not at all, by name."""
+        self._begun: set[str] = set()
+        """Streams whose turn has come."""
         _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
         _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
         super().__init__(**kwargs)
@@ -211,6 +213,8 @@ class TapSalesforceBulk(Tap):
 
         Raises: StreamsFailed at the end; at once LoginError and QuotaError, which would meet the others too.
         """
+        if context := click.get_current_context(silent=True):
+            context.meta[RESULT] = self._log_result
         with self.client:
             self._reset_state_progress_markers()
             if self.state:
@@ -218,6 +222,7 @@ class TapSalesforceBulk(Tap):
             selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
             jobs_ahead = JobsAhead(selected, max_jobs=self.config["max_concurrent_jobs"])
             for stream in selected:
+                self._begun.add(stream.name)
                 stream.make_jobs_ahead = jobs_ahead.fill
                 with telemetry.span("salesforce.bulk.stream", sobject=stream.name) as note:
                     stream.sync()
@@ -227,6 +232,19 @@ class TapSalesforceBulk(Tap):
                 self._note_failures([stream])
         self._miss_in_catalog()
         self._raise_failures(self.failures)
+
+    def _log_result(self) -> None:
+        """Log what a person should read last: how many records of each stream were read, and which failed."""
+        selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
+        numbers = {each.name: each.number_of_records for each in selected if each.name in self._begun}
+        names = dict.fromkeys([*(each.name for each in selected), *self.failures])
+        for name in names:
+            number, failure = numbers.get(name), self.failures.get(name)
+            parts = ["not read" if number is None else f"{number} records"]
+            if failure:
+                parts.append(f"failed ({type(failure).__name__})")
+            fields = {"stream_name": name, "records": number}
+            self.logger.info("%s: %s", name, ", ".join(parts), extra=fields)
 
     def run_sync_dry_run(  # type: ignore[misc]  # final in the SDK, which does not know of kept failures
         self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None
