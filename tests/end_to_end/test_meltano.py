@@ -17,7 +17,7 @@ from filelock import FileLock
 from salesforce_bulk_simulator import Org
 
 from examples.nycflights13.changes import change_salesforce, change_warehouse
-from examples.nycflights13.rounds import run_round
+from examples.nycflights13.rounds import Rows, run_round
 from examples.nycflights13.sandbox import PROJECT, running_sandbox
 from examples.nycflights13.verdict import Verdict
 from examples.nycflights13.warehouse import fill_warehouse
@@ -27,6 +27,11 @@ from tests.end_to_end.pages import Example
 
 WRITE_AGAIN = "meltano.yml is written anew by python -m hub.definitions"
 SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
+
+
+def no_step(_what: str, _rows: Rows | None) -> nullcontext[None]:
+    """Shows nothing."""
+    return nullcontext()
 
 
 def plugin_of(kind: str, name: str) -> dict[str, Any]:
@@ -110,11 +115,11 @@ def test_a_warehouse_goes_to_salesforce_and_back(tmp_path: Path) -> None:
     with FileLock(PROJECT / ".demo.lock", timeout=600), running_sandbox(tmp_path / "sandbox") as sandbox:
         fill_warehouse(sandbox.database_url, last_day=date(2013, 1, 1))
         install_plugins()
-        first = run_round(sandbox, number=1, step=nullcontext)
+        first = run_round(sandbox, number=1, step=no_step)
         flights, to_san_juan = change_warehouse(sandbox.database_url)
         with sandbox.salesforce() as client:
             change_salesforce(client, flights=flights)
-        second = run_round(sandbox, number=2, step=nullcontext)
+        second = run_round(sandbox, number=2, step=no_step)
         log = "".join(path.read_text() for path in sandbox.logs.glob("2-*.log"))
 
     assert "Run completed" in log
