@@ -80,21 +80,12 @@ def remarks(run: Run) -> list[str]:
             "There is no summary, which a run writes at its end, so these are the outcomes that had come to disk."
             " Records that were read and had none yet are not counted."
         )
-        told += _found_by_later_runs(run)
     elif run.summary.message and not run.summary.is_finished:
         told.append(f"It ended with: {run.summary.message}")
+    if run.summary is None or not run.summary.is_finished:
+        told += _found_by_later_runs(run)
     if run.summary and run.summary.skipped:
         told += _arithmetic(run, run.summary)
-    elif run.summary:
-        known = run.summary.known_from_earlier_run
-        if known.loaded:
-            told.append(f"{records(known.loaded)} more came again and were skipped: the run before had loaded them.")
-        if known.failed:
-            told.append(f"{records(known.failed)} more came again and had been refused in the run before: see there.")
-        if known.doubtful:
-            told.append(f"{records(known.doubtful)} more came again and are doubtful, so they were not sent.")
-        if known.forgotten:
-            told.append(f"{records(known.forgotten)} more came again and were skipped: a person has forgotten them.")
     for left in run.left_behind:
         what = f"Job {left.job_id}" if left.job_id else "A part"
         told.append(f"{what} of stream {left.stream} {left.what}.")
