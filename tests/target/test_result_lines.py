@@ -12,6 +12,8 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from salesforce_bulk_simulator import Org
+from target_salesforce_bulk.causes import Cause, Causes, cause_of
+from target_salesforce_bulk.outcomes import RecordError
 
 from tests.target.conftest import Command, TargetRunner, lines, records, schema, state
 from tests.target.crashing import KILLED_AT_THE_SECOND_JOB
@@ -120,3 +122,22 @@ def test_after_a_crash_the_numbers_add_up(org: Org, target: TargetRunner, comman
     ) in told(done)
     assert f"5 outcomes of this run: 3 from jobs that run {earlier} had left, 2 from new records" in told(done)
     assert "people: 5 created" in told(done)
+
+
+def test_only_names_are_taken_from_an_error() -> None:
+    """What stands in the place of a code or a field, and cannot be one, may be a record's value."""
+    assert cause_of(RecordError("Ada Lovelace", "no", ())) == Cause("UNKNOWN", (), "")
+    assert cause_of(RecordError("NEW_CODE", "Ada", ("Ada Lovelace", "Name", "Account.No__c"))) == Cause(
+        "NEW_CODE", ("Name", "Account.No__c"), ""
+    )
+
+
+def test_many_causes_are_cut_to_the_most_frequent() -> None:
+    """The line stays readable, and its numbers still add up."""
+    causes = Causes()
+    for number in range(1, 14):
+        causes.add(Cause(f"CODE_{number}", tuple(f"F{n}__c" for n in range(number)), ""), number)
+
+    told = str(causes)
+    assert told.startswith("13 CODE_13 (F0__c, F1__c, F2__c, F3__c, F4__c, …), 12 CODE_12 (")
+    assert told.endswith(", 4 CODE_4 (F0__c, F1__c, F2__c, F3__c), 6 with 3 other causes")
