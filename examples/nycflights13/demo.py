@@ -113,13 +113,17 @@ class _UnderWay:
 def _show_report(console: Console, *, sandbox: Sandbox) -> None:
     """Show what the companion says of the run that has loaded the flights."""
     folder = _from_project(sandbox.folder)
-    text = sandbox.report("--format", "text", "--last", "1", "--samples", "1").partition("\n\nJobs\n")[0]
     console.print(f"\n  [bold]salesforce-bulk report {folder}/outcomes --format text --samples 1[/]", highlight=False)
-    console.print(Padding(Text(text), (0, 0, 0, 4)), highlight=False)
+    head, *blocks = sandbox.report("--format", "text", "--last", "1", "--samples", "1").split("\n\n")
+    shown = [block for block in blocks if block.startswith(("Streams", "Why records"))]
+    for line in "\n\n".join([head, *shown]).splitlines():
+        text = line.lstrip()
+        console.print(Padding(Text(text), (0, 0, 0, 4 + len(line) - len(text))), highlight=False)
 
 
 def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> None:
     code, name = RENAMED_AIRLINE
+    changes = Table.grid(padding=(0, 1))
     for where, what in (
         ("warehouse", f"airport SJU, San Juan, is added; {to_san_juan} flights go there and are sent again"),
         ("warehouse", f"flight {flights.corrected} gets a longer delay, and its air time becomes null"),
@@ -127,7 +131,8 @@ def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> No
         ("Salesforce", f"flight {flights.given_a_gate} gets a gate, a field that the warehouse does not know"),
         ("Salesforce", f"flight {flights.deleted} is deleted"),
     ):
-        console.print(f"  [bold]{where:10}[/] {what}", highlight=False)
+        changes.add_row(f"[bold]{where}[/]", what)
+    console.print(Padding(changes, (0, 0, 0, 2)), highlight=False)
 
 
 def _is_as_it_should_be(first: Round, second: Round) -> bool:
