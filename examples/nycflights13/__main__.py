@@ -23,7 +23,7 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="leave both servers running until Enter is pressed")
     arguments = parser.parse_args()
-    console = Console(soft_wrap=True)
+    console = Console()
     folder = PROJECT / ".demo"
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -39,7 +39,7 @@ def main() -> int:
         return 1
     except DemoFailed as error:
         console.print("\n[bold red]The demo cannot go on.[/]")
-        console.print(str(error), markup=False, highlight=False)
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped; both servers are down.")

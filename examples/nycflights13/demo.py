@@ -12,11 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from examples.nycflights13.changes import RENAMED_AIRLINE, Flights, change_salesforce, change_warehouse
-from examples.nycflights13.rounds import Round, read_back, run_round
+from examples.nycflights13.rounds import Round, Rows, read_back, run_round
 from examples.nycflights13.sandbox import PLUGINS, PROJECT, Sandbox, running_sandbox
-from examples.nycflights13.tables import show_round
+from examples.nycflights13.tables import say, show_round
 from examples.nycflights13.warehouse import fill_warehouse
 
 FIRST_DAYS = date(2013, 1, 3)
@@ -37,22 +40,23 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
     shutil.rmtree(folder, ignore_errors=True)
     console.print("[bold]nycflights13: from a PostgreSQL warehouse into Salesforce and back, by Meltano[/]\n")
     with ExitStack() as servers:
-        with step("start an embedded PostgreSQL and the Salesforce simulator"):
+        with step("start an embedded PostgreSQL and the Salesforce simulator", None):
             sandbox = servers.enter_context(running_sandbox(folder))
-        with step(f"put nycflights13 into the schema warehouse, flights up to {last_day}"):
+        with step(f"fill the schema warehouse with nycflights13, up to {last_day}", None):
             fill_warehouse(sandbox.database_url, last_day=last_day)
-        with step("meltano install (the first time it takes longer)"):
+        with step("meltano install (the first time it takes longer)", None):
             sandbox.meltano("install", *PLUGINS, log="0-install.log")
 
         console.print("\n[bold]First round: everything[/]")
         first = run_round(sandbox, number=1, step=step)
         show_round(console, first)
-        console.print(
-            "  The refused flights name a plane or an airport that is in no table, so their lookups cannot be filled.\n"
-            "  By default the target loads all else and then ends with exit code 1; meltano.yml sets\n"
-            "  [bold]on_record_failure: ignore[/] for this environment, so that Meltano goes on.",
-            highlight=False,
+        say(
+            console,
+            "The refused flights name a plane or an airport that is in no table, so their lookups cannot be filled."
+            " By default the target loads all else and then ends with exit code 1; meltano.yml sets"
+            " [bold]on_record_failure: ignore[/] for this environment, so that Meltano continues.",
         )
+        _show_report(console, sandbox=sandbox)
 
         console.print("\n[bold]People work on both sides[/]")
         flights, to_san_juan = change_warehouse(sandbox.database_url)
@@ -65,12 +69,11 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
         show_round(console, second)
 
         console.print("\n[bold]Once more: nothing changed[/]")
-        with step("meltano run salesforce-to-warehouse"):
-            third = read_back(sandbox, number=3)
-        console.print(
-            f"  {sum(third.rows.values()):,} rows were read. Salesforce stamps whole seconds, so the second of a\n"
-            "  bookmark is always read again. In the second round much had been loaded within such a second.",
-            highlight=False,
+        third = read_back(sandbox, number=3, step=step)
+        say(
+            console,
+            f"{sum(third.rows.values()):,} rows were read. Salesforce stamps whole seconds, so the second of a"
+            " bookmark is always read again. In the second round much had been loaded within such a second.",
         )
 
         is_good = _is_as_it_should_be(first, second)
@@ -81,15 +84,46 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
 
 
 @contextmanager
-def _step(console: Console, what: str) -> Iterator[None]:
+def _step(console: Console, what: str, rows: Rows | None) -> Iterator[None]:
     begin = time.monotonic()
-    with console.status(what):
+    with console.status(_UnderWay(what, rows)):
         yield
     console.print(f"  [green]done[/] {what} [dim]{time.monotonic() - begin:.1f} s[/]", highlight=False)
 
 
+class _UnderWay:
+    """What is shown of a step while it runs: what it is, for how long, and how many rows have come through."""
+
+    def __init__(self, what: str, rows: Rows | None) -> None:
+        self._what = what
+        self._rows = rows
+        self._began_at = time.monotonic()
+        self._looked_at = 0.0
+        self._number = 0
+
+    def __rich__(self) -> str:
+        """Return the text for now; rows are counted once a second."""
+        now = time.monotonic()
+        if self._rows and now - self._looked_at >= 1:
+            self._looked_at, self._number = now, self._rows()
+        rows = f", {self._number:,} rows" if self._number else ", Meltano starts" if self._rows else ""
+        return f"{self._what} [dim]{now - self._began_at:.0f} s{rows}[/]"
+
+
+def _show_report(console: Console, *, sandbox: Sandbox) -> None:
+    """Show what the companion says of the run that has loaded the flights."""
+    folder = _from_project(sandbox.folder)
+    console.print(f"\n  [bold]salesforce-bulk report {folder}/outcomes --format text --samples 1[/]", highlight=False)
+    head, *blocks = sandbox.report("--format", "text", "--last", "1", "--samples", "1").split("\n\n")
+    shown = [block for block in blocks if block.startswith(("Streams", "Why records"))]
+    for line in "\n\n".join([head, *shown]).splitlines():
+        text = line.lstrip()
+        console.print(Padding(Text(text), (0, 0, 0, 4 + len(line) - len(text))), highlight=False)
+
+
 def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> None:
     code, name = RENAMED_AIRLINE
+    changes = Table.grid(padding=(0, 1))
     for where, what in (
         ("warehouse", f"airport SJU, San Juan, is added; {to_san_juan} flights go there and are sent again"),
         ("warehouse", f"flight {flights.corrected} gets a longer delay, and its air time becomes null"),
@@ -97,7 +131,8 @@ def _show_changes(console: Console, *, flights: Flights, to_san_juan: int) -> No
         ("Salesforce", f"flight {flights.given_a_gate} gets a gate, a field that the warehouse does not know"),
         ("Salesforce", f"flight {flights.deleted} is deleted"),
     ):
-        console.print(f"  [bold]{where:10}[/] {what}", highlight=False)
+        changes.add_row(f"[bold]{where}[/]", what)
+    console.print(Padding(changes, (0, 0, 0, 2)), highlight=False)
 
 
 def _is_as_it_should_be(first: Round, second: Round) -> bool:
@@ -117,27 +152,39 @@ def _differences(done: Round) -> list[tuple[str, int, int]]:
 
 
 def _show_end(console: Console, *, sandbox: Sandbox, is_good: bool) -> None:
+    sandbox.report()
     if is_good:
         verdict = "[bold green]As it should be:[/] every row is back and equal, or refused, or changed in Salesforce"
     else:
         verdict = "[bold red]Not as it should be:[/] the tables above say where"
     folder = _from_project(sandbox.folder)
-    console.print(
-        f"""
-{verdict}
-
-Look at
-  {folder}/outcomes/outcomes-*.jsonl       one line for every record that was sent: its key, Id, status, error
-  {folder}/outcomes/failed-*.singer.jsonl  the refused records, ready to be piped into the target again
-  {folder}/logs                            what Meltano and the simulator said
-  meltano.yml                           how both directions are set up
-
-Try next
-  scripts/demo --full    the whole year, 341,572 rows
-  scripts/demo --keep    leaves the database and the simulator running, for Meltano commands of your own
-""",
-        highlight=False,
+    console.print(f"\n{verdict}\n", highlight=False)
+    _show_pairs(
+        console,
+        "Look at",
+        {
+            f"{folder}/outcomes/report.html": "what each load did, for a browser: made by salesforce-bulk report",
+            f"{folder}/outcomes/outcomes-*.jsonl": "one line for each record that was sent: key, Id, status, error",
+            f"{folder}/outcomes/failed-*.singer.jsonl": "the refused records, ready to be piped into the target again",
+            f"{folder}/logs": "what Meltano and the simulator said",
+            "meltano.yml": "how both directions are set up",
+        },
     )
+    _show_pairs(
+        console,
+        "Try next",
+        {
+            "scripts/demo --full": "the whole year, 341,572 rows",
+            "scripts/demo --keep": "leaves the database and the simulator running, for Meltano commands of your own",
+        },
+    )
+
+
+def _show_pairs(console: Console, title: str, pairs: dict[str, str]) -> None:
+    table = Table(title, "", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name, meaning in pairs.items():
+        table.add_row(f"  {name}", meaning)
+    console.print(table, "", sep="\n", highlight=False)
 
 
 def _wait_for_enter(console: Console, *, sandbox: Sandbox) -> None:

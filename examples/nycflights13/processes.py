@@ -27,12 +27,11 @@ class CommandFailed(DemoFailed):
         super().__init__("\n".join([f"{' '.join(command)} {what}. From its log, {log}:", "", *telling[-10:]]))
 
 
-def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> float:
-    """Run a program to its end; gives the seconds it took.
+def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    """Run a program to its end.
 
     Raises: CommandFailed if its exit code is not 0.
     """
-    begin = time.monotonic()
     with log.open("wb") as output:
         program = subprocess.Popen(command, stdout=output, stderr=output, env=env, cwd=cwd)
     try:
@@ -41,7 +40,6 @@ def run(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = No
         _stop(program, signal.SIGTERM)
     if code:
         raise CommandFailed(command, what=f"ended with exit code {code}", log=log)
-    return time.monotonic() - begin
 
 
 @contextmanager

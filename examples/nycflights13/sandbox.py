@@ -66,17 +66,26 @@ class Sandbox:
             "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1"),  # as scripts/install does
         }
 
-    def meltano(self, *arguments: str, log: str) -> float:
-        """Run a Meltano command in the project; gives the seconds it took.
+    def meltano(self, *arguments: str, log: str) -> None:
+        """Run a Meltano command in the project.
 
         Raises: CommandFailed
         """
-        return run(
+        run(
             [str(BIN / "meltano"), *arguments],
             log=self.logs / log,
             env={**os.environ, **self.settings, "NO_COLOR": "1"},
             cwd=PROJECT,
         )
+
+    def report(self, *options: str) -> str:
+        """Return what ``salesforce-bulk report`` prints of the target's runs.
+
+        Raises: CommandFailed
+        """
+        log = self.logs / "report.log"
+        run([str(BIN / "salesforce-bulk"), "report", str(self.outcomes), *options], log=log)
+        return log.read_text(encoding="utf-8")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from examples.nycflights13.rounds import Round
 
@@ -19,15 +20,19 @@ def show_round(console: Console, done: Round) -> None:
     console.print("", _indented(moved), "", sep="\n")
 
     sent, read = sum(counts.total() for counts in done.outcomes.counts.values()), sum(done.back.rows.values())
-    console.print(
-        f"  {sent:,} rows went to Salesforce in {done.seconds_to_salesforce:.1f} s and {read:,} came back"
-        f" in {done.back.seconds:.1f} s, Meltano's own start included.",
-        *(f"  {count:,} rows were refused: {reason}" for reason, count in done.outcomes.reasons.most_common(5)),
-        "",
-        sep="\n",
-        highlight=False,
+    say(
+        console,
+        f"{sent:,} rows went to Salesforce in {done.seconds_to_salesforce:.1f} s, and {read:,} came back in"
+        f" {done.back.seconds:.1f} s; the seconds in which Meltano starts are not counted.",
     )
-    console.print(_indented(_verdict_table(done)), "", sep="\n")
+    for reason, count in done.outcomes.reasons.most_common(5):
+        say(console, f"{count:,} rows were refused: {reason}")
+    console.print("", _indented(_verdict_table(done)), "", sep="\n")
+
+
+def say(console: Console, text: str) -> None:
+    """Print an indented paragraph, broken between words where the terminal ends."""
+    console.print(_indented(Text.from_markup(text)), highlight=False)
 
 
 def _verdict_table(done: Round) -> Table:
@@ -64,5 +69,5 @@ def _add(table: Table, name: str, numbers: list[int], *, style: str | None = Non
     table.add_row(name, *(f"{number:,}" for number in numbers), style=style)
 
 
-def _indented(table: Table) -> Padding:
-    return Padding(table, (0, 0, 0, 2))
+def _indented(content: Table | Text) -> Padding:
+    return Padding(content, (0, 0, 0, 2))

@@ -184,7 +184,8 @@ def _export(service: str, *, run_id: str) -> Export | None:
     except ImportError as error:
         logger.warning(
             "the environment asks for telemetry, but %s is not installed:"
-            ' install "singer-salesforce-bulk[opentelemetry]", or set OTEL_SDK_DISABLED=true',
+            ' install "singer-salesforce-bulk[opentelemetry]", as the README shows under "Install",'
+            " or set OTEL_SDK_DISABLED=true",
             error.name,
         )
     except Exception as error:  # noqa: BLE001  whatever OpenTelemetry has against its settings

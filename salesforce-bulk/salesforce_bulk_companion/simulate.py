@@ -1,4 +1,4 @@
-"""``salesforce-bulk simulate``: the simulator's own program, with its own options."""
+"""``salesforce-bulk simulate`` and ``salesforce-bulk-simulator``: the simulator's own program, with its own options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-_EXTRA = 'the simulator is an extra: pip install "singer-salesforce-bulk[simulator]"'
+_EXTRA = 'the simulator is an extra: install "singer-salesforce-bulk[simulator]", as the README shows under "Install"'
 
 
 def _simulator() -> click.Command:

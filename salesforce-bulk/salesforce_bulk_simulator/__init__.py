@@ -11,7 +11,7 @@ try:
     from .server import running
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"{error.name} is missing: the simulator needs its extra, pip install 'singer-salesforce-bulk[simulator]'",
+        f'{error.name} is missing: install "singer-salesforce-bulk[simulator]", as the README shows under "Install"',
         name=error.name,
     ) from None
 

@@ -17,6 +17,9 @@ from singer_sdk.plugin_base import SingerCommand
 
 from tap_salesforce_bulk.stopping import end_in_time, is_over, leave
 
+RESULT = "tap_salesforce_bulk.result"
+"""In the click context's ``meta``: what logs the result, after all METRIC lines."""
+
 EXIT_FAILED = 1
 EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h: a quota stopped the run, and the same command goes on later."""
@@ -54,6 +57,8 @@ class TapCommand(SingerCommand):
                 name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own
                 point = metrics.Point(instrument.kind.value, name, value, {**tags, "pid": os.getpid()})
                 metrics.log(metrics.get_metrics_logger(), point)
+            if log_result := ctx.meta.get(RESULT):
+                log_result()
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -77,6 +77,11 @@ class Reading:
         self._is_by_rest = settings["rest_fallback"] and query.sobject in NOT_IN_BULK
         self.extraction = self._new_extraction() if not self._is_by_rest else None
 
+    @property
+    def number_of_records(self) -> int:
+        """Records that have been emitted so far."""
+        return self._progress.records
+
     def pages(self) -> Iterator[Iterator[Chunk]]:
         """Yield the rows of each page as chunks; they must be consumed before the next page is asked for.
 

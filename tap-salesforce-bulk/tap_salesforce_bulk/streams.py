@@ -170,6 +170,11 @@ class SObjectStream(DescribedStream):
         if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
             self.reading.give_up()
 
+    @property
+    def number_of_records(self) -> int:
+        """Records that this run has read so far."""
+        return self.reading.number_of_records if "reading" in self.__dict__ else 0
+
     # Jobs ahead
 
     @property

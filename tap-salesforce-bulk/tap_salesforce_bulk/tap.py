@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import click
 from salesforce_bulk_client import (
     ApiError,
     BrokenAnswer,
@@ -40,7 +41,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
 from tap_salesforce_bulk.checkpoint import usable_state
-from tap_salesforce_bulk.command import TapCommand
+from tap_salesforce_bulk.command import RESULT, TapCommand
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.jobs_ahead import JobsAhead
 from tap_salesforce_bulk.lines import LineWriter
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import FrameType
 
-    import click
     from salesforce_bulk_client import SObjectDescribe
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -83,6 +83,8 @@ class TapSalesforceBulk(Tap):
     def __init__(self, **kwargs: Any) -> None:
         self.failures: dict[str, SalesforceError] = {}
         """Why a stream was not read to its end, or not at all, by name."""
+        self._begun: set[str] = set()
+        """Streams whose turn has come."""
         _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
         if isinstance(kwargs.get("state"), dict):
             kwargs["state"] = usable_state(kwargs["state"])
@@ -121,9 +123,7 @@ class TapSalesforceBulk(Tap):
             raise ConfigError("; ".join(problems))
         if strangers:
             self.logger.warning("settings that do not exist are ignored: %s", ", ".join(map(repr, strangers)))
-        encoding = self.config.get("batch_config", {}).get("encoding", {})
-        if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
-            raise ConfigError('batch_config asks for parquet: install "singer-salesforce-bulk[parquet]"')
+        _check_batch_packages(self.config.get("batch_config") or {})
         start_date(self.config)
         return []
 
@@ -253,6 +253,8 @@ class TapSalesforceBulk(Tap):
 
         Raises: StreamsFailed at the end; at once LoginError and QuotaError, which would meet the others too.
         """
+        if context := click.get_current_context(silent=True):
+            context.meta[RESULT] = self._log_result
         with self.client:
             self._reset_state_progress_markers()
             if self.state:
@@ -260,6 +262,7 @@ class TapSalesforceBulk(Tap):
             selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
             jobs_ahead = JobsAhead(selected, max_jobs=self.config["max_concurrent_jobs"])
             for stream in selected:
+                self._begun.add(stream.name)
                 stream.make_jobs_ahead = jobs_ahead.fill
                 with telemetry.span("salesforce.bulk.stream", sobject=stream.name) as note:
                     stream.sync()
@@ -269,6 +272,19 @@ class TapSalesforceBulk(Tap):
                 self._note_failures([stream])
         self._miss_in_catalog()
         self._raise_failures(self.failures)
+
+    def _log_result(self) -> None:
+        """Log what a person should read last: how many records of each stream were read, and which failed."""
+        selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
+        numbers = {each.name: each.number_of_records for each in selected if each.name in self._begun}
+        names = dict.fromkeys([*(each.name for each in selected), *self.failures])
+        for name in names:
+            number, failure = numbers.get(name), self.failures.get(name)
+            parts = ["not read" if number is None else f"{number} records"]
+            if failure:
+                parts.append(f"failed ({type(failure).__name__})")
+            fields = {"stream_name": name, "records": number}
+            self.logger.info("%s: %s", name, ", ".join(parts), extra=fields)
 
     def run_sync_dry_run(  # type: ignore[misc]  # final in the SDK, which does not know of kept failures
         self, dry_run_record_limit: int | None = 1, streams: Iterable[Stream] | None = None
@@ -353,6 +369,26 @@ class TapSalesforceBulk(Tap):
             help="Read Salesforce objects by Bulk API 2.0 query jobs, as Singer messages on stdout.",
             logger=cls.logger,
         )
+
+
+def _check_batch_packages(batch_config: Mapping[str, Any]) -> None:
+    """Check that what writes BATCH files is installed.
+
+    Raises: ConfigError.
+    """
+    if (batch_config.get("encoding") or {}).get("format") == "parquet" and find_spec("pyarrow") is None:
+        raise ConfigError(
+            'batch_config asks for parquet: install "singer-salesforce-bulk[parquet]", as the README shows under'
+            ' "Install"'
+        )
+    from fsspec import get_filesystem_class  # type: ignore[import-untyped]
+
+    scheme, is_address, _ = str((batch_config.get("storage") or {}).get("root", "")).partition("://")
+    if is_address:
+        try:
+            get_filesystem_class(scheme)
+        except (ImportError, ValueError) as error:  # fsspec's, which names the package
+            raise ConfigError(f"batch_config: files cannot be written to {scheme}://: {error}") from None
 
 
 def _is_readable(name: str, schema: dict[str, Any], *, prefix: str) -> bool:

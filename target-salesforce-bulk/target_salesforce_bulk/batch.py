@@ -92,6 +92,15 @@ class Batch:
         return cls(note.batch_id, files=files, journal=journal, state=note.state, job_id=note.job_id)
 
     @property
+    def run_id(self) -> str:
+        """The run that began it.
+
+        >>> Batch("20260115T103000Z-3f9a1c-000001.doubtful-2", files=None, journal=None).run_id
+        '20260115T103000Z-3f9a1c'
+        """
+        return "-".join(self.id.split("-")[:2])
+
+    @property
     def destination(self) -> Destination:
         """Where its rows go."""
         return self.files.destination

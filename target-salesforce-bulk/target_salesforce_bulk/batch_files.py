@@ -27,7 +27,11 @@ def records_of(path: str, *, encoding: Mapping[str, Any], storage: Mapping[str, 
             f"a BATCH of format {encoding.get('format')!r} with compression {encoding.get('compression')!r};"
             " jsonl (plain or gzip) and parquet can be read"
         )
-    with UPath(path, **(storage.get("params") or {})).open("rb") as file:
+    try:
+        opened = UPath(path, **(storage.get("params") or {})).open("rb")
+    except ImportError as error:  # fsspec's, which names the package
+        raise InputBroken(f"the batch file {path} cannot be opened: {error}") from None
+    with opened as file:
         try:
             yield from read(file)
         except InputBroken as error:
@@ -58,7 +62,9 @@ def _parquet(file: IO[bytes]) -> Iterator[Record]:
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError:
-        raise InputBroken("parquet needs the extra: pip install 'singer-salesforce-bulk[parquet]'") from None
+        raise InputBroken(
+            'parquet needs an extra: install "singer-salesforce-bulk[parquet]", as the README shows under "Install"'
+        ) from None
     try:
         for batch in parquet.ParquetFile(file).iter_batches(batch_size=1000):
             for record in batch.to_pylist():

@@ -273,7 +273,7 @@ class BatchLoader:
         return job
 
     def _wait(self, batch: Batch, job: IngestJob, *, unloaded: Unloaded) -> JobEnd:
-        """Return how the job ended, with its result files on disk."""
+        """Return how the job ended, with those of its result files on disk that have rows."""
         info = job.wait_until_final(self._policy.poll, on_look=self._check_wait, stop=self._stopping.is_over)
         self._tally.note_ended(info)
         columns = [column.name for column in batch.destination.columns]
@@ -288,6 +288,8 @@ class BatchLoader:
                 has_rows = True  # a person has decided on the rows that it does not name
             if has_rows:
                 files.append(ResultFile(path, kind=kind, columns=columns))
+            else:
+                path.unlink()  # no more than a header
         return JobEnd(unloaded=unloaded, info=info, files=files)
 
     def _job_options(self, batch: Batch) -> dict[str, Any]:

@@ -27,6 +27,9 @@ EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h: a quota stopped the run, and the same command goes on later."""
 
 
+RESULT = "target_salesforce_bulk.result"
+"""In the click context's ``meta``: what logs the result, after all METRIC lines."""
+
 LAST_STEP = "target_salesforce_bulk.last_step"
 """In the click context's ``meta``: what is done just before the process ends."""
 
@@ -77,6 +80,8 @@ class TargetCommand(SingerCommand):
                 name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own
                 point = metrics.Point(instrument.kind.value, name, value, {**tags, "pid": os.getpid()})
                 metrics.log(metrics.get_metrics_logger(), point)
+            if log_result := ctx.meta.get(RESULT):
+                log_result()
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -59,6 +59,7 @@ class DryRun:
         self._streams: dict[str, _StreamPlan] = {}
         self._number_of_batches = 0
         self._number_of_records = 0
+        self._result: list[str] = []
 
     def start(self) -> None:
         """Nothing: what earlier runs have left is not touched."""
@@ -87,6 +88,11 @@ class DryRun:
         if cells is not None:
             entry = Entry(cells, None, b"{}")
             self._batcher.add(entry, destination=destination, key_text=destination.key_text(cells))
+
+    def log_result(self) -> None:
+        """Log the plan, if the run came to its end."""
+        for line in self._result:
+            logger.info("%s", line)
 
     def forget(self) -> None:
         """Nothing: no journal was kept."""
@@ -121,10 +127,9 @@ class DryRun:
         """Nothing: `finish` follows."""
 
     def finish(self) -> TargetError | None:
-        """Tell the plan, and return what would be wrong with the records."""
+        """Make the plan, and return what would be wrong with the records."""
         self._batcher.close_all()
-        for line in self._lines():
-            logger.info("%s", line)
+        self._result = self._lines()
         self.abandon(None)
         refused = sum(sum(stream.problems.values()) for stream in self._streams.values())
         if refused and self._settings.on_record_failure is not OnRecordFailure.IGNORE:

@@ -27,7 +27,7 @@ MAX_PLACES = 1000
 
 _TABLES = """
 CREATE TABLE earlier (
-    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB
+    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB, run INTEGER
 );
 CREATE INDEX by_record ON earlier (destination, record, position);
 CREATE INDEX by_position ON earlier (destination, position);
@@ -52,6 +52,8 @@ class EarlierOutcomes:
         self._numbers_before_state: dict[str, int] = {}
         self._destinations: dict[str, Destination] = {}
         self._places: dict[str, Place] = {}
+        self._run_ids: list[str] = []
+        """Column ``run`` is a place in it."""
         self.is_empty = True
 
     def read(self, journal: Journal) -> None:
@@ -60,12 +62,15 @@ class EarlierOutcomes:
         self._db.execute("BEGIN")
         for destination, kind, known in journal.known_outcomes():
             self.is_empty = False
+            if known.run_id not in self._run_ids:
+                self._run_ids.append(known.run_id)
+            run = self._run_ids.index(known.run_id)
             records = _parts(known.records)
             keys = _parts(known.keys) if known.keys else [b""] * len(records)
             self._db.executemany(
-                "INSERT INTO earlier (destination, position, class, record, key) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO earlier (destination, position, class, record, key, run) VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (destination, position, kind.value, record, key)
+                    (destination, position, kind.value, record, key, run)
                     for position, record, key in zip(known.positions, records, keys, strict=True)
                 ),
             )
@@ -164,12 +169,13 @@ class EarlierOutcomes:
         key = b"" if key_text is None else key_fingerprint(destination)(key_text)
         found = self._use_up(destination, record, position=position, first_position=place.first_position)
         if found:
-            number, outcome = found
-            if outcome is OutcomeClass.LOADED and key:
-                self._supersede(destination, entry, key=key, number=number)
-            return Recalled(outcome, entry)
-        if key and self._is_overtaken(destination, record, key=key, first_position=place.first_position):
-            return Recalled(OutcomeClass.FAILED, entry)
+            if found.outcome is OutcomeClass.LOADED and key:
+                self._supersede(destination, entry, key=key, number=found.number)
+            return Recalled(found.outcome, entry, run_id=found.run_id)
+        if key:
+            overtaken = self._use_up_overtaken(destination, record, key=key, first_position=place.first_position)
+            if overtaken:
+                return Recalled(OutcomeClass.FAILED, entry, run_id=overtaken.run_id)
         if key:
             self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
             self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
@@ -180,31 +186,33 @@ class EarlierOutcomes:
             is_doubtful = may_be_earlier and bool(self._use_up(destination, record, position=0, first_position=0))
         return Recalled(None, entry, is_doubtful=is_doubtful)
 
-    def _use_up(
-        self, destination: Destination, record: bytes, *, position: int, first_position: int
-    ) -> tuple[int, OutcomeClass] | None:
+    def _use_up(self, destination: Destination, record: bytes, *, position: int, first_position: int) -> _Found | None:
         """Take out the outcome of an equal record, the one at the same position, else the first that is left."""
         row = self._db.execute(
-            "SELECT id, class FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            "SELECT id, class, run FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
             " AND class != 'to_retry' ORDER BY position = ? DESC, position LIMIT 1",
             (destination.id, record, first_position, position),
         ).fetchone()
-        if row is None:
-            return None
-        self._db.execute("DELETE FROM earlier WHERE id = ?", (row[0],))
-        return row[0], OutcomeClass(row[1])
+        return self._take_out(row)
 
-    def _is_overtaken(self, destination: Destination, record: bytes, *, key: bytes, first_position: int) -> bool:
-        """Whether a record that was refused is not tried again, because a later one of its key was loaded."""
-        refused = self._db.execute(
-            "SELECT id FROM earlier WHERE destination = ? AND record = ? AND position >= ? AND class = 'to_retry'"
-            " AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ? AND later.class = 'loaded'"
-            " AND later.id > earlier.id) ORDER BY position LIMIT 1",
+    def _use_up_overtaken(
+        self, destination: Destination, record: bytes, *, key: bytes, first_position: int
+    ) -> _Found | None:
+        """Take out a record that was refused and is not tried again, because a later one of its key was loaded."""
+        row = self._db.execute(
+            "SELECT id, class, run FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            " AND class = 'to_retry' AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ?"
+            " AND later.class = 'loaded' AND later.id > earlier.id) ORDER BY position LIMIT 1",
             (destination.id, record, first_position, key),
         ).fetchone()
-        if refused:
-            self._db.execute("DELETE FROM earlier WHERE id = ?", refused)
-        return refused is not None
+        return self._take_out(row)
+
+    def _take_out(self, row: tuple[int, str, int] | None) -> _Found | None:
+        if row is None:
+            return None
+        number, outcome, run = row
+        self._db.execute("DELETE FROM earlier WHERE id = ?", (number,))
+        return _Found(number, OutcomeClass(outcome), self._run_ids[run])
 
     def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
         """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
@@ -247,6 +255,16 @@ class Recalled(NamedTuple):
     """The record, with its position."""
     is_doubtful: bool = False
     """Whether nothing tells if it is one that was loaded or another one that is equal."""
+    run_id: str = ""
+    """The run whose files have that outcome; the present one, if it took it from a job that an earlier one left."""
+
+
+class _Found(NamedTuple):
+    """What was known of an equal record."""
+
+    number: int
+    outcome: OutcomeClass
+    run_id: str
 
 
 def _parts(fingerprints: bytes | bytearray) -> list[bytes]:

@@ -25,7 +25,7 @@ from target_salesforce_bulk.errors import JournalUnusable
 
 JOURNAL_FILE = "journal.sqlite"
 
-VERSION = 2
+VERSION = 3
 """Of the tables below, in SQLite's ``user_version``."""
 
 _TABLES = f"""
@@ -39,12 +39,17 @@ CREATE TABLE batches (
 );
 CREATE TABLE outcomes (
     id INTEGER PRIMARY KEY, org TEXT NOT NULL, destination TEXT NOT NULL, kind TEXT NOT NULL, batch_id TEXT NOT NULL,
-    records BLOB NOT NULL, keys BLOB NOT NULL, positions BLOB NOT NULL
+    records BLOB NOT NULL, keys BLOB NOT NULL, positions BLOB NOT NULL, run_id TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE readings (
     org TEXT NOT NULL, destination TEXT NOT NULL, stream TEXT NOT NULL, object TEXT NOT NULL,
     before_state INTEGER NOT NULL, PRIMARY KEY (org, destination)
 );
+PRAGMA user_version = {VERSION};
+"""
+
+_UPGRADE_FROM_2 = f"""
+ALTER TABLE outcomes ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = {VERSION};
 """
 
@@ -126,6 +131,8 @@ class KnownOutcomes:
     """A fingerprint of its key each; empty where records have no key."""
     positions: array[int] = field(default_factory=lambda: array("q"))
     """In their stream, from 0."""
+    run_id: str = ""
+    """The run that wrote these outcomes to its files; empty if a version wrote them that did not note it."""
 
     def add(self, record: bytes | bytearray, *, key: bytes | bytearray, position: int) -> None:
         """Add one record."""
@@ -163,6 +170,9 @@ class Journal:
     def _create_tables(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
+            return
+        if version == 2:
+            self._db.executescript(f"BEGIN; {_UPGRADE_FROM_2} COMMIT;")
             return
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         drop = ""
@@ -324,8 +334,8 @@ class Journal:
             for kind, outcomes in known.items():
                 if outcomes.positions:
                     db.execute(
-                        "INSERT INTO outcomes (org, destination, kind, batch_id, records, keys, positions)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        "INSERT INTO outcomes (org, destination, kind, batch_id, records, keys, positions, run_id)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                         (
                             self._org,
                             destination,
@@ -334,6 +344,7 @@ class Journal:
                             outcomes.records,
                             outcomes.keys,
                             outcomes.positions.tobytes(),
+                            self._run_id,
                         ),
                     )
             for note in following:
@@ -366,13 +377,14 @@ class Journal:
             ids = [row[0] for row in db.execute("SELECT id FROM outcomes WHERE org = ? ORDER BY id", (self._org,))]
         for outcome_id in ids:
             with self._transaction() as db:
-                destination, kind, records, keys, positions = db.execute(
-                    "SELECT destination, kind, records, keys, positions FROM outcomes WHERE id = ?", (outcome_id,)
+                destination, kind, records, keys, positions, run_id = db.execute(
+                    "SELECT destination, kind, records, keys, positions, run_id FROM outcomes WHERE id = ?",
+                    (outcome_id,),
                 ).fetchone()
             yield (
                 destination,
                 OutcomeClass(kind),
-                KnownOutcomes(bytearray(records), bytearray(keys), array("q", positions)),
+                KnownOutcomes(bytearray(records), bytearray(keys), array("q", positions), run_id),
             )
 
     def note_reading(self, destination: str, *, stream: str, sobject: str) -> None:

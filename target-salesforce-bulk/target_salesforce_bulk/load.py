@@ -37,7 +37,7 @@ from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
-from target_salesforce_bulk.report import RunReport
+from target_salesforce_bulk.report import Line, RunReport
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
@@ -113,6 +113,8 @@ class Load:
         self._has_ended = False
         self._has_doubtful = False
         self._memory: Memory | None = None
+        self._result: list[Line] = []
+        """The last lines of the log."""
         self._kept: set[str] = set()
         """Destinations of inserts whose unfinished run stays so: this input was not its own, or ended too early."""
 
@@ -133,7 +135,7 @@ class Load:
         for batch in found:
             self._scheduler.submit(batch)
         self._scheduler.wait_for_all()
-        self._report.note_resumed()
+        self._tally.note_resumed()
         self._earlier.read(self._journal)
 
     def begin_stream(self, destination: Destination) -> None:
@@ -184,10 +186,10 @@ class Load:
     def _take_again(self, entry: Entry, destination: Destination) -> None:
         """Take one record that may have come in an unfinished run."""
         key_text = None if entry.cells is None else destination.key_text(entry.cells)
-        outcome, entry, is_doubtful = self._earlier.recall(destination, entry, key_text=key_text)
+        outcome, entry, is_doubtful, run_id = self._earlier.recall(destination, entry, key_text=key_text)
         self._positions[destination.id] = entry.position + 1
         if outcome:
-            self._tally.add_known(outcome)
+            self._tally.add_known(outcome, run_id=run_id)
             if outcome is OutcomeClass.DOUBTFUL and not self._has_doubtful:
                 self._has_doubtful = True
                 self._gate.begin(OutcomeClass.DOUBTFUL)  # never released: STATE does not pass such a record
@@ -342,11 +344,6 @@ class Load:
     def _end(self, *, error: BaseException | None, memory: Memory) -> None:
         message = (str(error) or type(error).__name__) if error else None
         self._delete_orphans()
-        if self._tally.known(OutcomeClass.LOADED):
-            logger.warning(
-                "%d records were skipped: an earlier, unfinished run has loaded them",
-                self._tally.known(OutcomeClass.LOADED),
-            )
         if memory is not Memory.NOTHING and not isinstance(error, RecordsDoubtful):
             logger.warning(
                 "this run is unfinished: the same command with the same input, or from the last STATE, resumes it;"
@@ -359,8 +356,9 @@ class Load:
                 " its own input resumes it. To load equal records as new ones, use another results_dir",
                 self._destinations[name].stream,
             )
-        self._report.write(is_finished=memory is Memory.NOTHING, message=message)
-        self._progress.finish()
+        number_read = self._progress.number_read
+        self._report.write(is_finished=memory is Memory.NOTHING, message=message, number_read=number_read)
+        self._result = list(self._report.lines(read=self._progress.finish()))
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
             self._tracker.end(is_good=error is None, message=message or "", stop=self._stopping.is_asked, **counts)
@@ -370,6 +368,11 @@ class Load:
             return  # a thread still writes outcomes: for the next run this one has crashed
         self._log.close()
         self._memory = memory
+
+    def log_result(self) -> None:
+        """Log what a person should read last, once the run has ended."""
+        for text, fields in self._result:
+            logger.info("%s", text, extra=fields)
 
     def forget(self) -> None:
         """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""

@@ -10,6 +10,7 @@ from enum import Enum
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
 from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.causes import Cause, cause_of
 from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, row_fingerprint
 from target_salesforce_bulk.job_data_files import JobDataFiles, StoredEntry
 from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
@@ -210,8 +211,8 @@ class _BatchOutcomes:
         self.known: dict[OutcomeClass, KnownOutcomes] = {kind: KnownOutcomes() for kind in OutcomeClass}
         self.is_dropped = False
         """Whether all of its records come again."""
-        self.counts: Counter[tuple[OutcomeKind, str | None]] = Counter()
-        """Outcomes by kind and error code."""
+        self.counts: Counter[tuple[OutcomeKind, Cause | None]] = Counter()
+        """Outcomes by kind, and by cause where a record was not loaded."""
         self._row_results: _RowResults | None = None
         self._unloaded = Unloaded.SEND_AGAIN
         self._has_silent = False
@@ -264,7 +265,7 @@ class _BatchOutcomes:
                 continue
             kind, error = result.kind, result.error
             log.write(result, record=record, destination=destination)
-            counts[kind, error and error.code] += 1
+            counts[kind, error and cause_of(error)] += 1
             if kind.is_loaded:
                 known = loaded
             elif kind is OutcomeKind.DOUBTFUL:

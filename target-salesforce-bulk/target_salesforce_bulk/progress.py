@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from target_salesforce_bulk.summary import Tally
 
@@ -26,14 +27,14 @@ class Progress:
         """``in_flight`` gives the number of jobs (or small requests) under way."""
         self._tally = tally
         self._in_flight = in_flight
-        self._number_read = 0
+        self.number_read = 0
         self._began_at = self._logged_at = self._shown_at = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
 
     def add(self) -> None:
         """Count a record."""
-        self._number_read += 1
-        if self._number_read % LOOK_EVERY == 0:
+        self.number_read += 1
+        if self.number_read % LOOK_EVERY == 0:
             self.look()
 
     def look(self) -> None:
@@ -44,27 +45,23 @@ class Progress:
             logger.info("%s", self._text(now), extra=self._fields())
         if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
             self._shown_at = now
-            done = self._tally.number_of_records / max(self._number_read, 1)
+            done = self._tally.number_of_records / max(self.number_read, 1)
             bar = f"[{'#' * int(min(done, 1) * BAR_WIDTH):{BAR_WIDTH}}]"
             sys.stderr.write(f"\r\033[K{bar} {self._text(now)}")
             sys.stderr.flush()
 
-    def finish(self) -> None:
-        """Tell the run's summary, one line a stream."""
+    def finish(self) -> tuple[str, dict[str, Any]]:
+        """Clear the line on the terminal; return how much was read and how fast, for the log."""
         seconds = time.monotonic() - self._began_at
         if self._is_terminal:
             sys.stderr.write("\r\033[K")
-        counts = self._tally.as_json()["streams"]
-        for line, (stream, statuses) in zip(self._tally.lines(), counts.items(), strict=True):
-            fields = {f"records_{status}": number for status, number in statuses.items()}
-            logger.info("%s", line, extra={"stream_name": stream, **fields})
-        rate = self._number_read / max(seconds, 0.001)
+        rate = self.number_read / max(seconds, 0.001)
         fields = {**self._fields(), "seconds": round(seconds, 3)}
-        logger.info("%d records read in %.1f s (%d/s)", self._number_read, seconds, rate, extra=fields)
+        return f"{self.number_read} records read in {seconds:.1f} s ({rate:.0f}/s)", fields
 
     def _fields(self) -> dict[str, int]:
         return {
-            "records_read": self._number_read,
+            "records_read": self.number_read,
             "records": self._tally.number_of_records,
             "records_failed": self._tally.not_loaded,
             "jobs_in_flight": self._in_flight(),
@@ -73,8 +70,8 @@ class Progress:
     def _text(self, now: float) -> str:
         done = self._tally.number_of_records
         rate = done / max(now - self._began_at, 0.001)
-        text = f"{done:,} of {self._number_read:,} records read have their outcome, {self._in_flight()} jobs in flight"
+        text = f"{done:,} of {self.number_read:,} records read have their outcome, {self._in_flight()} jobs in flight"
         if not done:
             return text
-        left_s = max(0, self._number_read - done) / rate
+        left_s = max(0, self.number_read - done) / rate
         return f"{text}, {self._tally.not_loaded:,} not loaded, {rate:,.0f}/s, {left_s:,.0f} s left for what is read"

@@ -38,7 +38,8 @@ _STREAM_PROPERTIES = th.PropertiesList(
     th.Property(
         "fields",
         th.ObjectType(additional_properties=th.CustomType({"type": ["string", "null"]})),
-        description="Property → field, or relationship column such as `Account.External_Ref__c`; null leaves it out",
+        description="Property → field, or relationship column such as `Account.External_Ref__c`; null or an empty text"
+        " leaves it out",
     ),
     th.Property("null_policy", th.StringType, allowed_values=_NULL_POLICIES, description="As `null_policy`"),
     th.Property("unknown_fields", th.StringType, allowed_values=_UNKNOWN_FIELDS, description="As `unknown_fields`"),

@@ -108,7 +108,7 @@ def results_of(send: Send) -> list[SaveResult]:
 
 
 def write_result_files(batch: Batch, results: Sequence[SaveResult], *, directory: Path) -> list[ResultFile]:
-    """Write what a job's three result files would be, and return them for reading."""
+    """Write what those of a job's three result files would be that have rows, and return them for reading."""
     names = [column.name for column in batch.destination.columns]
     tables: dict[ResultKind, list[list[str]]] = {
         ResultKind.SUCCESSFUL: [["sf__Id", "sf__Created", *names]],
@@ -122,6 +122,8 @@ def write_result_files(batch: Batch, results: Sequence[SaveResult], *, directory
             tables[ResultKind.FAILED].append([result.id, _sf_error(result), *cells])
     result_files = []
     for kind, table in tables.items():
+        if len(table) == 1:
+            continue
         path = result_path(directory, sobject=batch.destination.object, name=batch.files.path.stem, kind=kind)
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""

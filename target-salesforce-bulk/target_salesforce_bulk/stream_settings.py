@@ -43,7 +43,7 @@ class StreamSettings:
             object=chosen.get("object") or stream,
             operation=Operation(chosen.get("operation") or Operation.UPSERT.value),
             external_id_field=chosen.get("external_id_field"),
-            fields=mapping.get("fields") or {},
+            fields={name: column or None for name, column in (mapping.get("fields") or {}).items()},
             null_policy=NullPolicy(chosen.get("null_policy") or NullPolicy.CLEAR.value),
             assignment_rule_id=mapping.get("assignment_rule_id"),
             drops_unknown_fields=chosen.get("unknown_fields") == "drop",

@@ -6,14 +6,24 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from salesforce_bulk_client import JobInfo
 
 from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.causes import Cause, Causes
 from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
+
+
+class Skipped(NamedTuple):
+    """Records that came again and were not sent, because their outcome was known."""
+
+    run_id: str
+    """The run whose files have that outcome."""
+    outcome: OutcomeClass
+    number: int
 
 
 class Tally:
@@ -22,27 +32,31 @@ class Tally:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._streams: defaultdict[str, Counter[OutcomeKind]] = defaultdict(Counter)
+        self._causes: defaultdict[tuple[str, OutcomeKind], Causes] = defaultdict(Causes)
         self._errors: Counter[str] = Counter()
         self._jobs: dict[str, dict[str, Any]] = {}
         """By id, in the order in which they were created or found."""
         self._settled: list[dict[str, Any]] = []
         """When how many outcomes were on disk."""
-        self._known: Counter[OutcomeClass] = Counter()
+        self._known: Counter[tuple[str, OutcomeClass]] = Counter()
+        """By the run whose files have the outcome."""
+        self._number_resumed = 0
 
     def add(
         self,
         destination: Destination,
         *,
-        counts: Mapping[tuple[OutcomeKind, str | None], int],
+        counts: Mapping[tuple[OutcomeKind, Cause | None], int],
         job: JobInfo | None,
     ) -> None:
-        """Count outcomes that are on disk, by kind and error code; ``job`` has brought them, if one has."""
+        """Count outcomes that are on disk, by kind and cause; ``job`` has brought them, if one has."""
         loaded = sum(number for (kind, _), number in counts.items() if kind.is_loaded)
         with self._lock:
-            for (kind, code), number in counts.items():
+            for (kind, cause), number in counts.items():
                 self._streams[destination.stream][kind] += number
-                if code:
-                    self._errors[code] += number
+                if cause:
+                    self._errors[cause.code] += number
+                    self._causes[destination.stream, kind].add(cause, number)
             self._settled.append(
                 {
                     "at": _now(),
@@ -62,6 +76,7 @@ class Tally:
         with self._lock:
             self._jobs[info.id] = {
                 "id": info.id,
+                "left_by": batch.run_id if is_found else None,
                 "stream": destination.stream,
                 "object": destination.object,
                 "operation": destination.operation.value,
@@ -94,15 +109,26 @@ class Tally:
                 "error_message": info.error_message,
             }
 
-    def add_known(self, outcome: OutcomeClass) -> None:
-        """Count a record that has its outcome from an earlier, unfinished run."""
+    def note_resumed(self) -> None:
+        """Note that all outcomes so far are of records that an earlier run has sent: they may come again."""
         with self._lock:
-            self._known[outcome] += 1
+            self._number_resumed = sum(map(Counter.total, self._streams.values()))
 
-    def known(self, outcome: OutcomeClass) -> int:
-        """Return how many records had such an outcome from an earlier, unfinished run."""
+    @property
+    def number_resumed(self) -> int:
+        """Outcomes of records that an earlier run has sent, recorded by this one before it read anything."""
+        return self._number_resumed
+
+    def add_known(self, outcome: OutcomeClass, *, run_id: str) -> None:
+        """Count a record that comes again, and whose outcome is in the files of a run; that may be the present one."""
         with self._lock:
-            return self._known[outcome]
+            self._known[run_id, outcome] += 1
+
+    def skipped(self) -> list[Skipped]:
+        """Return the records that came again, by run and outcome."""
+        with self._lock:
+            known = sorted(self._known.items(), key=lambda item: (item[0][0], item[0][1].value))
+        return [Skipped(run_id, outcome, number) for (run_id, outcome), number in known]
 
     def count(self, kind: OutcomeKind) -> int:
         """Return how many records have ended so."""
@@ -111,9 +137,9 @@ class Tally:
 
     @property
     def number_of_records(self) -> int:
-        """Records whose outcome is known, those that an earlier run has told of included."""
+        """Records of the input whose outcome is known, be it by this run or an earlier one."""
         with self._lock:
-            return sum(map(Counter.total, self._streams.values())) + self._known.total()
+            return sum(map(Counter.total, self._streams.values())) - self._number_resumed + self._known.total()
 
     @property
     def loaded(self) -> int:
@@ -125,13 +151,21 @@ class Tally:
         """Records that it has not, or that nothing is known of."""
         return sum(self.count(kind) for kind in OutcomeKind if not kind.is_loaded)
 
-    def lines(self) -> list[str]:
-        """Return one line a stream, for the log."""
+    def runs_that_left_jobs(self) -> list[str]:
+        """Return the earlier runs whose jobs this one has found."""
         with self._lock:
-            return [
-                f"{stream}: {', '.join(f'{counts[kind]} {kind.value}' for kind in OutcomeKind if counts[kind])}"
-                for stream, counts in self._streams.items()
-            ]
+            return sorted({job["left_by"] for job in self._jobs.values() if job["left_by"]})
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the lines of each stream for the log, with its name: its counts, and why records were not loaded."""
+        told = []
+        with self._lock:
+            for stream, counts in self._streams.items():
+                parts = [f"{counts[kind]} {kind.value}" for kind in OutcomeKind if counts[kind]]
+                told.append((stream, f"{stream}: {', '.join(parts)}"))
+                causes = [(kind, self._causes[stream, kind]) for kind in OutcomeKind if (stream, kind) in self._causes]
+                told.extend((stream, f"{stream}: {kind.value}: {its_causes}") for kind, its_causes in causes)
+        return told
 
     def as_json(self) -> dict[str, Any]:
         """Return all counts, for ``summary-{run_id}.json``."""
@@ -143,14 +177,23 @@ class Tally:
                     stream: {kind.value: counts[kind] for kind in OutcomeKind}
                     for stream, counts in self._streams.items()
                 },
-                "known_from_earlier_run": {
-                    outcome.value: self._known[outcome]
-                    for outcome in OutcomeClass
-                    if outcome is not OutcomeClass.TO_RETRY
-                },
+                "known_from_earlier_run": _by_outcome(self._known),
+                "skipped": [
+                    {"run_id": run_id, **_by_outcome({key: n for key, n in self._known.items() if key[0] == run_id})}
+                    for run_id in sorted({run_id for run_id, _ in self._known})
+                ],
+                "resumed": self._number_resumed,
                 "jobs": [dict(job) for job in self._jobs.values()],
                 "settled": list(self._settled),
             }
+
+
+def _by_outcome(known: Mapping[tuple[str, OutcomeClass], int]) -> dict[str, int]:
+    return {
+        outcome.value: sum(number for (_, its), number in known.items() if its is outcome)
+        for outcome in OutcomeClass
+        if outcome is not OutcomeClass.TO_RETRY
+    }
 
 
 def _now() -> str:

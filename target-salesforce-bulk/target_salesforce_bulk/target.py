@@ -32,7 +32,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_salesforce_bulk.batch_files import records_of
-from target_salesforce_bulk.command import LAST_STEP, TargetCommand
+from target_salesforce_bulk.command import LAST_STEP, RESULT, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.names import quoted
@@ -280,7 +280,7 @@ class TargetSalesforceBulk(Target):
             if self._load:
                 error = self._load.finish()
         self._name_unmatched_mappings()
-        self._forget_at_the_end()
+        self._end()
         if error:
             raise error
 
@@ -292,7 +292,7 @@ class TargetSalesforceBulk(Target):
         except BaseException as error:
             if self._load:
                 self._load.abandon(error)
-                self._forget_at_the_end()
+                self._end()
             raise
 
     def _name_unmatched_mappings(self) -> None:
@@ -304,13 +304,15 @@ class TargetSalesforceBulk(Target):
             level = logging.WARNING if streams else logging.INFO
             self.logger.log(level, "%s: %s%s", what, quoted(*patterns), others)
 
-    def _forget_at_the_end(self) -> None:
-        """Let the journal forget the run: as the command's last step, or at once where no command runs."""
+    def _end(self) -> None:
+        """Log the result and let the journal forget the run: as the command's last steps, or now if none runs."""
         if self._load:
             context = click.get_current_context(silent=True)
             if context:
+                context.meta[RESULT] = self._load.log_result
                 context.meta[LAST_STEP] = self._load.forget
             else:
+                self._load.log_result()
                 self._load.forget()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002

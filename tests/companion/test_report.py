@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from salesforce_bulk_companion.report.outcome_file import read_outcomes
 from salesforce_bulk_simulator import Fault, Org, Progression
 
 from tests.companion.html_page import ParsedPage
-from tests.target.conftest import TargetRunner, records, schema, state
+from tests.target.conftest import TargetRunner, lines, records, schema, state
+from tests.target.crashing import KILLED_AT_THE_SECOND_JOB
 
 ACCOUNTS = schema("accounts", key=["no"], no="string", Name=["string", "null"], Phone="string")
 PEOPLE = schema("people", key=["no"], no="integer", LastName=["string", "null"], Email="string")
@@ -246,10 +248,55 @@ def test_a_run_that_was_cut_off_is_told_by_its_outcomes(org: Org, target: Target
 
     shown = page(target)
 
-    assert "Still running, or cut off" in shown.text
+    assert "Still running, or killed" in shown.text
     assert len(shown.rows("Jobs")) == 4  # the last had one row, whose line is cut
     assert sum(int(row[-1]) for row in shown.rows("Records of each stream by outcome")) == 13
     assert "cannot be read" not in shown.text
+
+
+def test_a_killed_run_and_the_next_one_add_up(org: Org, target: TargetRunner, tmp_path: Path) -> None:
+    """The report says that it was killed, and what the next run found of it; the next one, what of it is whose."""
+    messages = [PEOPLE, records("people", *({"no": n, "LastName": f"Ada {n}"} for n in range(10))), state(10)]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(target.config()))
+    program = [sys.executable, "-c", KILLED_AT_THE_SECOND_JOB, "--config", config]
+    killed = subprocess.run(program, input=lines(messages), capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (alone,) = as_json(target)
+
+    target.run(*messages)
+
+    second, first = as_json(target)
+    earlier, later = f"run {first['run_id']}", f"Run {second['run_id']}"
+    assert (alone["ending"], alone["verdict"]) == ("Still running, or killed", "4 records, all loaded so far")
+    assert first["ending"] == "Killed before its end"
+    assert first["verdict"] == "4 records, all loaded before it was killed"
+    assert first["remarks"][-2:] == [
+        f"{later} read 4 records of these again, and skipped them.",
+        f"{later} finished 1 job of this run, with 4 records: it has their outcomes.",
+    ]
+    assert second["verdict"] == "6 records, all loaded"
+    assert " ".join(second["remarks"]) == (
+        f"It read 10 records: 4 skipped, loaded by {earlier}; 4 skipped, loaded by this run from jobs that {earlier}"
+        f" had left; 2 new. Of its 6 outcomes, 4 came from jobs that {earlier} had left, 2 from new records."
+    )
+
+
+def test_in_a_meltano_project_the_command_is_meltanos(
+    org: Org, target: TargetRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no config.json: Meltano has the settings of the run, by the names of loader and environment."""
+    monkeypatch.setenv("MELTANO_LOADER_NAME", "target-salesforce-bulk--nightly")
+    monkeypatch.setenv("MELTANO_ENVIRONMENT", "prod")
+    mixed_run(target)
+    monkeypatch.undo()
+
+    (run,) = as_json(target)
+
+    (failed,) = target.results_dir.glob("failed-*")
+    assert run["next_steps"][-1]["command"] == (
+        f"meltano --environment=prod invoke target-salesforce-bulk--nightly --input {failed}"
+    )
 
 
 def test_lines_that_cannot_be_read_are_told(org: Org, target: TargetRunner) -> None:

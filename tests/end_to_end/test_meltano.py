@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,17 +14,24 @@ from typing import Any
 import pytest
 import yaml
 from filelock import FileLock
+from salesforce_bulk_simulator import Org
 
 from examples.nycflights13.changes import change_salesforce, change_warehouse
-from examples.nycflights13.rounds import run_round
+from examples.nycflights13.rounds import Rows, run_round
 from examples.nycflights13.sandbox import PROJECT, running_sandbox
 from examples.nycflights13.verdict import Verdict
 from examples.nycflights13.warehouse import fill_warehouse
 from hub.definitions import PLUGINS, Plugin, definition, settings_in_project, settings_of_companion
-from tests.end_to_end.conftest import BIN, install_plugins
+from tests.end_to_end.conftest import BIN, Project, install_plugins
+from tests.end_to_end.pages import Example
 
 WRITE_AGAIN = "meltano.yml is written anew by python -m hub.definitions"
 SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
+
+
+def no_step(_what: str, _rows: Rows | None) -> nullcontext[None]:
+    """Shows nothing."""
+    return nullcontext()
 
 
 def plugin_of(kind: str, name: str) -> dict[str, Any]:
@@ -64,18 +73,57 @@ def test_meltano_finds_no_fault_in_the_project(tmp_path: Path) -> None:
     assert "::$" not in report
 
 
+def test_the_companion_asks_the_server_that_the_tap_asks(project: Project, url: str) -> None:
+    """A variable that leads the tap elsewhere than ``meltano.yml`` leads the companion there, too."""
+    printed = project.run(Example(language="console", text="$ meltano invoke salesforce-bulk:check\n"))
+
+    assert re.search(rf"Instance +{url}\n", printed)
+
+
+def test_a_load_is_silent_and_its_report_names_meltanos_command(org: Org, project: Project) -> None:
+    """The columns that go nowhere are no warning; the command that the report names loads what was refused."""
+    columns = ["id", "name", "industry", "employees", "website", "updated_at"]
+    schema = {"properties": {name: {"type": ["string", "null"]} for name in columns}}
+    record = dict.fromkeys(columns) | {"id": "A-1"}
+    messages: list[dict[str, Any]] = [
+        {"type": "SCHEMA", "stream": "warehouse-accounts", "key_properties": ["id"], "schema": schema},
+        {"type": "RECORD", "stream": "warehouse-accounts", "record": record},
+    ]
+    (project.folder / "one.singer.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in messages))
+    settings = {"MELTANO_ENVIRONMENT": "postgres", "NO_COLOR": "1"}
+    project = replace(project, variables={**project.variables, **settings})
+    text = (
+        "$ meltano invoke target-salesforce-bulk --input one.singer.jsonl || true\n"
+        "$ meltano invoke salesforce-bulk:report --format text\n"
+    )
+
+    printed = project.run(Example(language="console", text=text))
+    (command,) = re.findall(r"^ +(meltano .*)$", printed, re.MULTILINE)
+    (failed,) = (project.folder / "salesforce" / "logs").glob("failed-*")
+    failed.write_text(re.sub(r'"name": ?null', '"name": "Ada"', failed.read_text()))
+    project.run(Example(language="console", text=f"$ {command}\n"))
+
+    assert "1 failed" in printed
+    assert "warn" not in printed.lower()
+    assert command == f"meltano --environment=postgres invoke target-salesforce-bulk --input {failed}"
+    assert [row["Name"] for row in org.rows("Account")] == ["Ada"]
+
+
 def test_a_warehouse_goes_to_salesforce_and_back(tmp_path: Path) -> None:
     """A day of flights, twice: all rows, then only those that changed; each is back and equal, or refused."""
     # Meltano itself keeps two runs of one project apart no better than by failing.
     with FileLock(PROJECT / ".demo.lock", timeout=600), running_sandbox(tmp_path / "sandbox") as sandbox:
         fill_warehouse(sandbox.database_url, last_day=date(2013, 1, 1))
         install_plugins()
-        first = run_round(sandbox, number=1, step=nullcontext)
+        first = run_round(sandbox, number=1, step=no_step)
         flights, to_san_juan = change_warehouse(sandbox.database_url)
         with sandbox.salesforce() as client:
             change_salesforce(client, flights=flights)
-        second = run_round(sandbox, number=2, step=nullcontext)
+        second = run_round(sandbox, number=2, step=no_step)
+        log = "".join(path.read_text() for path in sandbox.logs.glob("2-*.log"))
 
+    assert "Run completed" in log
+    assert "[warning" not in log
     assert {table: dict(counts) for table, counts in first.outcomes.counts.items()} == {
         "airlines": {"created": 16},
         "airports": {"created": 1458},

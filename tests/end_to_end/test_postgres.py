@@ -104,8 +104,9 @@ def test_a_warehouse_and_an_org_follow_each_other(org: Org, database: psycopg.Co
     # Again, what has changed in the warehouse: with the last row of each table, whose moment is the bookmark
     database.execute(change.text)
     org.clock.advance(HOUR_S)
-    project.run(load)
+    log = project.run(load)
 
+    assert "[warning" not in log
     assert last_outcomes(project, runs=2) == [
         ("A-1", "updated"), ("A-3", "updated"), ("C-3", "updated"), ("C-4", "created")
     ]  # fmt: skip

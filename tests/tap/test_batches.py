@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import stat
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from salesforce_bulk_client import ConfigError
 from salesforce_bulk_simulator import Org
 from singer_sdk.helpers._batch import BatchConfig
 from tap_salesforce_bulk.batches import BatchFiles
@@ -145,6 +147,26 @@ def test_a_state_follows_the_files_of_each_page(tap: TapRunner, batch_config: di
     kinds = [message["type"] for message in run.messages]
     assert kinds == ["SCHEMA", "STATE", "BATCH", "BATCH", "STATE", "BATCH", "STATE"]
     assert [(state["bookmarks"]["Account"].get("job") or {}).get("records") for state in run.states] == [0, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("module", "batch_config", "told"),
+    [
+        ("s3fs", {"storage": {"root": "s3://bucket/accounts"}}, "files cannot be written to s3://: Install s3fs"),
+        ("pyarrow", {"encoding": {"format": "parquet"}}, 'install "singer-salesforce-bulk[parquet]"'),
+    ],
+)
+def test_a_package_that_is_missing_is_named_before_anything_is_read(
+    org: Org, tap: TapRunner, monkeypatch: pytest.MonkeyPatch, module: str, batch_config: dict[str, Any], told: str
+) -> None:
+    """It is an error of the settings, in one line."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    run = tap.run("Account", batch_config=batch_config)
+
+    assert isinstance(run.error, ConfigError)
+    assert told in str(run.error)
+    assert org.jobs == []
 
 
 def test_a_number_that_no_double_holds_stays_exact(tap: TapRunner, tmp_path: Path) -> None:

@@ -319,3 +319,48 @@ time.sleep(60)
 
     assert done.stdout == "lost\n"
     assert done.returncode == 143
+
+
+# The last lines
+
+
+def last_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The messages of the log after the last METRIC line."""
+    told = [line.split(" | ")[-1] for line in done.stderr.splitlines()]
+    return told[max(number for number, line in enumerate(told) if line.startswith("METRIC: ")) + 1 :]
+
+
+def test_the_last_lines_are_the_records_of_each_stream(command: Any, accounts: list[str]) -> None:
+    """After all METRIC lines; a stream without records is among them."""
+    done = command(streams_to_discover=["Account", "Contact"])
+
+    assert done.returncode == 0
+    assert last_lines(done) == ["Account: 3 records", "Contact: 0 records"]
+
+
+def test_the_last_lines_say_what_failed(org: Org, command: Any, accounts: list[str]) -> None:
+    """How far each stream came, and last of all why."""
+    org.faults.add("query.results", Fault.status(403, json=[{"errorCode": "FORBIDDEN", "message": "no"}]))
+
+    done = command(streams_to_discover=["Account", "Contact"])
+
+    assert org.faults.completed
+    assert done.returncode == 1
+    *counts, error = last_lines(done)
+    assert counts == ["Account: 0 records, failed (RequestRefused)", "Contact: 0 records"]
+    assert error.startswith("1 of 2 streams failed: Account: ")
+
+
+def test_the_last_lines_of_a_run_that_a_quota_stops_say_what_was_not_read(
+    org: Org, command: Any, accounts: list[str]
+) -> None:
+    """The streams whose turn did not come."""
+    org.faults.add("query.results", Fault.request_limit_total())
+
+    done = command(streams_to_discover=["Account", "Contact"])
+
+    assert org.faults.completed
+    assert done.returncode == 75
+    *counts, error = last_lines(done)
+    assert counts == ["Account: 0 records", "Contact: not read"]
+    assert "quota" in error

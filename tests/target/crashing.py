@@ -32,6 +32,22 @@ STEPS: list[tuple[type, list[str]]] = [
 ]
 """What a run does that another run can notice; it is killed just before or just after one call of these."""
 
+KILLED_AT_THE_SECOND_JOB = """
+import os, signal, sys
+from salesforce_bulk_client import IngestJob
+from target_salesforce_bulk.target import TargetSalesforceBulk
+
+close, closed = IngestJob.close, []
+def close_and_die(self):
+    closed.append(close(self))
+    if len(closed) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return closed[-1]
+IngestJob.close = close_and_die
+TargetSalesforceBulk.cli(sys.argv[1:3])
+"""
+"""A program: the target, killed when Salesforce has begun its second job; the first has its outcomes."""
+
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.target.crashing", "salesforce_bulk_companion.batches.acting"])
 

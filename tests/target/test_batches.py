@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,20 @@ def test_records_of_a_batch_are_records(
     assert run.states == [{"n": 3}]
     assert run.error_codes == [None, "REQUIRED_FIELD_MISSING", "INVALID_RECORD"]
     assert [(row["Name"], row["AnnualRevenue"]) for row in org.rows("Account")] == [("Ada", 12.0)]
+
+
+def test_files_that_no_installed_package_opens_are_one_line(
+    org: Org, target: TargetRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the package; nothing is loaded, and no STATE passes."""
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    message = {**batch(), "manifest": ["s3://bucket/one.jsonl.gz"]}
+
+    run = target.run(ACCOUNT, message, state({"n": 3}))
+
+    assert isinstance(run.error, InputBroken)
+    assert str(run.error) == ("the batch file s3://bucket/one.jsonl.gz cannot be opened: Install s3fs to access S3")
+    assert run.states == []
 
 
 def test_a_parquet_batch(org: Org, target: TargetRunner, tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_forgetting_is_the_last_step_of_a_run(
 
     assert first.returncode == -signal.SIGKILL, first.stderr
     assert first.stdout == b"1\n"
-    assert b"record_count" in first.stderr.splitlines()[-1] or b"METRIC" in first.stderr.splitlines()[-1]
+    assert b"to see the report: salesforce-bulk report" in first.stderr.splitlines()[-1]
     run = target.run(*messages, operation="insert")
     assert run.error is None
     assert len(org.rows("Account")) == rows

@@ -345,7 +345,7 @@ def other_program(path: Path) -> None:
 def newer(path: Path) -> None:
     """Say that a newer version wrote it."""
     with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 4")
 
 
 def older(path: Path) -> None:
@@ -365,7 +365,7 @@ def older(path: Path) -> None:
         (cut, "is damaged: "),
         (lambda path: path.write_bytes(b"no database at all" * 100), "is damaged: "),
         (other_program, "is not a journal of this target; set another results_dir"),
-        (newer, "was written by a newer version of this target (3, not 2); upgrade it, or set another results_dir"),
+        (newer, "was written by a newer version of this target (4, not 3); upgrade it, or set another results_dir"),
         (older, "was written by an older version, and has unfinished work. Run the same pipeline once more with that"),
     ],
     ids=["damaged", "cut", "text", "foreign", "newer", "older"],
@@ -398,6 +398,19 @@ def test_an_older_journal_without_unfinished_work_is_renewed(target: TargetRunne
 
     assert run.error is None
     assert names(org) == ["a"]
+
+
+def test_a_journal_of_version_2_is_upgraded_with_its_unfinished_work(target: TargetRunner, org: Org) -> None:
+    """It did not note which run an outcome is of; what it knows is still not loaded twice."""
+    leave_unfinished(target, org)
+    with closing(sqlite3.connect(target.results_dir / "journal.sqlite")) as db:
+        db.executescript("ALTER TABLE outcomes DROP COLUMN run_id; PRAGMA user_version = 2;")
+
+    run = target.run(ACCOUNT, accounts("a", "b", "c", "d"), state(4), **ROWS_PER_JOB)
+
+    assert run.error is None
+    assert names(org) == ["a", "b", "c", "d"]
+    assert run.summary["skipped"] == [{"run_id": "", "loaded": 2, "failed": 0, "doubtful": 0, "forgotten": 0}]
 
 
 # Files of a batch whose job may have loaded its rows

@@ -257,6 +257,24 @@ def test_on_record_failure(
     assert run.statuses == ["failed", "created"]
 
 
+@pytest.mark.parametrize("small_batch_rows", [0, 200], ids=["job", "request"])
+def test_only_result_files_with_rows_are_kept(org: Org, target: TargetRunner, small_batch_rows: int) -> None:
+    """A job has three, and mostly two of them are no more than a header."""
+    rows: list[dict[str, Any]] = [{"External_Id__c": "a", "Name": "Ada"}, {"External_Id__c": "b", "Name": None}]
+    good = target.run(ACCOUNT, records("Account", rows[0]), small_batch_rows=small_batch_rows)
+    kept = [path.stem.rpartition("_")[2] for path in good.results_dir.glob("*.csv")]
+
+    mixed = target.run(ACCOUNT, records("Account", *rows), small_batch_rows=small_batch_rows)
+
+    assert kept == ["successful"]
+    assert sorted(path.stem.rpartition("_")[2] for path in mixed.results_dir.glob("*.csv")) == [
+        "failed",
+        "successful",
+        "successful",
+    ]
+    assert mixed.statuses == ["created", "updated", "failed"]
+
+
 def test_files_are_for_the_owner_only(org: Org, target: TargetRunner) -> None:
     """All that holds records has mode 600; nothing is left in the folder of pending units."""
     run = target.run(ACCOUNT, records("Account", {"External_Id__c": "a", "Name": "Ada"}), small_batch_rows=0)
@@ -264,9 +282,7 @@ def test_files_are_for_the_owner_only(org: Org, target: TargetRunner) -> None:
     files = [path for path in run.results_dir.iterdir() if path.is_file() and path.name != ".lock"]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert sorted(path.name.partition("-")[0] for path in files) == [
-        "Account_750SIM000000001YBA_failed.csv",
         "Account_750SIM000000001YBA_successful.csv",
-        "Account_750SIM000000001YBA_unprocessed.csv",
         "journal.sqlite",
         "outcomes",
         "summary",

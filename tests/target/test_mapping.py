@@ -95,6 +95,18 @@ def test_unknown_fields_may_be_dropped(
     assert "these properties are not loaded, because Contact has no such field: 'Shoe_Size'" in caplog.text
 
 
+@pytest.mark.parametrize("nowhere", [None, ""], ids=["null", "empty text"])
+def test_a_property_may_be_sent_nowhere(plan: MakePlan, caplog: pytest.LogCaptureFixture, nowhere: str | None) -> None:
+    """Without a warning, since the user has named it; Meltano drops nulls, so an empty text does the same."""
+    settings = {"mappings": {"people": {"fields": {"updated_at": nowhere}}}}
+
+    with caplog.at_level(logging.WARNING):
+        made = plan("LastName", "updated_at", **settings)
+
+    assert columns(made) == ["LastName"]
+    assert caplog.records == []
+
+
 def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogCaptureFixture) -> None:
     """The stream's schema may grow, so what it does not have is only told."""
     with caplog.at_level(logging.WARNING):

@@ -31,6 +31,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     is_newest: bool
     """Whether it is the last of its folder, so that no later run has gone on with it."""
     summary: Summary | None
+    later: tuple[Summary, ...]
+    """Of the later runs that are reported, the oldest first."""
     streams: dict[str, Counter[str]]
     """Records by stream and status."""
     errors: list[Errors]
@@ -85,15 +87,20 @@ def find_runs(directory: Path, *, last: int | None, max_samples: int) -> Iterato
     # An id begins with the second in which the run did.
     newest_first = sorted(written_at, key=lambda run_id: (run_id[:16], written_at[run_id]), reverse=True)
     result_files = _result_files(directory, names)
+    later: tuple[Summary, ...] = ()
     for number, run_id in enumerate(newest_first[:last]):
-        yield _read_run(
+        run = _read_run(
             directory,
             run_id,
             is_newest=number == 0,
+            later=later,
             left_behind=left_behind if number == 0 else [],
             result_files=result_files,
             max_samples=max_samples,
         )
+        yield run
+        if run.summary:
+            later = (run.summary, *later)
 
 
 def _result_files(directory: Path, names: list[str]) -> dict[str, list[Path]]:
@@ -110,6 +117,7 @@ def _read_run(
     run_id: str,
     *,
     is_newest: bool,
+    later: tuple[Summary, ...],
     left_behind: list[LeftBehind],
     result_files: dict[str, list[Path]],
     max_samples: int,
@@ -144,6 +152,7 @@ def _read_run(
         directory=directory,
         is_newest=is_newest,
         summary=summary,
+        later=later,
         streams=outcomes.streams,
         errors=outcomes.errors,
         jobs=jobs,

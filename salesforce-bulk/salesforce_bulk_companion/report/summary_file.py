@@ -12,6 +12,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One ingest job; times are aware, None where the run did not come so far (or did not note them)."""
 
     id: str
+    left_by: str | None = None
+    """The earlier run that created it, if this one has found it."""
     stream: str = ""
     object: str = ""
     operation: str = ""
@@ -48,6 +50,19 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     forgotten: int = 0
 
 
+class Skipped(Known, frozen=True, kw_only=True):
+    """Those of them whose outcomes are in the files of one run."""
+
+    run_id: str
+
+
+class Meltano(msgspec.Struct, frozen=True, kw_only=True):
+    """How Meltano calls the target."""
+
+    loader: str
+    environment: str | None = None
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """A run that ended in order, though perhaps not as it should."""
 
@@ -60,7 +75,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, int] = {}
     streams: dict[str, dict[str, int]] = {}
     """By stream and status."""
+    records_read: int = 0
     known_from_earlier_run: Known = Known()
+    skipped: tuple[Skipped, ...] = ()
+    """By the run whose files have the outcome; this one, if it took it from a job that an earlier one left."""
+    resumed: int = 0
+    """Outcomes of records that an earlier run has sent, and whose job this one has found."""
+    meltano: Meltano | None = None
     jobs: tuple[Job, ...] = ()
     settled: tuple[Settled, ...] = ()
 

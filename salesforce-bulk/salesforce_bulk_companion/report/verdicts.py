@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from enum import Enum
+from pathlib import Path
 
 import msgspec
 
 from salesforce_bulk_companion.output import number
 from salesforce_bulk_companion.report.runs import Run
+from salesforce_bulk_companion.report.summary_file import Meltano, Skipped, Summary
 
 
 class Tone(Enum):
@@ -46,7 +48,7 @@ def tone(run: Run) -> Tone:
 def ending(run: Run) -> str:
     """Return in a word or two how the run ended."""
     if run.summary is None:
-        return "Still running, or cut off" if run.is_newest else "Cut off"
+        return "Still running, or killed" if run.is_newest else "Killed before its end"
     if not run.summary.is_finished:
         return "Did not finish"
     return "Finished" if tone(run) is Tone.GOOD else "Finished, with records refused"
@@ -57,8 +59,9 @@ def verdict(run: Run) -> str:
     total, counts = run.number_of_records, run.records
     if not total:
         return "No outcome is known" if run.jobs or run.summary is None else "No record was sent"
+    so_far = "" if run.summary else " so far" if run.is_newest else " before it was killed"
     if total == run.loaded:
-        return f"{records(total)}, {'' if total == 1 else 'all '}loaded"
+        return f"{records(total)}{',' if not so_far or total > 1 else ''} {'' if total == 1 else 'all '}loaded{so_far}"
     parts = [f"{number(run.loaded)} loaded"]
     if counts["failed"]:
         parts.append(f"{number(counts['failed'])} refused")
@@ -66,7 +69,7 @@ def verdict(run: Run) -> str:
         parts.append(f"{number(counts['unprocessed'])} not processed")
     if counts["doubtful"]:
         parts.append(f"{number(counts['doubtful'])} doubtful")
-    return f"{records(total)}: {', '.join(parts)}"
+    return f"{records(total)}{so_far}: {', '.join(parts)}"
 
 
 def remarks(run: Run) -> list[str]:
@@ -79,20 +82,65 @@ def remarks(run: Run) -> list[str]:
         )
     elif run.summary.message and not run.summary.is_finished:
         told.append(f"It ended with: {run.summary.message}")
-    if run.summary:
-        known = run.summary.known_from_earlier_run
-        if known.loaded:
-            told.append(f"{records(known.loaded)} more came again and were skipped: the run before had loaded them.")
-        if known.failed:
-            told.append(f"{records(known.failed)} more came again and had been refused in the run before: see there.")
-        if known.doubtful:
-            told.append(f"{records(known.doubtful)} more came again and are doubtful, so they were not sent.")
-        if known.forgotten:
-            told.append(f"{records(known.forgotten)} more came again and were skipped: a person has forgotten them.")
+    if run.summary is None or not run.summary.is_finished:
+        told += _found_by_later_runs(run)
+    if run.summary and run.summary.skipped:
+        told += _arithmetic(run, run.summary)
     for left in run.left_behind:
         what = f"Job {left.job_id}" if left.job_id else "A part"
         told.append(f"{what} of stream {left.stream} {left.what}.")
     return told + run.notes
+
+
+def _found_by_later_runs(run: Run) -> list[str]:
+    """Return what later runs say of the records of this one, which could not say it itself."""
+    told = []
+    for later in run.later:
+        skipped = sum(_number(each) for each in later.skipped if each.run_id == run.run_id)
+        jobs = [job for job in later.jobs if job.left_by == run.run_id]
+        if skipped:
+            told.append(f"Run {later.run_id} read {records(skipped)} of these again, and skipped them.")
+        if jobs:
+            rows = sum(job.rows or 0 for job in jobs)
+            what = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+            told.append(f"Run {later.run_id} finished {what} of this run, with {records(rows)}: it has their outcomes.")
+    if run.later and not told:
+        told.append("No later run in this folder has read its records again, or found a job of it.")
+    return told
+
+
+_SKIPPED = {
+    "loaded": "loaded by",
+    "failed": "refused in",
+    "doubtful": "doubtful since",
+    "forgotten": "forgotten by decision in",
+}
+
+
+def _arithmetic(run: Run, summary: Summary) -> list[str]:
+    """Return how what was read and the outcomes of this run add up, with an earlier run's."""
+    left_by = sorted({job.left_by for job in summary.jobs if job.left_by})
+    earlier = f"run{'s' if len(left_by) > 1 else ''} {', '.join(left_by)}" if left_by else "an earlier run"
+    parts = []
+    for each in sorted(summary.skipped, key=lambda each: each.run_id == run.run_id):
+        where = f"run {each.run_id}" if each.run_id else "an earlier run"
+        if each.run_id == run.run_id:
+            where = f"this run from jobs that {earlier} had left"
+        for name, words in _SKIPPED.items():
+            if count := getattr(each, name):
+                parts.append(f"{number(count)} skipped, {words} {where}")
+    parts.append(f"{number(summary.records_read - sum(map(_number, summary.skipped)))} new")
+    told = [f"It read {records(summary.records_read)}: {'; '.join(parts)}."]
+    if summary.resumed:
+        told.append(
+            f"Of its {number(run.number_of_records)} outcomes, {number(summary.resumed)} came from jobs that {earlier}"
+            f" had left, {number(run.number_of_records - summary.resumed)} from new records."
+        )
+    return told
+
+
+def _number(skipped: Skipped) -> int:
+    return skipped.loaded + skipped.failed + skipped.doubtful + skipped.forgotten
 
 
 def next_steps(run: Run) -> list[Step]:
@@ -117,9 +165,17 @@ def _other_steps(run: Run) -> list[Step]:
         ),
         Step(
             "Load that file again, with the configuration of the run:",
-            f"target-salesforce-bulk --config config.json < {shlex.quote(str(run.failed_file))}",
+            _command_to_load(run.failed_file, meltano=run.summary.meltano),
         ),
     ]
+
+
+def _command_to_load(path: Path, *, meltano: Meltano | None) -> str:
+    """Return the command that loads a file as the run was: a Meltano project has no config file."""
+    if meltano is None:
+        return f"target-salesforce-bulk --config config.json < {shlex.quote(str(path))}"
+    environment = f" --environment={shlex.quote(meltano.environment)}" if meltano.environment else ""
+    return f"meltano{environment} invoke {shlex.quote(meltano.loader)} --input {shlex.quote(str(path.resolve()))}"
 
 
 def _steps_of_unfinished(run: Run) -> list[Step]:
