@@ -69,12 +69,15 @@ class App:
         """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
         try:
             body = await run_in_threadpool(decompressed, request.body, request.headers, max_bytes=MAX_BODY_BYTES)
-            request = replace(request, body=body)
-            match = find_route(request.method, request.path, request.body)
         except TooLarge:
             return None, too_large(413)
         except RequestRefused as refused:
             return None, refusal_at(request, refused)
+        request = replace(request, body=body)
+        try:
+            match = find_route(request.method, request.path, request.body)
+        except RequestRefused as refused:
+            return None, refusal(refused)
         for carry_out in self._org.late_requests.due() if match.operation != "controls" else ():
             await run_in_threadpool(carry_out)
         fault = self._org.faults.take(match.operation)
@@ -108,6 +111,7 @@ class App:
             logger.exception("%s %s", request.method, request.path)
             message = "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1 (1)"
             response = refusal(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
+        response.headers = dict(response.headers)
         if match.operation not in _FREE_OPERATIONS:
             limit = self._org.limits["DailyApiRequests"]
             response.headers["Sforce-Limit-Info"] = f"api-usage={int(limit.used)}/{limit.max}"

@@ -37,14 +37,15 @@ FAULTS = (
 """The methods of ``Fault`` that make one."""
 
 
+_MOST_TIMES = 100_000
+"""How often one request can queue a fault."""
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
-    "int | None": (int, type(None)),
     "float": (int, float),
     "str": str,
     "bool": bool,
     "Any": object,
-    "Mapping[str, str] | None": (dict, type(None)),
+    "Mapping[str, str]": dict,
 }
 """What JSON may give for each type of an argument of a fault."""
 
@@ -73,8 +74,8 @@ def add_fault(org: Org, request: Request) -> Response:
     operation, name = json_text(body.pop("operation", "any")), json_text(body.pop("fault", ""))
     times, after = body.pop("times", 1), body.pop("after", 0)
     try:
-        if type(times) is not int or type(after) is not int:
-            raise ValueError("times and after are whole numbers")
+        if not all(type(number) is int and 0 <= number <= _MOST_TIMES for number in (times, after)):
+            raise ValueError(f"times and after are whole numbers up to {_MOST_TIMES}")
         org.faults.add(operation, _fault(name, body), times=times, after=after)
     except ValueError as error:
         raise RequestRefused(400, "INVALID_FAULT", str(error)) from error
@@ -90,7 +91,11 @@ def _fault(name: str, arguments: dict[str, Any]) -> Fault:
     if name not in FAULTS:
         raise ValueError(f"no fault '{name}'; known are {', '.join(FAULTS)}")
     made_by: Callable[..., Fault] = getattr(Fault, name)
-    kinds = {key: str(each.annotation) for key, each in signature(made_by).parameters.items() if key != "where"}
+    kinds = {
+        key: str(each.annotation).removesuffix(" | None")
+        for key, each in signature(made_by).parameters.items()
+        if key != "where"
+    }
     wanted = f"{name} takes {', '.join(f'{key} ({kind})' for key, kind in kinds.items()) or 'nothing more'}"
     if not all(key in kinds and isinstance(value, _TYPES[kinds[key]]) for key, value in arguments.items()):
         raise ValueError(wanted)

@@ -69,7 +69,7 @@ def _refuse_unbuilt(parsed: syntax.Query, compiled: Callable[[syntax.Query], Sta
     for path in [*parsed.group_by, *(call.argument for call in calls if call.argument)]:
         compiled(replace(parsed, select=(path,), order_by=()))
     if any(isinstance(item, syntax.Subquery) for item in parsed.select):
-        raise not_in_simulator("subqueries in the SELECT list of SOQL")
+        raise not_in_simulator("subqueries of SELECT in SOQL")
     if parsed.has_typeof:
         raise not_in_simulator("TYPEOF in SOQL")
     if parsed.group_by:
