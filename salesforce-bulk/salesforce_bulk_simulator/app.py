@@ -73,7 +73,9 @@ class App:
             return None, too_large(413)
         except RequestRefused as refused:
             return None, refusal_at(request, refused)
-        request = replace(request, body=body)
+        return await self._respond_to_plain(replace(request, body=body))
+
+    async def _respond_to_plain(self, request: Request) -> tuple[Fault | None, Response | None]:
         try:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:
