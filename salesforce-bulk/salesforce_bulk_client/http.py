@@ -85,6 +85,8 @@ def send_once(
                 allow_redirects=False,
             ) as response,
         ):
+            # without this urllib3 puts chunks together itself, and does not count what came
+            response.raw.chunked = False
             answered(response)
             if see:
                 see(response)

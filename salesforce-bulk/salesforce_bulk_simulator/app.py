@@ -14,11 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
+from .compression import TooLarge, accepts_gzip, compress, decompressed
 from .errors import RequestRefused
 from .faults import Fault
 from .messages import Request, Response, refusal
-from .routes import Match, find_route
-from .sizes import read_body, refuse_size, too_large
+from .routes import Match, find_route, refusal_at
+from .sizes import MAX_BODY_BYTES, read_body, refuse_size, too_large
 from .transports import reset_connection
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FREE_OPERATIONS = ("login", "revoke", "versions", "controls")
+_FREE_OPERATIONS = ("login", "revoke", "introspect", "versions", "controls")
 """What neither counts against the org's API requests nor tells of them."""
 
 
@@ -67,6 +68,15 @@ class App:
     async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:
         """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
         try:
+            body = await run_in_threadpool(decompressed, request.body, request.headers, max_bytes=MAX_BODY_BYTES)
+        except TooLarge:
+            return None, too_large(413)
+        except RequestRefused as refused:
+            return None, refusal_at(request, refused)
+        return await self._respond_to_plain(replace(request, body=body))
+
+    async def _respond_to_plain(self, request: Request) -> tuple[Fault | None, Response | None]:
+        try:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:
             return None, refusal(refused)
@@ -103,9 +113,12 @@ class App:
             logger.exception("%s %s", request.method, request.path)
             message = "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1 (1)"
             response = refusal(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
+        response.headers = dict(response.headers)
         if match.operation not in _FREE_OPERATIONS:
             limit = self._org.limits["DailyApiRequests"]
             response.headers["Sforce-Limit-Info"] = f"api-usage={int(limit.used)}/{limit.max}"
+        if response.body and self._org.gzip_results and accepts_gzip(request.headers):
+            compress(response)
         response.headers["Date"] = format_datetime(self._org.clock.now().replace(microsecond=0), usegmt=True)
         return response
 

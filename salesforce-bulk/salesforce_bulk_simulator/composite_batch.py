@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .errors import RequestRefused
-from .messages import Request, Response, json_response
+from .messages import JSON_TYPE, Request, Response, json_response
 
 MAX_REQUESTS = 25
 """Requests of one batch (REST API guide, "Batch Resources")."""
@@ -34,7 +34,8 @@ def batch(request: Request, *, answer: Answer) -> Response:
             results.append({"statusCode": 412, "result": halted})
             continue
         response = answer(_inner(request, part))
-        results.append({"statusCode": response.status, "result": json.loads(response.body) if response.body else None})
+        is_json = response.headers.get("Content-Type") == JSON_TYPE and response.body
+        results.append({"statusCode": response.status, "result": json.loads(response.body) if is_json else None})
     return json_response({"hasErrors": any(result["statusCode"] >= 400 for result in results), "results": results})
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 from .errors import RequestRefused
 from .faults import Fault
+from .json_text import json_text
 from .messages import Request, Response, json_response
 
 if TYPE_CHECKING:
@@ -34,6 +37,19 @@ FAULTS = (
 """The methods of ``Fault`` that make one."""
 
 
+_MOST_TIMES = 100_000
+"""How often one request can queue a fault."""
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "bool": bool,
+    "Any": object,
+    "Mapping[str, str]": dict,
+}
+"""What JSON may give for each type of an argument of a fault."""
+
+
 def state(org: Org, _request: Request) -> Response:
     """Answer ``GET /_simulator``: the jobs, and the faults that wait and that were met."""
     return json_response(
@@ -55,15 +71,38 @@ def add_fault(org: Org, request: Request) -> Response:
     ``fault`` is a method of ``Fault``; ``times`` and ``after`` are those of ``FaultQueue.add``, other keys the fault's.
     """
     body = request.json_object()
-    operation, name = str(body.pop("operation", "any")), str(body.pop("fault", ""))
+    operation, name = json_text(body.pop("operation", "any")), json_text(body.pop("fault", ""))
     times, after = body.pop("times", 1), body.pop("after", 0)
     try:
-        if name not in FAULTS:
-            raise ValueError(f"no fault {name!r}; known are {', '.join(FAULTS)}")
-        org.faults.add(operation, getattr(Fault, name)(**body), times=int(times), after=int(after))
-    except (TypeError, ValueError) as error:
+        if not all(type(number) is int and 0 <= number <= _MOST_TIMES for number in (times, after)):
+            raise ValueError(f"times and after are whole numbers up to {_MOST_TIMES}")
+        org.faults.add(operation, _fault(name, body), times=times, after=after)
+    except ValueError as error:
         raise RequestRefused(400, "INVALID_FAULT", str(error)) from error
     return state(org, request)
+
+
+def _fault(name: str, arguments: dict[str, Any]) -> Fault:
+    """Return a fault made by the method of ``Fault`` with that name.
+
+    Raises:
+        ValueError: there is none, or it takes other arguments.
+    """
+    if name not in FAULTS:
+        raise ValueError(f"no fault '{name}'; known are {', '.join(FAULTS)}")
+    made_by: Callable[..., Fault] = getattr(Fault, name)
+    kinds = {
+        key: str(each.annotation).removesuffix(" | None")
+        for key, each in signature(made_by).parameters.items()
+        if key != "where"
+    }
+    wanted = f"{name} takes {', '.join(f'{key} ({kind})' for key, kind in kinds.items()) or 'nothing more'}"
+    if not all(key in kinds and isinstance(value, _TYPES[kinds[key]]) for key, value in arguments.items()):
+        raise ValueError(wanted)
+    try:
+        return made_by(**arguments)
+    except TypeError:
+        raise ValueError(wanted) from None
 
 
 def carry_out_late_requests(org: Org, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .conditional import conditional
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .org import Org
 
 NEWEST_VERSION = 67
+MASTER_RECORD_TYPE = "012000000000000AAA"
 OLDEST_VERSION = 31
 """Versions 21 to 30 were retired in Summer '25 (SOAP API guide, "API End-of-Life")."""
 _SEASONS = ("Spring", "Summer", "Winter")
@@ -35,48 +37,8 @@ _ONLY_IN_DESCRIBE = {
     "sobjectDescribeOption",
     "supportedScopes",
 }
-_RESOURCES = [
-    "tooling",
-    "metadata",
-    "eclair",
-    "folders",
-    "prechatForms",
-    "contact-tracing",
-    "jsonxform",
-    "chatter",
-    "tabs",
-    "appMenu",
-    "quickActions",
-    "queryAll",
-    "commerce",
-    "wave",
-    "iot",
-    "analytics",
-    "search",
-    "smartdatadiscovery",
-    "composite",
-    "parameterizedSearch",
-    "fingerprint",
-    "theme",
-    "nouns",
-    "event",
-    "serviceTemplates",
-    "recent",
-    "connect",
-    "licensing",
-    "limits",
-    "process",
-    "dedupe",
-    "jobs",
-    "async-queries",
-    "query",
-    "match",
-    "emailConnect",
-    "compactLayouts",
-    "sobjects",
-    "actions",
-    "support",
-]
+_RESOURCES = ["composite", "jobs", "limits", "query", "queryAll", "sobjects"]
+"""What the simulator serves of the forty resources that an org lists."""
 
 
 def versions(_org: Org, _request: Request) -> Response:
@@ -99,6 +61,16 @@ def version_root(org: Org, request: Request) -> Response:
     base = f"/services/data/v{request.version}"
     identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
     return json_response({**{name: f"{base}/{name}" for name in _RESOURCES}, "identity": identity})
+
+
+def directory(path: str, *names: str) -> Callable[[Org, Request], Response]:
+    """Return the handler of a resource that only lists those below it."""
+
+    def answer(_org: Org, request: Request) -> Response:
+        base = f"/services/data/v{request.version}/{path}"
+        return json_response({name: f"{base}/{name}" for name in names})
+
+    return answer
 
 
 def describe_global(org: Org, request: Request) -> Response:
@@ -148,7 +120,25 @@ def describe(org: Org, request: Request) -> Response:
         "uiEditTemplate": f"{request.base_url}/{{ID}}/e",
         "uiNewRecord": f"{request.base_url}/{sobject.key_prefix}/e",
     }
-    return conditional(request, json_response(sobject.describe | {"urls": urls}), changed=org.made_at)
+    answer = sobject.describe | {"urls": urls, "recordTypeInfos": _record_types(sobject, request)}
+    return conditional(request, json_response(answer), changed=org.made_at)
+
+
+def _record_types(sobject: SObject, request: Request) -> list[dict[str, Any]]:
+    """Return the object's record types. Each object has at least Master, as in recorded describes."""
+    layouts = f"/services/data/v{request.version}/sobjects/{sobject.name}/describe/layouts"
+    return sobject.describe.get("recordTypeInfos") or [
+        {
+            "active": True,
+            "available": True,
+            "defaultRecordTypeMapping": True,
+            "developerName": "Master",
+            "master": True,
+            "name": "Master",
+            "recordTypeId": MASTER_RECORD_TYPE,
+            "urls": {"layout": f"{layouts}/{MASTER_RECORD_TYPE}"},
+        }
+    ]
 
 
 def sobject_root(org: Org, request: Request) -> Response:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
+
+NOT_IN_SIMULATOR = "NOT_IN_SIMULATOR"
+"""The code of a refusal that is the simulator's own: the request is valid, and Salesforce would serve it."""
+
+
+NO_SUCH_KEY = "Provided external ID field does not exist or is not accessible"
+_METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class RequestRefused(Exception):
@@ -44,6 +52,18 @@ class RecordRefused(Exception):
     def as_json(self) -> dict[str, Any]:
         """Return the error of a collection's result."""
         return {"statusCode": self.code, "message": self.message, "fields": self.fields}
+
+
+def not_in_simulator(what: str) -> RequestRefused:
+    """Return the refusal of what Salesforce serves and the simulator does not; no code of Salesforce's is like it."""
+    return RequestRefused(400, NOT_IN_SIMULATOR, f"Salesforce serves {what}, the simulator does not.")
+
+
+def method_not_allowed(method: str, allowed: Collection[str]) -> RequestRefused:
+    """Return the refusal of a method; whoever answers GET answers HEAD, too."""
+    known = {*allowed, "HEAD"} if "GET" in allowed else set(allowed)
+    names = ",".join(name for name in _METHODS if name in known)
+    return RequestRefused(405, "METHOD_NOT_ALLOWED", f"HTTP Method '{method}' not allowed. Allowed are {names}")
 
 
 def not_found(message: str = "The requested resource does not exist") -> RequestRefused:

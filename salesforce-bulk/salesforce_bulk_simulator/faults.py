@@ -11,6 +11,7 @@ from typing import Any
 OPERATIONS = [
     "login",
     "revoke",
+    "introspect",
     "userinfo",
     "versions",
     "version",
@@ -178,7 +179,7 @@ class Fault:
         Its record counts include them, so that file and counts disagree; without ``has_counts`` they agree.
         """
         if file not in ("successful", "failed"):
-            raise ValueError(f"no result file {file!r}; successful and failed can lose rows")
+            raise ValueError(f"no result file '{file}'; successful and failed can lose rows")
         return cls(kind="results_lost", file=file, count=rows, has_counts=has_counts)
 
     @classmethod
@@ -233,7 +234,7 @@ class FaultQueue:
             ValueError: there is no such operation.
         """
         if operation not in OPERATIONS:
-            raise ValueError(f"no operation {operation!r}; known are {', '.join(OPERATIONS)}")
+            raise ValueError(f"no operation '{operation}'; known are {', '.join(OPERATIONS)}")
         with self._lock:
             self._entries += [_Entry(operation, fault, after if number == 0 else 0) for number in range(times)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 
 from .jobs import DELIMITERS, LINE_ENDINGS
 
@@ -15,13 +14,17 @@ _UNESCAPED_QUOTE = (
 _WRONG_LINE_ENDING = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {}"
 
 
+_TOO_LONG = "InvalidBatch : Failed to parse CSV. A value is longer than 131072 characters"
+"""A value's greatest length is in the App Limits, "Bulk API"; the text is inferred. Python's reader has the same."""
+
+
 class JobDataRefused(Exception):
     """Job data that fails the whole job; the text is the job's ``errorMessage``."""
 
 
 def read_job_data(
     data: bytes, *, delimiter: str, line_ending: str, in_quotes: bool = False
-) -> tuple[list[str], Iterator[list[str]]]:
+) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a job's CSV; both empty when it is.
 
     ``in_quotes`` has line ends inside quoted values checked, too.
@@ -34,14 +37,17 @@ def read_job_data(
     except UnicodeDecodeError:
         raise JobDataRefused("InvalidBatch : Failed to parse CSV. The data is not encoded in UTF-8") from None
     if not text.strip("\r\n"):
-        return [], iter(())
+        return [], []
     _check_quotes(text, DELIMITERS[delimiter])
     _check_line_ending(text, line_ending, in_quotes=in_quotes)
     rows = csv.reader(
         io.StringIO(text, newline=""), delimiter=DELIMITERS[delimiter], quotechar='"', doublequote=True, strict=True
     )
-    header = next(rows)
-    return header, (row for row in rows if row)
+    try:
+        header, *data_rows = rows
+    except csv.Error:
+        raise JobDataRefused(_TOO_LONG) from None
+    return header, [row for row in data_rows if row]
 
 
 def _check_quotes(text: str, mark: str) -> None:

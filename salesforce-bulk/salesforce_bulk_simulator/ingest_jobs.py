@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import RecordRefused
@@ -11,9 +12,9 @@ from .ingest_csv import JobDataRefused, read_job_data
 from .jobs import DELIMITERS, LINE_ENDINGS, Job
 from .load_columns import Column, UnknownColumn, resolve_columns
 from .messages import Request
-from .records import RecordRules, Values
+from .records import Keys, RecordRules, Values
 from .schema.model import Field, SObject
-from .values import text_parser, to_result_text
+from .values import text_parser
 
 if TYPE_CHECKING:
     from .org import Org
@@ -23,7 +24,17 @@ ROWS_PER_BATCH = 10_000
 ROWS_PER_PIECE = 2000
 """Rows that are loaded before other jobs have their turn."""
 ROWS_PER_CHUNK = 200
-"""Rows that are saved together (App Limits); an external id may stand only once among them."""
+"""Rows that are saved together (App Limits); an id or external id may stand only once among them."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """One row: its cells, the cells as results echo them, and its values or why it is refused."""
+
+    texts: list[str]
+    echo: list[str]
+    values: Values = field(default_factory=dict)
+    refused: RecordRefused | None = None
 
 
 class IngestJob(Job):
@@ -119,13 +130,12 @@ class IngestJob(Job):
         self.data = None
 
     def _parsed(self) -> tuple[list[str], list[list[str]]]:
-        header, rows = read_job_data(
+        return read_job_data(
             self.data or b"",
             delimiter=self.delimiter,
             line_ending=self.line_ending,
             in_quotes=self.org.line_ends_in_quotes,
         )
-        return header, list(rows)
 
     def _check_header(self) -> None:
         names = [name.lower() for name in self.header]
@@ -133,49 +143,56 @@ class IngestJob(Job):
             self.fail(f"InvalidBatch : The '{self.operation}' batch must contain only ids")
 
     def _load(self, chunk: list[list[str]]) -> None:
-        keys_seen: set[str] = set()
-        for number, texts in enumerate(chunk, start=self._attempted):
-            echo = list(texts)
+        """Save rows together: all are read, and their parents found, before the first is saved."""
+        rows = [self._read_row(texts) for texts in chunk]
+        key = self.key if self.operation == "upsert" else self.target.field("Id")
+        keys = Keys(key, (row.values for row in rows if not row.refused)) if key and self._names_records else None
+        for number, row in enumerate(rows, start=self._attempted):
             try:
-                record_id, is_created = self._load_row(texts, echo, number, keys_seen)
+                if row.refused:
+                    raise row.refused
+                self._meet_lock(row.texts, number)
+                if keys:
+                    keys.refuse_repeated(row.values)
+                record_id, is_created = self._save(row.values)
             except RecordRefused as refused:
-                row = dict(zip(self.header, texts, strict=False))
+                texts = dict(zip(self.header, row.texts, strict=False))
                 # as recorded, failed inserts and failed deletes have no id
-                known_id = row.get("Id", "") if self.operation in ("update", "upsert") else ""
-                self._failed.append([known_id, refused.as_result_column(), *echo])
+                known_id = texts.get("Id", "") if self._names_records else ""
+                self._failed.append([known_id, refused.as_result_column(), *row.echo])
             else:
-                self._successful.append([record_id, "true" if is_created else "false", *echo])
+                self._successful.append([record_id, "true" if is_created else "false", *row.echo])
 
-    def _load_row(self, texts: list[str], echo: list[str], number: int, keys_seen: set[str]) -> tuple[str, bool]:
-        """Save one row; put its values, as results echo them, into ``echo``. Return its id and whether it is new."""
+    @property
+    def _names_records(self) -> bool:
+        """Whether the rows name the records that they are about, and may do so only once."""
+        return self.operation in ("update", "upsert")
+
+    def _read_row(self, texts: list[str]) -> _Row:
+        row = _Row(texts, list(texts))
         if len(texts) != len(self.columns):
             message = f"Row has {len(texts)} values, the header has {len(self.columns)}"
-            raise RecordRefused("INVALID_BATCH_ROW", message)
-        self._meet_lock(texts, number)
-        values: Values = {}
-        for position, (column, text) in enumerate(zip(self.columns, texts, strict=True)):
-            if text:
-                echo[position] = column.fill(values, text)
+            row.refused = RecordRefused("INVALID_BATCH_ROW", message)
+            return row
+        try:
+            for position, (column, text) in enumerate(zip(self.columns, texts, strict=True)):
+                if text:
+                    row.echo[position] = column.fill(row.values, text)
+        except RecordRefused as refused:
+            row.refused = refused
+        return row
+
+    def _save(self, values: Values) -> tuple[str, bool]:
+        """Save one record; return its id and whether it is new."""
         if self.operation == "insert":
             return self.rules.insert(values), True
         if self.operation == "upsert":
-            return self._upsert(values, keys_seen)
+            assert self.key is not None
+            return self.rules.upsert(self.key, values.pop(self.key.name, None), values)
         record_id = str(values.pop("Id", None) or "")
         if self.operation == "update":
             return self.rules.update(record_id, values), False
         return self.rules.delete(record_id, is_hard=self.operation == "hardDelete"), False
-
-    def _upsert(self, values: Values, keys_seen: set[str]) -> tuple[str, bool]:
-        key = self.key
-        assert key is not None
-        value = values.pop(key.name, None)
-        folded = str(value) if key.case_sensitive else str(value).lower()
-        if value is not None and folded in keys_seen:
-            raise RecordRefused(
-                "DUPLICATE_VALUE", f"Duplicate external id specified: {to_result_text(key, value)}", key.name
-            )
-        keys_seen.add(folded)
-        return self.rules.upsert(key, value, values)
 
     def _meet_lock(self, texts: list[str], number: int) -> None:
         if self.fault is None or self.fault[1].kind != "lock_rows":

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from email.parser import BytesParser
 from email.policy import HTTP
-from json import dumps, loads
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import RequestRefused
 from .ingest_jobs import IngestJob, key_field
 from .job_requests import check_format, find_job, list_answer, refuse_unknown_keys
 from .jobs import wrong_state
-from .messages import JSON_TYPE, Request, Response, csv_response, json_response
+from .json_text import json_text, parse_json
+from .messages import JSON_TYPE, NOT_AN_OBJECT, Request, Response, csv_response, json_response
 
 if TYPE_CHECKING:
     from .org import Org
@@ -45,7 +45,7 @@ def _new_job(org: Org, request: Request, body: dict[str, Any]) -> IngestJob:
     refuse_unknown_keys(body, _KEYS)
     operation, name = body.get("operation"), body.get("object")
     if operation not in OPERATIONS:
-        raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : Invalid operation: {operation}")
+        raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : Invalid operation: {json_text(operation)}")
     if not isinstance(name, str) or not name:
         raise RequestRefused(400, "INVALIDJOB", "InvalidJob : No object specified")
     sobject = org.objects.get(name.lower())
@@ -56,8 +56,8 @@ def _new_job(org: Org, request: Request, body: dict[str, Any]) -> IngestJob:
     key = key_field(sobject, key_name)
     if operation == "upsert" and key is None:
         message = (
-            f"InvalidJob : Field name provided, {key_name} does not match an External ID, Salesforce Id, or indexed"
-            f" field for {sobject.name}"
+            f"InvalidJob : Field name provided, {json_text(key_name)} does not match an External ID, Salesforce Id, or"
+            f" indexed field for {sobject.name}"
         )
         raise RequestRefused(400, "INVALIDJOB", message)
     if operation == "hardDelete" and not org.allows_hard_delete:
@@ -79,12 +79,9 @@ def _create_multipart(org: Org, request: Request) -> Response:
     if not {"job", "content"} <= set(parts):
         raise RequestRefused(400, "INVALIDJOB", "InvalidJob : A multipart request has the parts job and content")
     contents = {name: bytes(part.get_payload(decode=True) or b"") for name, part in parts.items()}
-    try:
-        body = loads(contents["job"])
-    except ValueError as error:
-        raise RequestRefused(400, "JSON_PARSER_ERROR", str(error)) from error
+    body = parse_json(contents["job"])
     if not isinstance(body, dict):
-        raise RequestRefused(400, "JSON_PARSER_ERROR", dumps(body))
+        raise RequestRefused(400, "JSON_PARSER_ERROR", NOT_AN_OBJECT)
     if len(contents["content"]) > MAX_MULTIPART_CHARACTERS:
         raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : The data is larger than 100,000 characters")
     job = _new_job(org, request, body)
@@ -105,9 +102,6 @@ def upload(org: Org, request: Request) -> Response:
     if media_type != "text/csv":
         message = f"Content-Type: {media_type or 'none'} is not supported for this resource"
         raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", message)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        # the guide documents compressed answers only
-        raise RequestRefused(400, "CLIENTINPUTERROR", "ClientInputError : Compressed job data is not supported")
     if -(-len(request.body) // 3) * 4 > MAX_BASE64_BYTES:
         message = "ClientInputError : The job's data is larger than 150 MB after base64 encoding"
         raise RequestRefused(400, "CLIENTINPUTERROR", message)
@@ -141,7 +135,7 @@ def change(org: Org, request: Request) -> Response:
         job.abort()
         return json_response(job.brief())
     if state != "UploadComplete":
-        raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {state}")
+        raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {json_text(state)}")
     return _close(job, request)
 
 

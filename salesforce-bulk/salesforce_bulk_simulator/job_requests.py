@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import RequestRefused, not_found
 from .jobs import DELIMITERS, LINE_ENDINGS, Job
+from .json_text import json_text
 from .messages import Request
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def check_format(body: dict[str, Any]) -> tuple[str, str]:
     }
     for key, (value, allowed) in words.items():
         if value not in allowed:
-            message = f"{key}: {value!r} is not one of {', '.join(allowed)}"
+            message = f"{key}: {json_text(value)} is not one of {', '.join(allowed)}"
             raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : {message}")
     return words["columnDelimiter"][0], words["lineEnding"][0]
 

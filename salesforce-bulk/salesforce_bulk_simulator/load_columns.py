@@ -32,6 +32,8 @@ class FieldColumn:
 
     def fill(self, values: Values, text: str) -> str:
         """Put the value of a non-empty cell into ``values`` and return it as results echo it."""
+        if self.field.name in values:
+            refuse_second_reference(values, self.field)
         if text == NULL_TEXT:
             values[self.field.name] = None
             return NULL_ECHO
@@ -52,6 +54,7 @@ class ParentColumn:
 
     def fill(self, values: Values, text: str) -> str:
         """Look the parent up and put its id into ``values``; the cell is echoed as it came."""
+        refuse_second_reference(values, self.field)
         if text == NULL_TEXT:
             values[self.field.name] = None
             return NULL_ECHO
@@ -60,6 +63,18 @@ class ParentColumn:
 
 
 Column = FieldColumn | ParentColumn
+
+
+def refuse_second_reference(values: Values, field: Field) -> None:
+    """Refuse a record that fills one lookup twice: by an id and by a key of its parent, or by two keys.
+
+    Raises:
+        RecordRefused: INVALID_FIELD.
+    """
+    if field.name in values:
+        reference = field.relationship_name
+        message = f"Cannot specify both an external ID reference {reference} and a salesforce id, {field.name}"
+        raise RecordRefused("INVALID_FIELD", message, field.name)
 
 
 def find_parent(org: Org, parent: SObject, key: Field, value: Value) -> str:

@@ -26,7 +26,7 @@ SECURITY_TOKEN = "sim-token"
 _LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 MY_DOMAIN = "sim.my.salesforce.com"
 """Where the org lives for those who log in at one of the login hosts."""
-_JWT_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+SCOPE = "api refresh_token"
 
 
 class LoginRefused(Exception):
@@ -44,8 +44,12 @@ def token(org: Org, request: Request) -> Response:
     try:
         return json_response(_grant(org, request))
     except LoginRefused as refused:
-        body = {"error": refused.error, "error_description": refused.description}
-        return json_response(body, status=refused.status)
+        return refusal(refused)
+
+
+def refusal(refused: LoginRefused) -> Response:
+    """Return the answer of a refused token request."""
+    return json_response({"error": refused.error, "error_description": refused.description}, status=refused.status)
 
 
 def _grant(org: Org, request: Request) -> dict[str, Any]:
@@ -109,12 +113,18 @@ def _check_assertion(org: Org, assertion: str) -> None:
         raise LoginRefused("invalid_grant", "invalid assertion")
     if claims.get("iss") != org.client_id:
         raise LoginRefused("invalid_client_id", "client identifier invalid")
-    if claims.get("aud") not in (*_JWT_AUDIENCES, *org.own_addresses):
-        raise LoginRefused("invalid_grant", "Audience validation failed")
+    audiences = {*_LOGIN_HOSTS, *map(_host, org.own_addresses)}
+    if not isinstance(claims.get("aud"), str) or _host(claims["aud"]) not in audiences:
+        raise LoginRefused("invalid_grant", "audience is invalid")
     if not str(claims.get("exp", "")).isdigit() or int(claims["exp"]) < org.clock.now().timestamp():
         raise LoginRefused("invalid_grant", "expired authorization code")
     if claims.get("sub") != org.username:
         raise LoginRefused("invalid_grant", "user hasn't approved this consumer")
+
+
+def _host(address: str) -> str:
+    """Return the host of an audience, which Salesforce takes without its scheme, and with a slash at its end."""
+    return address.removeprefix("https://").removesuffix("/")
 
 
 def _claims(assertion: str, key: bytes) -> dict[str, Any] | None:
@@ -141,7 +151,7 @@ def _token_answer(org: Org, request: Request) -> dict[str, Any]:
     return {
         "access_token": org.sessions.open(),
         "signature": base64.b64encode(signature).decode(),
-        "scope": "api refresh_token",
+        "scope": SCOPE,
         "instance_url": instance_url(request),
         "id": identity,
         "token_type": "Bearer",
@@ -149,11 +159,34 @@ def _token_answer(org: Org, request: Request) -> dict[str, Any]:
     }
 
 
+def introspect(org: Org, request: Request) -> Response:
+    """Answer ``POST /services/oauth2/introspect``: what a client may know of a token (RFC 7662).
+
+    The client must say who it is, in the form or by Basic authentication.
+    """
+    form = _form(request) | _basic_credentials(request)
+    try:
+        _check_client(org, form)
+    except LoginRefused as refused:
+        return refusal(LoginRefused(refused.error, refused.description, status=401))
+    told = org.sessions.introspect(form.get("token", ""))
+    if told is None:
+        return json_response({"active": False})
+    about = {
+        "active": True,
+        "scope": SCOPE,
+        "client_id": org.client_id,
+        "username": org.username,
+        "sub": f"{request.base_url}/id/{org.org_id}/{org.user_id}",
+    }
+    return json_response(about | told)
+
+
 def revoke(org: Org, request: Request) -> Response:
     """Answer ``/services/oauth2/revoke``."""
     if org.sessions.revoke(_form(request).get("token", "")):
         return Response(200)
-    return json_response({"error": "invalid_token", "error_description": "invalid token"}, status=400)
+    return refusal(LoginRefused("invalid_token", "invalid token"))
 
 
 def identity(org: Org, request: Request) -> Response:

@@ -10,8 +10,10 @@ from urllib.parse import unquote
 
 from .errors import RequestRefused
 from .faults import Fault
+from .json_text import parse_json
 
 JSON_TYPE = "application/json;charset=UTF-8"
+NOT_AN_OBJECT = "The request body is not a JSON object"
 CSV_TYPE = "text/csv; charset=UTF-8"
 
 
@@ -50,10 +52,7 @@ class Request:
         if media_type != "application/json":
             message = f"Content-Type: {media_type or 'none'} is not supported for this resource"
             raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", message)
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise RequestRefused(400, "JSON_PARSER_ERROR", f"{error}") from error
+        return parse_json(self.body)
 
     def json_object(self) -> dict[str, Any]:
         """Return the body, which must be a JSON object.
@@ -63,7 +62,7 @@ class Request:
         """
         body = self.json()
         if not isinstance(body, dict):
-            raise RequestRefused(400, "JSON_PARSER_ERROR", "The request body is not a JSON object")
+            raise RequestRefused(400, "JSON_PARSER_ERROR", NOT_AN_OBJECT)
         return body
 
 

@@ -20,14 +20,14 @@ from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_T
 from .progression import Progression
 from .query_jobs import QueryJob
 from .records import RecordRules, cascades
-from .rest_query import Cursor
 from .schema.declarations import build_objects, read_declarations, standard_declarations
 from .schema.model import SObject
 from .schema.recorded import add_recorded_objects
+from .selected_records import Selection
 from .sessions import Sessions
 from .store import Store
 from .switches import Switches
-from .values import Value, from_json, to_python
+from .values import Value, WrongJson, from_json, to_python
 
 
 class Org(Switches):
@@ -68,6 +68,7 @@ class Org(Switches):
         self.own_addresses: set[str] = set()
         self.made_at = self.clock.now()
         """When the objects were last changed, for conditional requests."""
+        self.name = "Simulated Org"
         self.org_id = make_id("00D", number=1)
         self.user_id = make_id("005", number=1)
         self.sessions = Sessions(
@@ -89,7 +90,7 @@ class Org(Switches):
         """The org's objects by name in lower case."""
         if describes is not None:
             add_recorded_objects(self.objects, Path(describes))
-        self.cursors: dict[str, Cursor] = {}
+        self.cursors: dict[str, Selection] = {}
         self.job_registry = JobRegistry()
         self._number_of_locators = 0
         with self.store.transaction():
@@ -105,7 +106,7 @@ class Org(Switches):
         self.store.history.clear()
 
     def _add_organization(self) -> None:
-        named = {"Name": "Simulated Org", "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
+        named = {"Name": self.name, "OrganizationType": "Developer Edition", "InstanceName": "SIM1"}
         locale = {"DefaultLocaleSidKey": "en_US", "LanguageLocaleKey": "en_US"}
         self.store.new_ids(self.sobject("Organization"), 1)
         RecordRules(self, self.sobject("Organization")).insert({**named, **locale, "Id": self.org_id}, is_admin=True)
@@ -178,7 +179,10 @@ class Org(Switches):
             field = sobject.field(name)
             if field is None or field.is_compound:
                 raise ValueError(f"{sobject.name} has no field {name!r} to fill")
-            values[field.name] = from_json(field, value)
+            try:
+                values[field.name] = from_json(field, value)
+            except WrongJson:
+                raise ValueError(f"{sobject.name}.{field.name} is of type {field.type}, not {value!r}") from None
         return values
 
     def rows(self, name: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:

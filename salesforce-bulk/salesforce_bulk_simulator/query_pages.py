@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import gzip
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +23,16 @@ PAGES_PER_ANSWER = 5
 
 
 def results(org: Org, request: Request) -> Response:
-    """Answer ``GET /jobs/query/{id}/results``: one page."""
+    """Answer ``GET /jobs/query/{id}/results``: one page of CSV, whatever the request accepts."""
     job = find_query_job(org, request)
     result = _finished_result(org, job, request)
     if result is None:
         return Response(204)
-    accept = request.headers.get("accept", "*/*")
-    if not re.search(r"text/csv|text/\*|\*/\*", accept):
-        raise RequestRefused(406, "NOT_ACCEPTABLE", "Only text/csv is available")
     start = _row_of_locator(job, request.query.get("locator"), result)
     end = min(start + _max_records(org, request), result.number_of_rows)
     next_locator = _locator_of_row(job, end) if end < result.number_of_rows else "null"
     headers = {"Sforce-Locator": next_locator, "Sforce-NumberOfRecords": str(end - start)}
-    page = result.page(start, end)
-    if "gzip" in request.headers.get("accept-encoding", "") and org.gzip_results:
-        answer = csv_response(gzip.compress(page, 1), headers=headers | {"Content-Encoding": "gzip"})
-        answer.is_chunked = True
-        return answer
-    return csv_response(page, headers=headers)
+    return csv_response(result.page(start, end), headers=headers)
 
 
 def result_pages(org: Org, request: Request) -> Response:
@@ -54,11 +45,15 @@ def result_pages(org: Org, request: Request) -> Response:
     size = _max_records(org, request)
     rows = range(start, max(result.number_of_rows, 1), size)
     base = f"/services/data/v{request.version}/jobs/query/{job.id}"
-    pages = [{"resultUrl": f"{base}/results?locator={_locator_of_row(job, row)}"} for row in rows[:PAGES_PER_ANSWER]]
+    # who asks for pages of a size gets addresses of that size: their rows must not overlap
+    tail = "" if "maxRecords" not in request.query else f"&maxRecords={size}"
+    pages = [
+        {"resultUrl": f"{base}/results?locator={_locator_of_row(job, row)}{tail}"} for row in rows[:PAGES_PER_ANSWER]
+    ]
     answer: dict[str, Any] = {"resultPages": pages, "done": len(rows) <= PAGES_PER_ANSWER}
     if not answer["done"]:
         locator = _locator_of_row(job, rows[PAGES_PER_ANSWER])
-        answer["nextRecordsUrl"] = f"{base}/resultpages?locator={locator}"
+        answer["nextRecordsUrl"] = f"{base}/resultpages?locator={locator}{tail}"
     return json_response(answer)
 
 

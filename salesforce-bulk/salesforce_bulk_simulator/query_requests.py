@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import RequestRefused
 from .job_requests import check_format, find_job, list_answer, refuse_unknown_keys
 from .jobs import wrong_state
+from .json_text import json_text
 from .messages import Request, Response, json_response
 from .query_jobs import QueryJob
 from .soql import syntax
@@ -28,7 +29,7 @@ def create(org: Org, request: Request) -> Response:
     refuse_unknown_keys(body, _KEYS)
     operation, soql = body.get("operation"), body.get("query")
     if operation not in ("query", "queryAll"):
-        raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : Invalid operation: {operation}")
+        raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : Invalid operation: {json_text(operation)}")
     if not isinstance(soql, str) or not soql.strip():
         raise RequestRefused(400, "MALFORMED_QUERY", "A query string has to be specified")
     delimiter, line_ending = check_format(body)
@@ -97,7 +98,7 @@ def change(org: Org, request: Request) -> Response:
     if state == "UploadComplete":
         raise wrong_state("Closing", job.state)
     if state != "Aborted":
-        raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {state}")
+        raise RequestRefused(400, "INVALIDJOBSTATE", f"InvalidJobState : Invalid state: {json_text(state)}")
     job.abort()
     return json_response(job.brief())
 

@@ -5,88 +5,105 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .errors import RecordRefused, RequestRefused, not_found
+from .describe import find_sobject
+from .errors import NO_SUCH_KEY, RecordRefused, RequestRefused, not_found
 from .ingest_jobs import key_field, locked
-from .load_columns import find_parent
+from .json_text import column_of, json_text, token_of
+from .load_columns import find_parent, refuse_second_reference
 from .messages import Request, Response, json_response
-from .records import RecordRules, Values
+from .records import Keys, RecordRules, Values
 from .schema.model import Field, SObject
-from .values import from_json
+from .selected_records import records_by_id
+from .values import Value, WrongJson, from_json
 
 if TYPE_CHECKING:
     from .org import Org
 
 MAX_RECORDS = 200
 """Records in one request (REST API guide, "sObject Collections")."""
+MAX_RETRIEVED = 2000
+"""Records that one request can ask for (REST API guide, "Get Records Using sObject Collections")."""
+_NO_PLACE = "[Source: N/A; line: -1, column: -1][line:-1, column:-1]"
+"""Where a wrong value stands among many records: reported with a live org, for records of a tree."""
 
 
 def create(org: Org, request: Request) -> Response:
     """Answer ``POST /composite/sobjects``."""
-    all_or_none, records = _records(request)
 
-    def work(record: dict[str, Any]) -> dict[str, Any]:
-        sobject = _type_of(org, record)
-        return success(RecordRules(org, sobject).insert(values_of(org, sobject, record)))
+    def save(sobject: SObject, values: Values) -> dict[str, Any]:
+        return success(RecordRules(org, sobject).insert(values))
 
-    return _do(org, request, records, work, all_or_none=all_or_none)
+    return _do(org, request, **_records(request), save=save)
 
 
 def update(org: Org, request: Request) -> Response:
     """Answer ``PATCH /composite/sobjects``."""
-    all_or_none, records = _records(request)
 
-    def work(record: dict[str, Any]) -> dict[str, Any]:
-        sobject = _type_of(org, record)
-        values = values_of(org, sobject, record)
+    def save(sobject: SObject, values: Values) -> dict[str, Any]:
         return success(RecordRules(org, sobject).update(str(values.pop("Id", None) or ""), values))
 
-    return _do(org, request, records, work, all_or_none=all_or_none)
+    return _do(org, request, **_records(request), save=save, key=next(iter(org.objects.values())).field("Id"))
 
 
 def upsert(org: Org, request: Request) -> Response:
     """Answer ``PATCH /composite/sobjects/{Object}/{Field}``."""
-    sobject = org.objects.get(request.parts["sobject"].lower())
-    if sobject is None:
-        raise not_found()
-    key = key_field(sobject, request.parts["field"])
+    wanted = find_sobject(org, request)
+    key = key_field(wanted, request.parts["field"])
     if key is None:
-        name = request.parts["field"]
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
-    all_or_none, records = _records(request)
+        raise not_found(f"{NO_SUCH_KEY}: {request.parts['field']}")
 
-    def work(record: dict[str, Any]) -> dict[str, Any]:
-        if _type_of(org, record) is not sobject:
-            raise RecordRefused("INVALID_TYPE", f"Record type does not match request type: {sobject.name}")
-        values = values_of(org, sobject, record)
+    def save(sobject: SObject, values: Values) -> dict[str, Any]:
+        if sobject is not wanted:
+            raise RecordRefused("INVALID_TYPE", f"Record type does not match request type: {wanted.name}")
         record_id, created = RecordRules(org, sobject).upsert(key, values.pop(key.name, None), values)
         return success(record_id) | {"created": created}
 
-    return _do(org, request, records, work, all_or_none=all_or_none)
+    return _do(org, request, **_records(request), save=save, key=key)
 
 
 def delete(org: Org, request: Request) -> Response:
     """Answer ``DELETE /composite/sobjects?ids=``."""
     ids = [each for each in request.query.get("ids", "").split(",") if each]
     _check_count(len(ids))
-    all_or_none = request.query.get("allOrNone", "false").lower() == "true"
 
-    def work(record: dict[str, Any]) -> dict[str, Any]:
+    def read(record: dict[str, Any]) -> tuple[SObject, Values]:
         record_id = record["Id"]
         sobject = next((each for each in org.objects.values() if record_id.startswith(each.key_prefix)), None)
         if sobject is None:
             raise RecordRefused("MALFORMED_ID", f"malformed id {record_id}", "Id")
-        return success(RecordRules(org, sobject).delete(record_id))
+        return sobject, record
 
-    return _do(org, request, [{"Id": each} for each in ids], work, all_or_none=all_or_none)
+    def save(sobject: SObject, values: Values) -> dict[str, Any]:
+        return success(RecordRules(org, sobject).delete(str(values["Id"])))
+
+    all_or_none = request.query.get("allOrNone", "false").lower() == "true"
+    records = [{"Id": each} for each in ids]
+    return _do(org, request, records, all_or_none=all_or_none, save=save, read=read)
 
 
-def _records(request: Request) -> tuple[bool, list[dict[str, Any]]]:
+def retrieve(org: Org, request: Request) -> Response:
+    """Answer ``GET /composite/sobjects/{Object}?ids=&fields=``, and ``POST`` with both in its body."""
+    sobject = find_sobject(org, request)
+    body: Any = request.query if request.method in ("GET", "HEAD") else request.json_object()
+    lists = [body.get(name) for name in ("ids", "fields")]
+    lists = [each.split(",") if isinstance(each, str) else each for each in lists]
+    if not all(isinstance(each, list) and each and all(isinstance(text, str) for text in each) for each in lists):
+        raise RequestRefused(400, "INVALID_INPUT", "The request needs ids and fields")
+    ids, names = lists
+    if len(ids) > MAX_RETRIEVED:
+        message = f"record limit reached. cannot submit more than {MAX_RETRIEVED} records in this call"
+        raise RequestRefused(400, "EXCEEDED_MAX_SIZE_REQUEST", message)
+    return json_response(records_by_id(org, request, sobject, ids=ids, names=[name.strip() for name in names]))
+
+
+def _records(request: Request) -> dict[str, Any]:
+    """Return the arguments of ``_do`` that a body gives."""
     body = request.json_object()
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise RequestRefused(400, "JSON_PARSER_ERROR", "The request body has no list of records")
     _check_count(len(records))
-    return bool(body.get("allOrNone", False)), records
+    return {"records": records, "all_or_none": json_text(body.get("allOrNone", False)).lower() == "true"}
 
 
 def _check_count(count: int) -> None:
@@ -100,45 +117,58 @@ def _check_count(count: int) -> None:
 def _type_of(org: Org, record: dict[str, Any]) -> SObject:
     attributes = record.get("attributes")
     name = attributes.get("type") if isinstance(attributes, dict) else None
-    sobject = org.objects.get(str(name).lower())
-    if name is None or sobject is None:
-        raise RequestRefused(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
+    if name is None:
+        raise RequestRefused(400, "INVALID_TYPE", "The attributes of a record must name its sObject type.")
+    sobject = org.objects.get(name.lower()) if isinstance(name, str) else None
+    if sobject is None:
+        raise RequestRefused(400, "INVALID_TYPE", f"sObject type '{json_text(name)}' is not supported.")
     return sobject
 
 
-def values_of(org: Org, sobject: SObject, record: dict[str, Any]) -> Values:
+def values_of(org: Org, sobject: SObject, record: dict[str, Any], *, source: bytes = b"") -> Values:
     """Return the database values of a record in JSON; a parent may be given by its key.
+
+    ``source`` is the JSON text of this one record, where there is one.
 
     Raises:
         RequestRefused: INVALID_FIELD, JSON_PARSER_ERROR.
-        RecordRefused: a value is not one of its field's.
+        RecordRefused: a value is not one of its field's, or one lookup is given twice.
     """
     values: Values = {}
     for name, value in record.items():
         if name == "attributes":
             continue
+        place = "[line:{}, column:{}]".format(*column_of(source, name)) if source else _NO_PLACE
         if (reference := sobject.relationship(name)) and isinstance(value, dict):
-            values[reference.name] = _parent_id(org, reference, value)
+            refuse_second_reference(values, reference)
+            values[reference.name] = _parent_id(org, reference, value, place)
             continue
         field = sobject.field(name)
         if field is None or field.is_compound:
             raise RequestRefused(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
-        try:
-            values[field.name] = from_json(field, value)
-        except TypeError as error:
-            message = (
-                f"Cannot deserialize instance of {field.describe['soapType'].partition(':')[2]} from {error} value"
-                f" {value} or request may be missing a required field at [line:1, column:1]"
-            )
-            raise RequestRefused(400, "JSON_PARSER_ERROR", message) from error
+        if field.type == "reference":
+            refuse_second_reference(values, field)
+        values[field.name] = _value(field, value, place)
     return values
 
 
-def _parent_id(org: Org, reference: Field, value: dict[str, Any]) -> str:
+def _value(field: Field, value: Any, place: str) -> Value:
+    try:
+        return from_json(field, value)
+    except WrongJson:
+        token, text = token_of(value)
+        message = (
+            f"Cannot deserialize instance of {field.type} from {token} value {text}"
+            f" or request may be missing a required field at {place}"
+        )
+        raise RequestRefused(400, "JSON_PARSER_ERROR", message) from None
+
+
+def _parent_id(org: Org, reference: Field, value: dict[str, Any], place: str) -> str:
     """Return the id of a parent given as ``{"Ext__c": "…"}``, with ``attributes`` where it can be of several types."""
     attributes = value.get("attributes")
     named = attributes.get("type") if isinstance(attributes, dict) else None
-    name = str(named or reference.reference_to[0])
+    name = json_text(named or reference.reference_to[0])
     parent = org.objects.get(name.lower()) if name in reference.reference_to else None
     keys = [(key, text) for key, text in value.items() if key != "attributes"]
     key = key_field(parent, keys[0][0]) if parent and len(keys) == 1 else None
@@ -146,7 +176,7 @@ def _parent_id(org: Org, reference: Field, value: dict[str, Any]) -> str:
         raise RequestRefused(
             400, "INVALID_FIELD", f"The parent {reference.relationship_name} is not named by one of its keys"
         )
-    return find_parent(org, parent, key, from_json(key, keys[0][1]))
+    return find_parent(org, parent, key, _value(key, keys[0][1], place))
 
 
 def success(record_id: str) -> dict[str, Any]:
@@ -162,22 +192,35 @@ def _do(
     org: Org,
     request: Request,
     records: list[dict[str, Any]],
-    work: Callable[[dict[str, Any]], dict[str, Any]],
     *,
     all_or_none: bool,
+    save: Callable[[SObject, Values], dict[str, Any]],
+    read: Callable[[dict[str, Any]], tuple[SObject, Values]] | None = None,
+    key: Field | None = None,
 ) -> Response:
-    """Work through the records in order; with ``all_or_none`` one refusal undoes all."""
+    """Read all records, then save them in order; with ``all_or_none`` one refusal undoes all.
+
+    ``key`` is the field that names a record, and may have a value only once.
+    """
+
+    def read_as_written(record: dict[str, Any]) -> tuple[SObject, Values]:
+        sobject = _type_of(org, record)
+        return sobject, values_of(org, sobject, record)
+
     results: list[dict[str, Any]] = []
-    fault = request.fault
     with org.lock:
         try:
             with org.store.transaction(origin=request.label):
-                for number, record in enumerate(records):
+                found = [_found(read or read_as_written, record) for record in records]
+                keys = Keys(key, (each[1] for each in found if isinstance(each, tuple))) if key else None
+                for number, (record, each) in enumerate(zip(records, found, strict=True)):
                     try:
-                        if fault and fault.kind == "lock_rows" and fault.locks(record, number=number):
-                            org.faults.complete(request.operation, fault)
-                            raise locked(str(record.get("Id", "")))
-                        results.append(work(record))
+                        _meet_lock(org, request, record, number)
+                        if isinstance(each, RecordRefused):
+                            raise each
+                        if keys:
+                            keys.refuse_repeated(each[1])
+                        results.append(save(*each))
                     except RecordRefused as refused:
                         results.append(_failure(refused))
                 if all_or_none and not all(result["success"] for result in results):
@@ -187,6 +230,22 @@ def _do(
             undone = _failure(RecordRefused("ALL_OR_NONE_OPERATION_ROLLED_BACK", message))
             results = [undone if result["success"] else result for result in results]
     return json_response(results)
+
+
+def _found(
+    read: Callable[[dict[str, Any]], tuple[SObject, Values]], record: dict[str, Any]
+) -> tuple[SObject, Values] | RecordRefused:
+    try:
+        return read(record)
+    except RecordRefused as refused:
+        return refused
+
+
+def _meet_lock(org: Org, request: Request, record: dict[str, Any], number: int) -> None:
+    fault = request.fault
+    if fault and fault.kind == "lock_rows" and fault.locks(record, number=number):
+        org.faults.complete(request.operation, fault)
+        raise locked(json_text(record.get("Id", "")))
 
 
 class _RolledBack(Exception):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +13,7 @@ from .errors import RecordRefused
 from .history import Change
 from .ids import as_18
 from .schema.model import Field, SObject
-from .values import Value
+from .values import Value, to_result_text
 
 if TYPE_CHECKING:
     from .org import Org
@@ -42,6 +44,7 @@ class RecordRules:
         """Create a record and return its id. ``is_admin`` may also fill read-only fields."""
         if not is_admin:
             self._refuse_unwritable(values, [each for each in values if not self._fields[each].createable])
+            self._refuse_blank_owner(values)
         is_person = self._is_person(values)
         missing = [
             each.name
@@ -71,6 +74,7 @@ class RecordRules:
         row = self._live_row(record_id)
         if not is_admin:
             self._refuse_unwritable(values, [each for each in values if not self._fields[each].updateable])
+            self._refuse_blank_owner(values)
         emptied = [name for name, value in values.items() if value is None and not self._fields[name].nillable]
         if emptied:
             message = f"Required fields are missing: [{', '.join(emptied)}]"
@@ -176,6 +180,10 @@ class RecordRules:
             )
             raise RecordRefused("INVALID_FIELD_FOR_INSERT_UPDATE", message, *names)
 
+    def _refuse_blank_owner(self, values: Values) -> None:
+        if "OwnerId" in values and values["OwnerId"] is None and not self._fields["OwnerId"].nillable:
+            raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "Owner ID: owner cannot be blank", "OwnerId")
+
     def _check_parents(self, values: Values) -> None:
         for name, value in values.items():
             field = self._fields[name]
@@ -255,6 +263,29 @@ class RecordRules:
     def _name_defaults_to_id(self) -> bool:
         name = self._sobject.field("Name")
         return name is not None and name.defaulted_on_create
+
+
+class Keys:
+    """The keys of records that are saved together. One that is there twice saves none of its records."""
+
+    def __init__(self, key: Field, records: Iterable[Values]) -> None:
+        self._key = key
+        self._counts = Counter(self._folded(values) for values in records if values.get(key.name) is not None)
+
+    def refuse_repeated(self, values: Values) -> None:
+        """Refuse a record whose key another one has, too.
+
+        Raises:
+            RecordRefused: DUPLICATE_VALUE.
+        """
+        if self._counts[self._folded(values)] > 1:
+            kind = "id" if self._key.name == "Id" else "external id"
+            message = f"Duplicate {kind} specified: {to_result_text(self._key, values[self._key.name])}"
+            raise RecordRefused("DUPLICATE_VALUE", message, self._key.name)
+
+    def _folded(self, values: Values) -> str:
+        text = str(values.get(self._key.name))
+        return text if self._key.case_sensitive or self._key.name == "Id" else text.lower()
 
 
 def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObject, Field]]:

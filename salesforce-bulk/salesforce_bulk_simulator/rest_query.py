@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .errors import RequestRefused
+from .errors import RequestRefused, not_in_simulator
 from .messages import Request, Response, json_response
 from .schema.model import SObject
+from .selected_records import Selection, records_of, select
 from .soql import syntax
 from .soql.parser import parse
-from .soql.statement import Column, compile_query, find_object
-from .values import Value, to_json
+from .soql.statement import Statement, compile_query, find_object
 
 if TYPE_CHECKING:
     from .org import Org
@@ -24,17 +25,8 @@ MAX_FIELDS_ROWS = 200
 """The greatest LIMIT of a query with FIELDS(ALL) or FIELDS(CUSTOM) (SOQL guide, "FIELDS()")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The rest of a query's rows, waiting for ``nextRecordsUrl``."""
-
-    sobject: SObject
-    columns: list[Column]
-    rows: list[tuple[Value, ...]]
-
-
 def query(org: Org, request: Request) -> Response:
-    """Answer ``GET /query?q=``."""
+    """Answer ``GET /query?q=``, and ``?explain=`` with a plan."""
     return _answer(org, request, include_deleted=False)
 
 
@@ -44,33 +36,60 @@ def query_all(org: Org, request: Request) -> Response:
 
 
 def _answer(org: Org, request: Request, *, include_deleted: bool) -> Response:
-    soql = request.query.get("q")
+    is_explained = "explain" in request.query
+    soql = request.query.get("explain" if is_explained else "q")
     if not soql:
         raise RequestRefused(400, "MALFORMED_QUERY", "A query string has to be specified")
     parsed = parse(soql)
-    is_subquery = any(isinstance(item, syntax.Subquery) for item in parsed.select)
-    if parsed.has_typeof or is_subquery or (parsed.has_aggregates and not parsed.is_count):
-        message = "the simulator does not know GROUP BY, TYPEOF, subqueries, and no aggregate function but COUNT()"
-        raise RequestRefused(400, "MALFORMED_QUERY", message)
     if parsed.fields_group:
         parsed = _with_fields(parsed, find_object(parsed, org.objects))
-    today = org.clock.now().date()
-    statement = compile_query(parsed, objects=org.objects, today=today, include_deleted=include_deleted)
+
+    def compiled(query: syntax.Query) -> Statement:
+        today = org.clock.now().date()
+        return compile_query(query, objects=org.objects, today=today, include_deleted=include_deleted)
+
+    statement = compiled(parsed)
+    _refuse_unbuilt(parsed, compiled)
     with org.lock:
-        if parsed.is_count:
+        if is_explained or parsed.is_count:
             count = org.store.select(f"SELECT count(*) {statement.tail}", statement.parameters).fetchone()[0]
+            if is_explained:
+                return json_response(_plan(statement, cardinality=count, of=org.store.count(statement.sobject)))
             return json_response({"totalSize": count, "done": True, "records": []})
-        order = f"ORDER BY {', '.join(statement.order_by)}" if statement.order_by else ""
-        limit = (
-            ""
-            if statement.limit is None and statement.offset is None
-            else (f"LIMIT {-1 if statement.limit is None else statement.limit} OFFSET {statement.offset or 0}")
-        )
-        columns = ", ".join(['t0."Id"', *(column.sql for column in statement.columns)])
-        sql = f"SELECT {columns} {statement.tail} {order} {limit}"
-        rows = org.store.select(sql, statement.parameters).fetchall()
-    cursor = Cursor(statement.sobject, statement.columns, rows)
-    return _batch(org, request, cursor, start=0, locator=None)
+        rest = f"ORDER BY {', '.join(statement.order_by)}" if statement.order_by else ""
+        if statement.limit is not None or statement.offset is not None:
+            rest += f" LIMIT {-1 if statement.limit is None else statement.limit} OFFSET {statement.offset or 0}"
+        selection = select(org, statement, rest=rest)
+    return _batch(org, request, selection, start=0, locator=None)
+
+
+def _refuse_unbuilt(parsed: syntax.Query, compiled: Callable[[syntax.Query], Statement]) -> None:
+    """Refuse what SOQL has and the simulator has not, once the query is known to be right."""
+    calls = [item for item in parsed.select if isinstance(item, syntax.Call)]
+    for path in [*parsed.group_by, *(call.argument for call in calls if call.argument)]:
+        compiled(replace(parsed, select=(path,), order_by=()))
+    if any(isinstance(item, syntax.Subquery) for item in parsed.select):
+        raise not_in_simulator("subqueries of SELECT in SOQL")
+    if parsed.has_typeof:
+        raise not_in_simulator("TYPEOF in SOQL")
+    if parsed.group_by:
+        raise not_in_simulator("GROUP BY in SOQL")
+    if calls and not parsed.is_count:
+        raise not_in_simulator(f"{calls[0].function}() in SOQL")
+
+
+def _plan(statement: Statement, *, cardinality: int, of: int) -> dict[str, Any]:
+    """Return how a query would be run (REST API guide, "Get Feedback on Query Performance"); always a scan."""
+    plan = {
+        "cardinality": cardinality,
+        "fields": [],
+        "leadingOperationType": "TableScan",
+        "notes": [],
+        "relativeCost": 1.0,
+        "sobjectCardinality": of,
+        "sobjectType": statement.sobject.name,
+    }
+    return {"plans": [plan]}
 
 
 def _with_fields(query: syntax.Query, sobject: SObject) -> syntax.Query:
@@ -89,23 +108,23 @@ def _with_fields(query: syntax.Query, sobject: SObject) -> syntax.Query:
 def more(org: Org, request: Request) -> Response:
     """Answer ``GET /query/{locator}-{start}``."""
     locator, _, start = request.parts["locator"].rpartition("-")
-    cursor = org.cursors.get(locator)
-    if cursor is None or not start.isdigit() or int(start) > len(cursor.rows):
+    selection = org.cursors.get(locator)
+    if selection is None or not start.isdigit() or int(start) > len(selection.rows):
         raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    return _batch(org, request, cursor, start=int(start), locator=locator)
+    return _batch(org, request, selection, start=int(start), locator=locator)
 
 
-def _batch(org: Org, request: Request, cursor: Cursor, *, start: int, locator: str | None) -> Response:
-    end = min(start + _batch_size(request), len(cursor.rows))
+def _batch(org: Org, request: Request, selection: Selection, *, start: int, locator: str | None) -> Response:
+    end = min(start + _batch_size(request), len(selection.rows))
     answer: dict[str, Any] = {
-        "totalSize": len(cursor.rows),
-        "done": end >= len(cursor.rows),
-        "records": [_record(row, cursor, request) for row in cursor.rows[start:end]],
+        "totalSize": len(selection.rows),
+        "done": end >= len(selection.rows),
+        "records": records_of(org, request, selection, start=start, end=end),
     }
     if not answer["done"]:
         if locator is None:
             locator = org.locator_id()
-            org.cursors[locator] = cursor
+            org.cursors[locator] = selection
         answer["nextRecordsUrl"] = f"/services/data/v{request.version}/query/{locator}-{end}"
     return json_response(answer)
 
@@ -113,21 +132,3 @@ def _batch(org: Org, request: Request, cursor: Cursor, *, start: int, locator: s
 def _batch_size(request: Request) -> int:
     match = re.search(r"batchSize\s*=\s*(\d{1,9})", request.headers.get("sforce-query-options", ""), re.IGNORECASE)
     return min(max(int(match[1]), 200), DEFAULT_BATCH) if match else DEFAULT_BATCH
-
-
-def _record(row: tuple[Value, ...], cursor: Cursor, request: Request) -> dict[str, Any]:
-    address = attributes(cursor.sobject, str(row[0]), request)
-    record: dict[str, Any] = {"attributes": address}
-    for column, value in zip(cursor.columns, row[1:], strict=True):
-        place = record
-        *parents, name = column.name.split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[name] = to_json(column.field, value, url=address["url"])
-    return record
-
-
-def attributes(sobject: SObject, record_id: str, request: Request) -> dict[str, str]:
-    """Return the ``attributes`` of a record in JSON."""
-    url = f"/services/data/v{request.version}/sobjects/{sobject.name}/{record_id}"
-    return {"type": sobject.name, "url": url}

@@ -21,9 +21,9 @@ from . import (
     record_collections,
     rest_query,
     rows,
-    soap_login,
+    soap,
 )
-from .errors import RequestRefused, not_found
+from .errors import RequestRefused, method_not_allowed, not_found
 from .messages import Request, Response, refusal
 
 if TYPE_CHECKING:
@@ -73,9 +73,12 @@ ROUTES = [
     _route("GET", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
     _route("GET", "/services/oauth2/userinfo", "userinfo", login.userinfo),
     _route("GET", "/id/{org_id}/{user_id}", "userinfo", login.identity),
-    _route("POST", "/services/soap/[uc]/{version}(?:/.*)?", "login", soap_login.login, is_open=True),
+    _route("POST", "/services/oauth2/introspect", "introspect", login.introspect, is_open=True),
+    _route("POST", "/services/soap/[uc]/{version}(?:/.*)?", "soap", soap.answer, is_open=True),
     _route("GET", "/services/data", "versions", describe.versions, is_open=True),
     _route("GET", "~", "version", describe.version_root),
+    _route("GET", "~/jobs", "version", describe.directory("jobs", "ingest", "query")),
+    _route("GET", "~/composite", "version", describe.directory("composite", "batch", "sobjects")),
     _route("GET", "~/sobjects", "describe_global", describe.describe_global),
     _route("GET", "~/limits", "limits", describe.limits),
     _route("GET", "~/limits/recordCount", "record_count", describe.record_count, since=40),
@@ -101,6 +104,8 @@ ROUTES = [
     _route("POST", "~/composite/sobjects", "collections", record_collections.create, since=42),
     _route("PATCH", "~/composite/sobjects", "collections", record_collections.update, since=42),
     _route("DELETE", "~/composite/sobjects", "collections", record_collections.delete, since=42),
+    _route("GET", "~/composite/sobjects/{sobject}", "collections", record_collections.retrieve, since=42),
+    _route("POST", "~/composite/sobjects/{sobject}", "collections", record_collections.retrieve, since=42),
     _route("PATCH", "~/composite/sobjects/{sobject}/{field}", "collections", record_collections.upsert, since=46),
     _route("POST", "~/composite/batch", "batch", _batch, since=34),
     _route("GET", "~/sobjects/{sobject}", "describe", describe.sobject_root),
@@ -109,6 +114,7 @@ ROUTES = [
     _route("GET", "~/sobjects/{sobject}/deleted", "deleted", changes.deleted),
     _route("GET", "~/sobjects/{sobject}/updated", "updated", changes.updated),
     _route("GET", "~/sobjects/{sobject}/{id}", "row", rows.read),
+    _route("POST", "~/sobjects/{sobject}/{id}", "row", rows.create_by_id, since=37),
     _route("PATCH", "~/sobjects/{sobject}/{id}", "row", rows.update),
     _route("DELETE", "~/sobjects/{sobject}/{id}", "row", rows.delete),
     _route("GET", "~/sobjects/{sobject}/{first}/{second}", "row", rows.read_below),
@@ -143,14 +149,22 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
     if not matches:
         raise not_found()
     if not allowed:
-        methods = ", ".join(dict.fromkeys(route.method for route, _ in matches))
-        message = f"HTTP Method '{method}' not allowed. Allowed are {methods}"
-        raise RequestRefused(405, "METHOD_NOT_ALLOWED", message)
+        raise method_not_allowed(method, [route.method for route, _ in matches])
     route, match = allowed[0]
     parts = {name: unquote(value) for name, value in match.groupdict().items()}
     if raw_path.lower().startswith("/services/data/v"):
         _check_version(parts["version"], route)
     return Match(route, parts, _operation(route, body))
+
+
+def refusal_at(request: Request, refused: RequestRefused) -> Response:
+    """Return a refusal in the shape that the answers of an address have."""
+    path = request.path.lower()
+    if path.startswith("/services/soap/"):
+        return soap.fault(request, soap.client_fault(refused.message))
+    if path.startswith("/services/oauth2/"):
+        return login.refusal(login.LoginRefused("invalid_request", refused.message, status=refused.status))
+    return refusal(refused)
 
 
 def _check_version(version: str, route: Route) -> None:
@@ -162,8 +176,13 @@ def _check_version(version: str, route: Route) -> None:
         raise not_found()
 
 
+_SOAP_OPERATIONS = {"logout": "revoke", "getUserInfo": "userinfo"}
+
+
 def _operation(route: Route, body: bytes) -> str:
-    """Tell closing from aborting, which share an address."""
+    """Tell closing from aborting, and one SOAP call from another, which share an address."""
+    if route.operation == "soap":
+        return _SOAP_OPERATIONS.get(soap.call_of(body), "login")
     if not route.operation.endswith(".patch"):
         return route.operation
     kind = route.operation.partition(".")[0]

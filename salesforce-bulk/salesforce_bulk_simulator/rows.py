@@ -3,69 +3,85 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .conditional import conditional, refuse_changed
 from .describe import find_sobject
-from .errors import RecordRefused, RequestRefused, not_found
+from .errors import NO_SUCH_KEY, RecordRefused, RequestRefused, method_not_allowed, not_found
 from .ids import as_18
 from .ingest_jobs import key_field, parse_key
 from .messages import Request, Response, json_response
 from .record_collections import success, values_of
 from .records import RecordRules, Values
-from .rest_query import attributes
 from .schema.model import Field, SObject
-from .values import to_json
+from .selected_records import attributes, records_by_id
 
 if TYPE_CHECKING:
     from .org import Org
 
 
+_METHODS_OF_A_ROW = ("GET", "PATCH", "DELETE")
+_METHODS_OF_A_KEY = ("GET", "POST")
+"""What ``/sobjects/{Object}/{Field}/`` takes, a key without a value: as reported for such a PATCH."""
+
+
 def _refused(error: RecordRefused) -> RequestRefused:
-    status = 404 if error.code in ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND") else 400
+    is_missing = error.code in ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND") and not error.fields
+    status = 404 if is_missing else 400
     return RequestRefused(status, error.code, error.message, fields=error.fields)
 
 
 def create(org: Org, request: Request) -> Response:
     """Answer ``POST /sobjects/{Object}``."""
+    return json_response(success(_created(org, request)), status=201)
+
+
+def create_by_id(org: Org, request: Request) -> Response:
+    """Answer ``POST /sobjects/{Object}/Id``: an upsert by an id that is not there yet."""
+    name = request.parts["id"]
+    if name.lower() != "id":
+        if as_18(name):
+            raise method_not_allowed("POST", _METHODS_OF_A_ROW)
+        raise not_found(f"{NO_SUCH_KEY}: {name}")
+    return json_response(success(_created(org, request)) | {"created": True}, status=201)
+
+
+def _created(org: Org, request: Request) -> str:
     sobject = find_sobject(org, request)
     body = request.json_object()
     with org.lock, org.store.transaction(origin=request.label):
         try:
-            record_id = RecordRules(org, sobject).insert(values_of(org, sobject, body))
+            return RecordRules(org, sobject).insert(values_of(org, sobject, body, source=request.body))
         except RecordRefused as error:
             raise _refused(error) from error
-    return json_response(success(record_id), status=201)
 
 
 def read(org: Org, request: Request) -> Response:
     """Answer ``GET /sobjects/{Object}/{Id}``, all fields or those in ``fields``."""
     sobject = find_sobject(org, request)
-    return _answer(sobject, _live_row(org, sobject, request.parts["id"]), request)
+    return _answer(org, sobject, _live_row(org, sobject, _record_id(sobject, request)), request)
 
 
-def _answer(sobject: SObject, row: Values, request: Request) -> Response:
-    names = request.query.get("fields")
-    url = attributes(sobject, str(row["Id"]), request)
-    answer: dict[str, Any] = {"attributes": url}
-    for name in [each.name for each in sobject.fields.values()] if names is None else names.split(","):
-        field = sobject.field(name.strip())
-        if field is None:
-            raise RequestRefused(400, "INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject.name}")
-        if field.is_compound:
-            parts = {key: row[part.name] for key, part in sobject.components(field).items()}
-            answer[field.name] = parts if any(value is not None for value in parts.values()) else None
-        else:
-            answer[field.name] = to_json(field, row[field.name], url=url["url"])
-    return conditional(request, json_response(answer), changed=_changed(row), has_tag=sobject.name == "Account")
+def _record_id(sobject: SObject, request: Request) -> str:
+    """Return the id in the path. The name of a key may stand there, too, as if its value were left out."""
+    text = request.parts["id"]
+    if as_18(text) is None:
+        if request.method != "GET" and key_field(sobject, text):
+            raise method_not_allowed(request.method, _METHODS_OF_A_KEY)
+        raise not_found(f"{NO_SUCH_KEY}: {text}")
+    return text
 
 
-def _live_row(org: Org, sobject: SObject, text: str) -> Values:
-    record_id = as_18(text)
-    if record_id is None:
-        raise not_found("Provided external ID field does not exist or is not accessible")
+def _answer(org: Org, sobject: SObject, row: Values, request: Request) -> Response:
+    listed = request.query.get("fields")
+    names = [each.name for each in sobject.fields.values()] if listed is None else listed.split(",")
+    (record,) = records_by_id(org, request, sobject, ids=[str(row["Id"])], names=[name.strip() for name in names])
+    return conditional(request, json_response(record), changed=_changed(row), has_tag=sobject.name == "Account")
+
+
+def _live_row(org: Org, sobject: SObject, record_id: str) -> Values:
     with org.lock:
-        row = org.store.row(sobject, record_id)
+        row = org.store.row(sobject, str(as_18(record_id)))
     if row is None or row.get("IsDeleted"):
         raise not_found()
     return row
@@ -85,6 +101,8 @@ def read_below(org: Org, request: Request) -> Response:
     field = sobject.field(second)
     if field is None or field.type != "base64":
         raise not_found()
+    if as_18(first) is None:
+        raise not_found(f"{NO_SUCH_KEY}: {first}")
     value = _live_row(org, sobject, first)[field.name]
     return Response(200, value if isinstance(value, bytes) else b"", {"Content-Type": "application/octet-stream"})
 
@@ -100,29 +118,40 @@ def _read_by_key(org: Org, request: Request, sobject: SObject, key: Field, text:
         raise not_found()
     if len(found) > 1:
         return json_response([attributes(sobject, each, request)["url"] for each in found], status=300)
-    return _answer(sobject, _live_row(org, sobject, found[0]), request)
+    return _answer(org, sobject, _live_row(org, sobject, found[0]), request)
 
 
 def update(org: Org, request: Request) -> Response:
     """Answer ``PATCH /sobjects/{Object}/{Id}``."""
     sobject = find_sobject(org, request)
+    record_id = _record_id(sobject, request)
     body = request.json_object()
     if "if-unmodified-since" in request.headers:
-        refuse_changed(request, changed=_changed(_live_row(org, sobject, request.parts["id"])))
+        refuse_changed(request, changed=_changed(_live_row(org, sobject, record_id)))
     with org.lock, org.store.transaction(origin=request.label):
         try:
-            RecordRules(org, sobject).update(request.parts["id"], values_of(org, sobject, body))
+            values = values_of(org, sobject, body, source=request.body)
+            _refuse_in_body(values, "Id")
+            RecordRules(org, sobject).update(record_id, values)
         except RecordRefused as error:
             raise _refused(error) from error
     return Response(204)
 
 
+def _refuse_in_body(values: Values, *names: str) -> None:
+    """Refuse a key that the path names already."""
+    for name in names:
+        if name in values:
+            raise RequestRefused(400, "INVALID_FIELD", f"The {name} field should not be specified in the sobject data.")
+
+
 def delete(org: Org, request: Request) -> Response:
     """Answer ``DELETE /sobjects/{Object}/{Id}``."""
     sobject = find_sobject(org, request)
+    record_id = _record_id(sobject, request)
     with org.lock, org.store.transaction(origin=request.label):
         try:
-            RecordRules(org, sobject).delete(request.parts["id"])
+            RecordRules(org, sobject).delete(record_id)
         except RecordRefused as error:
             raise _refused(error) from error
     return Response(204)
@@ -134,15 +163,13 @@ def upsert(org: Org, request: Request) -> Response:
     name = request.parts["field"]
     key = key_field(sobject, name)
     if key is None:
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+        raise not_found(f"{NO_SUCH_KEY}: {name}")
     body = request.json_object()
     may_create = request.query.get("updateOnly", "false").lower() != "true"
     with org.lock, org.store.transaction(origin=request.label):
         try:
-            values = values_of(org, sobject, body)
-            if key.name in values or "Id" in values:
-                message = f"The {key.name} field should not be specified in the sobject data."
-                raise RequestRefused(400, "INVALID_FIELD", message)
+            values = values_of(org, sobject, body, source=request.body)
+            _refuse_in_body(values, key.name, "Id")
             value = parse_key(key, request.parts["value"])
             found = org.store.ids_with(sobject, key, value, limit=200)
             if len(found) > 1:

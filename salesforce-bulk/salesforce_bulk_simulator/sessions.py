@@ -15,6 +15,7 @@ class Sessions:
         self._clock = clock
         self._org_id = org_id
         self._expiries: dict[str, datetime] = {}
+        self._issues: dict[str, datetime] = {}
         self.refresh_tokens = {refresh_token}
         self.rotates = False
         self.token_life_s = token_life_s
@@ -24,6 +25,7 @@ class Sessions:
         """Return a new access token."""
         # the Salesforce CLI takes only letters, digits, dots and underscores after the exclamation mark
         token = f"{self._org_id[:15]}!AQ{secrets.token_urlsafe(72).replace('-', '.')}"
+        self._issues[token] = self._clock.now()
         self._extend(token)
         return token
 
@@ -37,6 +39,16 @@ class Sessions:
             return False
         self._extend(token)
         return True
+
+    def introspect(self, token: str) -> dict[str, str | int] | None:
+        """Return type and times, in seconds, of a token that is good; asking is not using it."""
+        if token in self.refresh_tokens:
+            return {"token_type": "refresh_token"}
+        expiry = self._expiries.get(token)
+        if expiry is None or expiry <= self._clock.now():
+            return None
+        issued, expires = int(self._issues[token].timestamp()), int(expiry.timestamp())
+        return {"token_type": "access_token", "exp": expires, "iat": issued, "nbf": issued}
 
     def end(self, token: str) -> None:
         self._expiries.pop(token, None)

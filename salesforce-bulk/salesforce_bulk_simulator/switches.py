@@ -17,7 +17,7 @@ class Switches:
 
     shuffle: bool = _switch("Give the rows of results in no order, unless the query has one.", default=True)
     reorder_columns: bool = _switch("Give the columns of failedResults in alphabetical order.", default=True)
-    gzip_results: bool = _switch("Compress query results where the request accepts gzip.", default=True)
+    gzip_results: bool = _switch("Compress answers where the request accepts gzip.", default=True)
     quote_nulls: bool = _switch('Write a null in query results as "", not as nothing between the commas.', default=True)
     ints_as_decimals: bool = _switch("Write int values in query results with a fraction, 7.0.", default=False)
     lower_case_headers: bool = _switch("Send header names in lower case, as some proxies do.", default=False)

@@ -24,13 +24,26 @@ from .schema.model import Field
 Value = str | int | float | bytes | None
 Parser = Callable[[str], Value]
 
-_INT = re.compile(r"[+-]?\d{1,19}")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATETIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})")
-_TIME = re.compile(r"(\d{2}:\d{2}:\d{2})(\.\d{1,3})?Z?")
+EARLIEST_DATE, LATEST_DATE = date(1700, 1, 1), date(4000, 12, 31)
+"""The days that a date or datetime can hold (SOQL guide, "Minimum and Maximum Dates")."""
+_DEGREES = {"Latitude": 90, "Longitude": 180}
+"""How far from zero the parts of an address or a location go."""
+
+_INT = re.compile(r"[+-]?[0-9]{1,19}")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATETIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})", re.ASCII)
+_TIME = re.compile(r"(\d{2}:\d{2}:\d{2})(\.\d{1,3})?Z?", re.ASCII)
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\\\"]+@[^\s@,;<>()\[\]\\\"]+\.[^\s@.,;<>()\[\]\\\"]+")
 _BOOLEANS = {"true": 1, "1": 1, "false": 0, "0": 0}
+
+
+WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
+"""The code of a CSV value that is none of its field's type; JSON with such a value is refused by the parser."""
+
+
+class WrongJson(Exception):
+    """A JSON value that the parser does not take for a field."""
 
 
 def text_parser(field: Field) -> Parser:
@@ -40,9 +53,7 @@ def text_parser(field: Field) -> Parser:
 
 
 def _wrong_type(field: Field, text: str) -> RecordRefused:
-    return RecordRefused(
-        "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{field.name}: value not of required type: {text}", field.name
-    )
+    return RecordRefused(WRONG_TYPE, f"{field.name}: value not of required type: {text}", field.name)
 
 
 def _boolean(field: Field, text: str) -> int:
@@ -65,13 +76,20 @@ def _decimal(field: Field, text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise _wrong_type(field, text)
     value = float(text)
-    if math.isinf(value) or (field.precision and abs(value) >= 10.0 ** (field.precision - field.scale)):
+    most = _most_degrees(field) if field.compound_field_name else math.inf
+    too_many_digits = field.precision and abs(value) >= 10.0 ** (field.precision - field.scale)
+    if math.isinf(value) or too_many_digits or abs(value) > most:
         raise _out_of_range(field, text)
     fraction = text.partition(".")[2]
     if len(fraction) > field.scale or "e" in fraction.lower():
         # more decimals than the field has are cut off without a word
         value = float(Decimal(text).quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_DOWN))
     return value + 0.0
+
+
+def _most_degrees(field: Field) -> float:
+    name = field.name.removesuffix("__s")
+    return next((most for part, most in _DEGREES.items() if name.endswith(part)), math.inf)
 
 
 def _out_of_range(field: Field, text: str) -> RecordRefused:
@@ -84,7 +102,7 @@ def _date(field: Field, text: str) -> str:
     day = text.removesuffix("Z")  # the guide's own sample has one
     try:
         if _DATE.fullmatch(day):
-            return date.fromisoformat(day).isoformat()
+            return _in_range(field, date.fromisoformat(day), text).isoformat()
     except ValueError:
         pass
     raise _wrong_type(field, text)
@@ -94,14 +112,23 @@ def _datetime(field: Field, text: str) -> str:
     match = _DATETIME.fullmatch(text)
     try:
         if match and match[2] == "Z":
-            datetime.fromisoformat(match[1])
+            _in_range(field, datetime.fromisoformat(match[1]).date(), text)
             return match[1] + ".000Z"
         if match:
             moment = datetime.fromisoformat(match[1] + match[2]).astimezone(UTC)
+            _in_range(field, moment.date(), text)
             return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     except (ValueError, OverflowError):
         pass
     raise _wrong_type(field, text)
+
+
+def _in_range(field: Field, day: date, text: str) -> date:
+    """Return a day that Salesforce can hold, or refuse it."""
+    if not EARLIEST_DATE <= day <= LATEST_DATE:
+        message = f"{field.describe['label']}: invalid date: {text}"
+        raise RecordRefused("FIELD_INTEGRITY_EXCEPTION", message, field.name)
+    return day
 
 
 def _time(field: Field, text: str) -> str:
@@ -174,25 +201,26 @@ _PARSERS: dict[str, Callable[[Field, str], Value]] = {
 
 
 def from_json(field: Field, value: Any) -> Value:
-    """Return the database value of a JSON value; an empty text is a null.
+    """Return the database value of a JSON value; an empty text is a null where the field holds text.
 
     Raises:
-        RecordRefused: the value is not one of the field's.
-        TypeError: the value's JSON type does not fit the field at all.
+        RecordRefused: the value is one of the field's type, but none that it can hold.
+        WrongJson: the value is not of the field's type.
     """
-    if value is None or value == "":
+    if value is None or (value == "" and (field.is_text or field.type in ("id", "reference", "base64", "anyType"))):
         return None
-    if isinstance(value, bool):
-        if field.type != "boolean":
-            raise TypeError("VALUE_TRUE" if value else "VALUE_FALSE")
+    if isinstance(value, bool) and field.type == "boolean":
         return int(value)
-    if isinstance(value, int | float):
-        if not field.is_number:
-            raise TypeError("VALUE_NUMBER_INT" if isinstance(value, int) else "VALUE_NUMBER_FLOAT")
-        return text_parser(field)(repr(value))
-    if isinstance(value, str):
+    if isinstance(value, int | float) and not isinstance(value, bool) and field.is_number:
+        value = str(value) if isinstance(value, int) else java_double(value)
+    if not isinstance(value, str):
+        raise WrongJson
+    try:
         return text_parser(field)(value)
-    raise TypeError("START_OBJECT" if isinstance(value, dict) else "START_ARRAY")
+    except RecordRefused as refused:
+        if refused.code == WRONG_TYPE:
+            raise WrongJson from None
+        raise
 
 
 def to_json(field: Field, value: Value, *, url: str) -> Any:
@@ -235,6 +263,8 @@ def java_double(value: float) -> str:
     >>> [java_double(number) for number in (912260031.0, 0.5, 3.0, 1e7, 0.00012, -1234567.5)]
     ['9.12260031E8', '0.5', '3.0', '1.0E7', '1.2E-4', '-1234567.5']
     """
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
     magnitude = abs(value)
     if magnitude == 0 or 1e-3 <= magnitude < 1e7:
         return repr(value)

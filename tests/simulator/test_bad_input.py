@@ -11,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .nonsense import VERSION, Server
+from .test_error_texts import OF_PYTHON
 
 pytestmark = pytest.mark.filterwarnings("default::hypothesis.errors.NonInteractiveExampleWarning")
 
 
 def is_salesforces(status: int, media_type: str, body: bytes) -> bool:
     """Whether an answer could be Salesforce's: below 500 (but for SOAP's faults), errors in the documented shapes."""
+    if status >= 400 and OF_PYTHON.search(body.decode("utf-8", "replace")):
+        return False
     if status == 500 and media_type.startswith("text/xml"):
         return b"<soapenv:Fault>" in body
     if status >= 500:

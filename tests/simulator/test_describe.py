@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_simulator import Org, running
 
 from .conftest import Api
 
@@ -52,6 +52,49 @@ def test_an_unknown_object_is_not_found(api: Api) -> None:
         404,
         [{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}],
     )
+
+
+def test_every_object_has_the_master_record_type(api: Api, org: Org) -> None:
+    """With its layout, of the version asked for."""
+    for name in (each.name for each in org.objects.values()):
+        (master,) = api("GET", f"sobjects/{name}/describe").json()["recordTypeInfos"]
+        assert master == {
+            "active": True,
+            "available": True,
+            "defaultRecordTypeMapping": True,
+            "developerName": "Master",
+            "master": True,
+            "name": "Master",
+            "recordTypeId": "012000000000000AAA",
+            "urls": {"layout": f"/services/data/v66.0/sobjects/{name}/describe/layouts/012000000000000AAA"},
+        }
+
+
+def test_recorded_record_types_are_kept(tmp_path: Path) -> None:
+    """Only where there are none is Master put in."""
+    describe = dict(Org().sobject("Account").describe)
+    (tmp_path / "Account.json").write_text(json.dumps(describe | {"recordTypeInfos": [{"name": "Household"}]}))
+    (tmp_path / "Lead.json").write_text(json.dumps(dict(Org().sobject("Lead").describe) | {"recordTypeInfos": []}))
+
+    with running(Org(describes=tmp_path)) as url:
+        api = Api(url)
+        names = [
+            [each["name"] for each in api("GET", f"sobjects/{name}/describe").json()["recordTypeInfos"]]
+            for name in ("Account", "Lead")
+        ]
+        api.session.close()
+
+    assert names == [["Household"], ["Master"]]
+
+
+def test_the_version_root_lists_what_is_served(api: Api) -> None:
+    """No address in it is a 404, nor is one below the lists that it leads to."""
+    root = api("GET", "").json()
+    below = [address for name in ("jobs", "composite") for address in api("GET", root[name]).json().values()]
+
+    assert {"sobjects", "query", "queryAll", "limits", "jobs", "composite", "identity"} <= set(root)
+    for address in (*root.values(), *below):
+        assert api("GET", address.removeprefix(api.url)).status_code != 404, address
 
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded describes here")

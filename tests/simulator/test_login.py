@@ -81,12 +81,15 @@ def test_a_rotated_refresh_token_is_good_once(url: str, org: Org) -> None:
     ("changed", "description"),
     [
         ({}, None),
-        ({"aud": "https://example.com"}, "Audience validation failed"),
+        ({"aud": "login.salesforce.com"}, None),
+        ({"aud": "https://test.salesforce.com/"}, None),
+        ({"aud": ["https://login.salesforce.com"]}, "audience is invalid"),
+        ({"aud": "https://example.com"}, "audience is invalid"),
         ({"sub": "stranger@example.com"}, "user hasn't approved this consumer"),
         ({"iss": "nobody"}, "client identifier invalid"),
         ({"exp": 1}, "expired authorization code"),
     ],
-    ids=["good", "audience", "user", "client", "expired"],
+    ids=["good", "no scheme", "slash", "list", "audience", "user", "client", "expired"],
 )
 def test_an_assertion_is_checked(url: str, org: Org, changed: dict[str, Any], description: str | None) -> None:
     """Signature, audience, subject, issuer and expiry of a JWT are all looked at."""
@@ -130,12 +133,74 @@ def test_an_assertion_by_an_unknown_key_is_refused(url: str) -> None:
 )
 def test_soap_login_ends_with_version_64(url: str, version: str, password: str, status: int, text: str) -> None:
     """SOAP login() is gone from version 65.0 on."""
-    body = f"<login><username>sim@example.com</username><password>{password}</password></login>"
+    body = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com"><e:Body>'
+        f"<login><username>sim@example.com</username><password>{password}</password></login></e:Body></e:Envelope>"
+    )
 
-    answer = requests.post(f"{url}/services/Soap/u/{version}", data=body, timeout=30)
+    answer = requests.post(f"{url}/services/Soap/u/{version}", data=body, headers={"SOAPAction": "login"}, timeout=30)
 
     assert answer.status_code == status
     assert text in answer.text
+
+
+def introspect(url: str, *, auth: tuple[str, str] | None = None, **form: str) -> tuple[int, dict[str, Any]]:
+    """Ask what a token is."""
+    answer = requests.post(f"{url}/services/oauth2/introspect", data=form, auth=auth, timeout=30)
+    return answer.status_code, answer.json()
+
+
+def test_a_token_can_be_introspected() -> None:
+    """What it is for and how long it lives; asking does not make it live longer."""
+    org = Org(clock=Clock(), token_life_s=900)
+    with running(org) as url:
+        api = Api(url)
+        token = str(api.session.headers["Authorization"]).partition(" ")[2]
+        org.clock.advance(600)
+        status, told = introspect(url, token=token, token_type_hint="access_token", **CLIENT)
+        by_header = introspect(url, token=token, auth=("sim-client", "sim-secret"))
+        org.clock.advance(301)
+        dead = introspect(url, token=token, **CLIENT)
+        api.session.close()
+
+    assert status == 200
+    assert told == {
+        "active": True,
+        "scope": "api refresh_token",
+        "client_id": "sim-client",
+        "username": "sim@example.com",
+        "sub": f"{url}/id/{org.org_id}/{org.user_id}",
+        "token_type": "access_token",
+        "exp": told["iat"] + 900,
+        "iat": told["iat"],
+        "nbf": told["iat"],
+    }
+    assert by_header == (200, told)
+    assert dead == (200, {"active": False})
+
+
+def test_a_refresh_token_can_be_introspected(url: str) -> None:
+    """As long as it is good."""
+    _, told = introspect(url, token="sim-refresh", **CLIENT)
+
+    assert (told["active"], told["token_type"]) == (True, "refresh_token")
+    assert introspect(url, token="other", **CLIENT) == (200, {"active": False})
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ({}, "invalid_client_id"),
+        ({**CLIENT, "client_secret": "wrong"}, "invalid_client"),
+        ({"client_id": "sim-client"}, "invalid_client"),
+    ],
+    ids=["nobody", "wrong secret", "no secret"],
+)
+def test_only_the_client_may_introspect(url: str, form: dict[str, str], error: str) -> None:
+    """401 for anybody else."""
+    status, answer = introspect(url, token="sim-refresh", **form)
+
+    assert (status, answer["error"]) == (401, error)
 
 
 def test_a_session_ends_when_it_is_not_used() -> None:

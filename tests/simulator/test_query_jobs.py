@@ -118,6 +118,36 @@ def test_result_pages_lists_five_addresses_at_a_time(org: Org, api: Api) -> None
     assert sorted(rows) == [f'"{number:02}"' for number in range(11)]
 
 
+def test_result_pages_of_a_size_do_not_overlap(org: Org, api: Api) -> None:
+    """A page's address holds the size that was asked for, and so does that of the next list."""
+    org.insert("Account", [{"Name": f"{number:02}"} for number in range(17)])
+    job = api.query_job("SELECT Name FROM Account")
+
+    first = api("GET", f"jobs/query/{job}/resultPages?maxRecords=3").json()
+    second = api("GET", first["nextRecordsUrl"]).json()
+
+    pages = [api("GET", page["resultUrl"]) for page in first["resultPages"] + second["resultPages"]]
+    assert [page.headers["Sforce-NumberOfRecords"] for page in pages] == ["3"] * 5 + ["2"]
+    rows = [row for page in pages for row in page.text.splitlines()[1:]]
+    assert sorted(rows) == [f'"{number:02}"' for number in range(17)]
+    assert second["done"] is True
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/csv", "application/json", "*/*", "text/plain;q=0.5, application/json", "", "x"]
+)
+def test_results_are_csv_whatever_is_accepted(api: Api, accounts: list[str], accept: str) -> None:
+    """Of queries and of loads: clients that accept JSON get CSV."""
+    query_job = api.query_job("SELECT Name FROM Account")
+    loaded = api.load("Account", "insert", "Name\nAda\n")["id"]
+
+    paths = [f"jobs/query/{query_job}/results"]
+    paths += [f"jobs/ingest/{loaded}/{kind}" for kind in ("successfulResults", "failedResults", "unprocessedrecords")]
+    for path in paths:
+        answer = api("GET", path, headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/csv; charset=UTF-8")
+
+
 def test_results_are_compressed_only_for_who_asks(api: Api, accounts: list[str]) -> None:
     """Compressed pages come chunked; any other value of Accept-Encoding gives plain text."""
     job = api.query_job("SELECT Name FROM Account")

@@ -132,6 +132,73 @@ def test_what_is_not_understood_is_refused(api: Api, soql: str, code: str, messa
     assert api.refused_query(soql) == (code, message)
 
 
+UNBUILT = [
+    ("SELECT COUNT(Id) FROM Account", "COUNT()"),
+    ("SELECT COUNT_DISTINCT(Name) FROM Account", "COUNT_DISTINCT()"),
+    ("SELECT Name, MAX(AnnualRevenue) FROM Account GROUP BY Name", "GROUP BY"),
+    ("SELECT Name n, COUNT(Id) c FROM Account GROUP BY Name", "GROUP BY"),
+    ("SELECT Name, COUNT(Id) FROM Account GROUP BY ROLLUP(Name)", "GROUP BY"),
+    ("SELECT Name, COUNT(Id) FROM Account GROUP BY Name HAVING COUNT(Id) > 1", "HAVING"),
+    ("SELECT Name FROM Account GROUP BY Name ORDER BY COUNT(Id)", "COUNT() in ORDER BY"),
+    (
+        "SELECT CALENDAR_YEAR(CreatedDate), COUNT(Id) FROM Account GROUP BY CALENDAR_YEAR(CreatedDate)",
+        "CALENDAR_YEAR()",
+    ),
+    ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", "subqueries of SELECT"),
+    ("SELECT TYPEOF Who WHEN Contact THEN Email END FROM Task", "TYPEOF"),
+    ("SELECT toLabel(Rating) FROM Account", "toLabel()"),
+    ("SELECT Id FROM Account WHERE DAY_ONLY(CreatedDate) = 2024-01-01", "DAY_ONLY()"),
+    ("SELECT Id FROM Account USING SCOPE mine", "USING"),
+    ("SELECT Id FROM Account WITH SECURITY_ENFORCED", "WITH"),
+    ("SELECT Id FROM Account WHERE Name = 'x' WITH USER_MODE", "WITH"),
+    ("SELECT Id FROM Account LIMIT 1 FOR VIEW", "FOR"),
+    ("SELECT Id FROM Account UPDATE TRACKING", "UPDATE"),
+    ("SELECT a.Id FROM Account a, a.Owner o", "several objects after FROM"),
+    ("SELECT Id FROM Account WHERE CreatedDate = THIS_FISCAL_QUARTER", "THIS_FISCAL_QUARTER"),
+    ("SELECT Id FROM Account WHERE CreatedDate = LAST_N_FISCAL_YEARS:2", "LAST_N_FISCAL_YEARS:2"),
+    ("SELECT Id FROM Account WHERE AnnualRevenue > USD5000", "USD5000"),
+]
+
+
+@pytest.mark.parametrize(("soql", "what"), UNBUILT, ids=[soql for soql, _ in UNBUILT])
+def test_soql_that_is_not_built_is_no_mistake_of_the_clients(api: Api, soql: str, what: str) -> None:
+    """A code that Salesforce does not have, and a text that names what is missing, and where."""
+    answer = api("GET", "query", params={"q": soql})
+
+    message = f"Salesforce serves {what} in SOQL, the simulator does not."
+    assert (answer.status_code, answer.json()) == (400, [{"message": message, "errorCode": "NOT_IN_SIMULATOR"}])
+
+
+@pytest.mark.parametrize(
+    ("soql", "code"),
+    [
+        ("SELECT Nope, COUNT(Id) FROM Account GROUP BY Nope", "INVALID_FIELD"),
+        ("SELECT MAX(Nope) FROM Account", "INVALID_FIELD"),
+        ("SELECT COUNT(Id) FROM Nope", "INVALID_TYPE"),
+        ("SELECT Id, (SELECT Id FROM Contacts) FROM Nope", "INVALID_TYPE"),
+        ("SELECT frobnicate(Name) FROM Account", "MALFORMED_QUERY"),
+        ("SELECT Name n FROM Account", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account HAVING COUNT(Id) > 1", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WITH nonsense", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE COUNT(Id) > 1", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
+    ],
+)
+def test_a_mistake_stays_a_mistake(api: Api, soql: str, code: str) -> None:
+    """Also next to what is not built."""
+    answer = api("GET", "query", params={"q": soql})
+
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
+
+
+def test_an_offset_goes_up_to_2000(api: Api) -> None:
+    """The message names the limit."""
+    beyond = api("GET", "query", params={"q": "SELECT Id FROM Account OFFSET 2001"})
+
+    assert api("GET", "query", params={"q": "SELECT Id FROM Account OFFSET 2000"}).status_code == 200
+    assert beyond.json()[0]["message"] == "Maximum SOQL offset allowed is 2000"
+
+
 def test_a_malformed_query_shows_the_place(api: Api) -> None:
     """A line of the query, a caret, row and column."""
     answer = api("POST", "jobs/query", json={"operation": "query", "query": "SELECT Id FORM Account"})

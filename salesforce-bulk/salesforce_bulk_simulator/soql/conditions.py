@@ -30,11 +30,11 @@ def condition_sql(compiler: Compiler, condition: syntax.Condition) -> str:
 
 
 def _filtered(compiler: Compiler, item: syntax.FieldPath) -> tuple[str, Field]:
-    sql, target, _ = resolve(compiler, item)
-    if not target.filterable:
-        problem = f"field '{target.name}' can not be filtered in a query call"
+    resolved = resolve(compiler, item)
+    if not resolved.field.filterable:
+        problem = f"field '{resolved.field.name}' can not be filtered in a query call"
         raise malformed(compiler.query.text, at=item.at, problem=problem, code="INVALID_FIELD")
-    return sql, target
+    return resolved.sql, resolved.field
 
 
 def _comparison(compiler: Compiler, condition: syntax.Comparison) -> str:
@@ -65,8 +65,9 @@ def _relative(compiler: Compiler, sql: str, target: Field, operator: str, litera
         raise wrong_literal(compiler, target, literal)
     try:
         days = span_of(literal.value, n=literal.n, today=compiler.today)
-    except OverflowError as error:
-        raise malformed(compiler.query.text, at=literal.at, problem=str(error)) from error
+    except OverflowError:
+        problem = f"Invalid date literal: {literal.value}:{literal.n}"
+        raise malformed(compiler.query.text, at=literal.at, problem=problem) from None
     first, after = (day.isoformat() + ("T00:00:00.000Z" if target.type == "datetime" else "") for day in days)
     if operator in ("=", "!="):
         compiler.parameters += [first, after]

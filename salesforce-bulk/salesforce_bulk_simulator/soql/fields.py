@@ -32,13 +32,33 @@ class Compiler:
     parameters: list[Any] = field(default_factory=list)
 
 
-def resolve(compiler: Compiler, item: syntax.FieldPath) -> tuple[str, Field, list[str]]:
-    """Return the SQL of a field, the field, and its path in describe's case."""
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A record that a field is reached through: its path (``Contact.Account``), and the SQL of its id."""
+
+    path: str
+    id_sql: str
+    is_polymorphic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A field that a query names: the SQL of its value, the parents on the way, and its path in describe's case."""
+
+    sql: str
+    field: Field
+    parents: tuple[Parent, ...]
+    path: str
+
+
+def resolve(compiler: Compiler, item: syntax.FieldPath) -> Resolved:
+    """Return what a query's field is, or refuse it with INVALID_FIELD."""
     query, path = compiler.query, item.path
     if len(path) > 1 and path[0].lower() in (query.sobject.lower(), (query.alias or query.sobject).lower()):
         path = path[1:]
     places = [("t0", compiler.sobject)]
     names: list[str] = []
+    parents: list[Parent] = []
     for step in path[:-1]:
         references = [(table, found) for table, each in places if (found := each.relationship(step))]
         if not references:
@@ -50,15 +70,23 @@ def resolve(compiler: Compiler, item: syntax.FieldPath) -> tuple[str, Field, lis
             raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
         names.append(str(references[0][1].relationship_name))
         places = [place for table, found in references for place in _parents(compiler, table, found)]
+        ids = [f'{table}."Id"' for table, _ in places]
+        parents.append(Parent(".".join(names), _first(ids), any(found.is_polymorphic for _, found in references)))
     matches = [(table, each, found) for table, each in places if (found := each.field(path[-1]))]
     if not matches:
         entity = places[0][1].name if places else path[-2]
         problem = _NO_SUCH_COLUMN.format(name=path[-1], entity=entity)
         raise malformed(query.text, at=item.at, problem=problem, code="INVALID_FIELD")
     columns = [_column(table, each, found) for table, each, found in matches]
-    sql = columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
     found = matches[0][2]
-    return sql, found, [*names, found.name]
+    return Resolved(_first(columns), found, tuple(parents), ".".join([*names, found.name]))
+
+
+def _first(columns: list[str]) -> str:
+    """Return the SQL of the first value that is not null."""
+    if not columns:
+        return "NULL"
+    return columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})"
 
 
 def _column(table: str, sobject: SObject, found: Field) -> str:

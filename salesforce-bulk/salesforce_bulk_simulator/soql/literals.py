@@ -8,6 +8,7 @@ from typing import Any
 from salesforce_bulk_simulator.errors import RequestRefused
 from salesforce_bulk_simulator.ids import as_18
 from salesforce_bulk_simulator.schema.model import Field
+from salesforce_bulk_simulator.values import EARLIEST_DATE, LATEST_DATE
 
 from . import syntax
 from .fields import Compiler
@@ -42,11 +43,14 @@ def database_value(compiler: Compiler, target: Field, literal: syntax.Literal) -
 
 def _checked(compiler: Compiler, literal: syntax.Literal, text: str) -> str:
     try:
+        day = date.fromisoformat(text[:10])
+        if not EARLIEST_DATE <= day <= LATEST_DATE:
+            raise ValueError
         if literal.kind == "date":
-            return date.fromisoformat(text).isoformat()
+            return day.isoformat()
         moment = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise malformed(compiler.query.text, at=literal.at, problem=f"Invalid {literal.kind}: {text}") from error
+    except (ValueError, OverflowError):
+        raise malformed(compiler.query.text, at=literal.at, problem=f"Invalid {literal.kind}: {text}") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 

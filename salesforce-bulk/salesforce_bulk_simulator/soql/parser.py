@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from salesforce_bulk_simulator.errors import RequestRefused
+import re
+
+from salesforce_bulk_simulator.errors import RequestRefused, not_in_simulator
 
 from .date_literals import is_date_literal
 from .syntax import (
@@ -21,14 +23,34 @@ from .syntax import (
     Subquery,
 )
 from .token_stream import TokenStream
-from .tokens import like_pattern, unescape
+from .tokens import Token, like_pattern, unescape
 
 MAX_LENGTH = 100_000
 """Characters in a query. [inferred, well known]"""
 
 _AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
+_UNBUILT_FUNCTIONS = {
+    *("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION", "GROUPING"),
+    *("CALENDAR_MONTH", "CALENDAR_QUARTER", "CALENDAR_YEAR", "FISCAL_MONTH", "FISCAL_QUARTER", "FISCAL_YEAR"),
+    *("DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_IN_YEAR", "DAY_ONLY", "HOUR_IN_DAY", "WEEK_IN_MONTH", "WEEK_IN_YEAR"),
+}
+"""Functions of SOQL that are refused by name where they stand (SOQL guide)."""
+_UNBUILT_CLAUSES: dict[str, tuple[str, ...]] = {
+    "USING": ("SCOPE",),
+    "WITH": ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE", "DATA"),
+    "FOR": ("VIEW", "REFERENCE", "UPDATE"),
+    "UPDATE": ("TRACKING", "VIEWSTAT"),
+}
+"""Clauses of SOQL that are refused by name, with the words that may follow (SOQL guide)."""
+_UNBUILT_LITERAL = re.compile(
+    r"(?:LAST|THIS|NEXT)_FISCAL_(?:QUARTER|YEAR)|(?:LAST|NEXT)_N_FISCAL_(?:QUARTER|YEAR)S:\d+"
+    r"|N_FISCAL_(?:QUARTER|YEAR)S_AGO:\d+|[A-Z]{3}\d+"
+)
+"""Fiscal dates and amounts such as ``USD5000``."""
+_MAX_DIGITS = 10
+"""Digits of a number after LIMIT, OFFSET or in a date literal that are read: more are out of range anyway."""
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "ALL"}
+_CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "UPDATE", "ALL"}
 
 
 def parse(soql: str) -> Query:
@@ -47,6 +69,9 @@ def parse(soql: str) -> Query:
 
 class _Parser(TokenStream):
     """One pass over the tokens, one method per rule of the grammar."""
+
+    _field_alias: Token | None = None
+    """The first other name of a field in SELECT; only a query that groups has them."""
 
     def query(self) -> Query:
         self._expect_word("SELECT")
@@ -67,12 +92,12 @@ class _Parser(TokenStream):
         sobject = self._expect("word")
         if "." in sobject.text:
             raise self._unexpected(sobject)
-        return Query(
+        query = Query(
             text=self._soql,
             select=tuple(select),
             sobject=sobject.text,
             sobject_at=sobject.at,
-            alias=self._alias(),
+            alias=self._source_alias(),
             where=self._where(),
             group_by=self._group_by(),
             order_by=self._order_by(),
@@ -81,10 +106,21 @@ class _Parser(TokenStream):
             fields_group=fields_group,
             has_typeof=has_typeof,
         )
+        if self._field_alias is not None and not query.group_by:
+            raise self._unexpected(self._field_alias)
+        self._field_alias = None
+        return query
 
     def expect_end(self) -> None:
+        self._refuse_unbuilt_clause()
         if self._now.kind != "end":
             raise self._unexpected(self._now)
+
+    def _refuse_unbuilt_clause(self) -> None:
+        """Refuse a clause that Salesforce knows and the simulator does not; none of them is a mistake."""
+        for first, seconds in _UNBUILT_CLAUSES.items():
+            if self._at_word(first) and self._peek().text.upper() in seconds:
+                raise not_in_simulator(f"{first} in SOQL")
 
     # --- SELECT -------------------------------------------------------------------------------------------------
 
@@ -95,9 +131,13 @@ class _Parser(TokenStream):
             return subquery
         name = self._expect("word")
         if not self._take_symbol("("):
+            after = self._peek()
+            if (after.text == "," or after.text.upper() == "FROM") and self._now.kind == "word":
+                alias = self._now
+                self._field_alias = alias if self._alias() else self._field_alias
             return FieldPath(tuple(name.text.split(".")), name.at)
         if name.text.upper() not in _AGGREGATES:
-            raise self._unexpected(name)
+            raise self._unbuilt_or_unexpected(name)
         argument = None if self._at_symbol(")") else self._field_path()
         self._expect_symbol(")")
         return Call(name.text.upper(), argument, self._alias(), name.at)
@@ -117,6 +157,26 @@ class _Parser(TokenStream):
                 raise self._unexpected(self._now)
         self._take()
 
+    def _unbuilt_or_unexpected(self, name: Token) -> RequestRefused:
+        """Return the refusal of a function, by whether Salesforce knows it."""
+        if name.text.upper() in _UNBUILT_FUNCTIONS:
+            return not_in_simulator(f"{name.text}() in SOQL")
+        return self._unexpected(name)
+
+    def _field_path(self) -> FieldPath:
+        name = self._now
+        path = super()._field_path()
+        if self._at_symbol("("):
+            raise self._unbuilt_or_unexpected(name)
+        return path
+
+    def _source_alias(self) -> str | None:
+        alias = self._alias()
+        if self._at_symbol(",") and self._peek().kind == "word":
+            raise not_in_simulator("several objects after FROM in SOQL")
+        self._refuse_unbuilt_clause()
+        return alias
+
     def _alias(self) -> str | None:
         if self._now.kind == "word" and "." not in self._now.text and self._now.text.upper() not in {*_CLAUSES, "FROM"}:
             return self._take().text
@@ -125,7 +185,9 @@ class _Parser(TokenStream):
     # --- WHERE --------------------------------------------------------------------------------------------------
 
     def _where(self) -> Condition | None:
-        return self._condition() if self._take_word("WHERE") else None
+        where = self._condition() if self._take_word("WHERE") else None
+        self._refuse_unbuilt_clause()
+        return where
 
     def _condition(self) -> Condition:
         first = self._factor()
@@ -189,7 +251,9 @@ class _Parser(TokenStream):
             return Literal("null", "null", token.at)
         name, _, number = word.partition(":")
         if token.kind in ("word", "dateliteral") and is_date_literal(name, has_number=bool(number)):
-            return Literal("date_literal", name, token.at, n=int(number or 0))
+            return Literal("date_literal", name, token.at, n=int(number[:_MAX_DIGITS] or 0))
+        if token.kind in ("word", "dateliteral") and _UNBUILT_LITERAL.fullmatch(word):
+            raise not_in_simulator(f"{token.text} in SOQL")
         raise self._unexpected(token)
 
     # --- the clauses after WHERE --------------------------------------------------------------------------------
@@ -198,7 +262,19 @@ class _Parser(TokenStream):
         if not self._take_word("GROUP"):
             return ()
         self._expect_word("BY")
-        return tuple(self._list_of(self._field_path))
+        groups = tuple(self._list_of(self._grouping))
+        if self._at_word("HAVING"):
+            raise not_in_simulator("HAVING in SOQL")
+        return groups
+
+    def _grouping(self) -> FieldPath:
+        if not (self._at_word("ROLLUP") or self._at_word("CUBE")):
+            return self._field_path()
+        self._take()
+        self._expect_symbol("(")
+        first, *_ = self._list_of(self._field_path)
+        self._expect_symbol(")")
+        return first
 
     def _order_by(self) -> tuple[Ordering, ...]:
         if not self._take_word("ORDER"):
@@ -207,6 +283,8 @@ class _Parser(TokenStream):
         return tuple(self._list_of(self._ordering))
 
     def _ordering(self) -> Ordering:
+        if self._now.text.upper() in _AGGREGATES and self._peek().text == "(":
+            raise not_in_simulator(f"{self._now.text}() in ORDER BY in SOQL")
         field = self._field_path()
         is_descending = self._take_word("DESC")
         if not is_descending:
@@ -222,6 +300,6 @@ class _Parser(TokenStream):
         if not self._take_word(word):
             return None
         token = self._expect("number")
-        if not token.text.isdigit():
+        if not token.text.isdigit() or len(token.text) > _MAX_DIGITS:
             raise self._unexpected(token)
         return int(token.text)

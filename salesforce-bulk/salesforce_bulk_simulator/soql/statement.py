@@ -11,8 +11,11 @@ from salesforce_bulk_simulator.schema.model import Field, SObject
 
 from . import syntax
 from .conditions import condition_sql
-from .fields import Compiler, resolve
+from .fields import Compiler, Parent, resolve
 from .tokens import malformed
+
+MAX_OFFSET = 2000
+"""The greatest OFFSET (SOQL guide, "OFFSET")."""
 
 _NO_SUCH_OBJECT = (
     "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the"
@@ -22,11 +25,12 @@ _NO_SUCH_OBJECT = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a result: its name as a CSV header has it, the SQL of its value, and the field it comes from."""
+    """One column of a result: its name as a CSV header has it, the SQL of its value, and where it comes from."""
 
     name: str
     sql: str
     field: Field
+    parents: tuple[Parent, ...]
 
 
 @dataclass(slots=True)
@@ -55,6 +59,9 @@ def compile_query(query: syntax.Query, *, objects: dict[str, SObject], today: da
         RequestRefused: INVALID_TYPE, INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR …
     """
     sobject = find_object(query, objects)
+    if query.offset is not None and query.offset > MAX_OFFSET:
+        message = f"Maximum SOQL offset allowed is {MAX_OFFSET}"
+        raise RequestRefused(400, "NUMBER_OUTSIDE_VALID_RANGE", message)
 
     def inner(query: syntax.Query) -> tuple[list[str], str, list[Any]]:
         found = compile_query(query, objects=objects, today=today, include_deleted=include_deleted)
@@ -96,13 +103,13 @@ def find_object(query: syntax.Query, objects: dict[str, SObject]) -> SObject:
 
 
 def _column(compiler: Compiler, item: syntax.FieldPath) -> Column:
-    sql, target, names = resolve(compiler, item)
-    return Column(".".join(names), sql, target)
+    resolved = resolve(compiler, item)
+    return Column(resolved.path, resolved.sql, resolved.field, resolved.parents)
 
 
 def _ordering(compiler: Compiler, item: syntax.Ordering) -> str:
-    sql, target, _ = resolve(compiler, item.field)
-    if not target.sortable:
-        problem = f"field '{target.name}' can not be sorted in a query call"
+    resolved = resolve(compiler, item.field)
+    if not resolved.field.sortable:
+        problem = f"field '{resolved.field.name}' can not be sorted in a query call"
         raise malformed(compiler.query.text, at=item.field.at, problem=problem)
-    return f"{sql} {'DESC' if item.is_descending else 'ASC'} NULLS {'LAST' if item.nulls_last else 'FIRST'}"
+    return f"{resolved.sql} {'DESC' if item.is_descending else 'ASC'} NULLS {'LAST' if item.nulls_last else 'FIRST'}"

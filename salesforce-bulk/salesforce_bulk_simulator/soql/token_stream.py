@@ -27,6 +27,10 @@ class TokenStream:
     def _now(self) -> Token:
         return self._tokens[self._position]
 
+    def _peek(self) -> Token:
+        """Return the token after the present one."""
+        return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
+
     def _take(self) -> Token:
         token = self._now
         self._position = min(self._position + 1, len(self._tokens) - 1)

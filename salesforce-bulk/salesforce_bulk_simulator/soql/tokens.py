@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     | (?P<word>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
     | (?P<symbol><=|>=|!=|<>|[=<>(),])
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)

@@ -36,5 +36,19 @@ def test_it_logs_in_loads_and_queries(org: Org, at_salesforce_hosts: dict[str, s
         "refused": "INVALID_FIELD",
         "rest_query": 3,
         "describe": "currency",
+        "logged_out": ["INVALID_SESSION_ID", "INVALID_SESSION_ID"],
     }
     assert len(org.rows("Account")) == 3
+
+
+def test_it_cannot_read_a_query_of_several_pages(org: Org, at_salesforce_hosts: dict[str, str]) -> None:
+    """Its own fault, in one of three forms: a write after the end, rows mixed up, or headers as records, silently."""
+    modules = install(lambda: node_modules_with({"jsforce": "3.10.16"}))
+    org.insert("Account", [{"Name": f"A{number}"} for number in range(5)])
+    org.default_max_records = 2
+
+    seen = run_script("node", str(SCRIPT), str(modules.parent), "pages", environment=at_salesforce_hosts)
+
+    is_loud = str(seen.get("error", "")).startswith(("ERR_STREAM", "CSV_"))
+    assert is_loud or seen == {"headers": 2, "rows": 7}
+    assert [path.rpartition("/")[2] for _, path in org.requests].count("results") > 1
