@@ -33,7 +33,7 @@ def is_salesforces(status: int, media_type: str, body: bytes) -> bool:
 
 
 PHRASES_OF_PYTHON = re.compile(
-    rb"Expecting value|Expecting property|' delimiter: line|invalid literal|keyword argument|codec can't|has no attribute"
+    rb"Expecting value|Expecting property|' delimiter: line|invalid literal|keyword argument|codec can't"
 )
 """Longer than the texts that are sent, which a refusal may quote."""
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
