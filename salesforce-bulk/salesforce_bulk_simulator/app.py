@@ -66,7 +66,7 @@ class App:
             await _send(response, fault, scope, send)
 
     async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:
-        """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
+        """Decompress a request, then return its answer, and the fault that this meets on its way."""
         try:
             body = await run_in_threadpool(decompressed, request.body, request.headers, max_bytes=MAX_BODY_BYTES)
         except TooLarge:
@@ -76,6 +76,7 @@ class App:
         return await self._respond_to_plain(replace(request, body=body))
 
     async def _respond_to_plain(self, request: Request) -> tuple[Fault | None, Response | None]:
+        """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
         try:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:

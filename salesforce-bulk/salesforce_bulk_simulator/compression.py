@@ -27,7 +27,7 @@ def decompressed(body: bytes, headers: Mapping[str, str], *, max_bytes: int) -> 
         TooLarge: there are more than ``max_bytes``.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("identity", ""):
+    if encoding in ("identity", "") or not body:
         return body
     bits = _WINDOW_BITS.get(encoding)
     if bits is None:

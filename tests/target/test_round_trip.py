@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -62,8 +62,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "Price__c": decimals(18, 2),
     "Share__c": decimals(16, 2),
     "Is_Red__c": st.booleans(),
-    "Day__c": st.dates(min_value=datetime(1700, 1, 1, tzinfo=UTC).date()).map(str),
-    "Moment__c": st.datetimes(datetime(1700, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
+    "Day__c": st.dates(date(1700, 1, 1), date(4000, 12, 31)).map(str),
+    "Moment__c": st.datetimes(datetime(1700, 1, 1), datetime(4000, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001
         lambda moment: moment.replace(microsecond=0).isoformat()
     ),
     "Hour__c": st.times().map(lambda time: time.isoformat(timespec="milliseconds")),
