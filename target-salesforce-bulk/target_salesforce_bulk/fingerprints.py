@@ -34,21 +34,17 @@ def fingerprint_after(*parts: str | bytes) -> Fingerprint:
     """
     beginning = blake2b(digest_size=SIZE)
     for part in parts:
-        data = _bytes(part)
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         beginning.update(len(data).to_bytes(8, "big"))
         beginning.update(data)
 
     def fingerprint_of(part: str | bytes) -> bytes:
-        data = _bytes(part)
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         digest = beginning.copy()
         digest.update(len(data).to_bytes(8, "big") + data)
         return digest.digest()
 
     return fingerprint_of
-
-
-def _bytes(part: str | bytes) -> bytes:
-    return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
 
 
 def key_fingerprint(destination: Destination) -> Callable[[str], bytes]:

@@ -6,11 +6,10 @@ found.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice
-from operator import itemgetter
 
 import msgspec
 
@@ -31,8 +30,8 @@ Look = Callable[[Sequence[str]], None]
 Identity = str | bytes
 """A key, or a fingerprint."""
 
-IdentityOf = Callable[[Sequence[str]], Identity]
-"""Gives for some cells of a row what the row that they belong to on the other side has as well."""
+IdentityAt = Callable[[Sequence[int]], Callable[[Sequence[str]], Identity]]
+"""Gives for the places of some columns what gives for a row's cells what the same row has on the other side as well."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +48,7 @@ def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None 
     key_index = sent.destination.key_index
     key = None if key_index is None else sent.destination.columns[key_index]
     if key is not None and key in search.columns:
-        search.by_unique([key], identity_of=_key_of(sent.destination), look=look)
+        search.by_unique([key], identity_at=_key_at(sent.destination), look=look)
     else:
         search.by_unique_cells(search.telling_columns(), look=look)
     if search.is_open:
@@ -86,17 +85,17 @@ class _Search:
 
     def by_unique_cells(self, columns: Sequence[Column], *, look: Look | None = None) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
-        self.by_unique(columns, identity_of=_fingerprint_of(columns), look=look)
+        self.by_unique(columns, identity_at=_fingerprint_at(columns), look=look)
 
-    def by_unique(self, columns: Sequence[Column], *, identity_of: IdentityOf, look: Look | None = None) -> None:
+    def by_unique(self, columns: Sequence[Column], *, identity_at: IdentityAt, look: Look | None = None) -> None:
         """Pair the rows whose identity in these columns occurs once on either side."""
         ours: dict[Identity, int | None] = {}
-        for number, identity, cells in self._rows_left(columns, identity_of):
+        for number, identity, cells in self._rows_left(columns, identity_at):
             ours[identity] = None if identity in ours else number
             if look:
                 look(cells)
         place_of = array("Q", [0]) * len(self.found)
-        for place, row, identity in self._results_left(columns, identity_of):
+        for place, row, identity in self._results_left(columns, identity_at):
             one = ours.get(identity)
             if one is None:
                 continue
@@ -109,20 +108,20 @@ class _Search:
 
     def by_cells(self) -> None:
         """Pair the rows whose canonical form is the same, however often it occurs."""
-        identity_of = _fingerprint_of(self.columns)
+        identity_at = _fingerprint_at(self.columns)
         wanted: dict[Identity, list[int]] = {}
-        for number, identity, _ in self._rows_left(self.columns, identity_of):
+        for number, identity, _ in self._rows_left(self.columns, identity_at):
             wanted.setdefault(identity, []).append(number)
         for numbers in wanted.values():
             numbers.reverse()  # the first is taken first
-        for place, row, identity in self._results_left(self.columns, identity_of):
+        for place, row, identity in self._results_left(self.columns, identity_at):
             if numbers := wanted.get(identity, []):
                 self._take(numbers.pop(), row, place)
 
     def telling_columns(self) -> list[Column]:
         """Return the fewest columns that tell the rows of a sample apart, or as nearly as a few can."""
         places = self._places(self.columns)
-        sample = [cells for _, cells in islice(self._sent.rows(), SAMPLE_ROWS)]
+        sample = [cells for _, cells in itertools.islice(self._sent.rows(), SAMPLE_ROWS)]
         most_distinct = sorted(
             zip(self.columns, places, strict=True),
             key=lambda each: (-len({cells[each[1]] for cells in sample}), each[0].type in CONVERTED_TYPES),
@@ -152,14 +151,16 @@ class _Search:
             if row is None
         )
         theirs = sums(
-            [line[file.place(column.name)] for column in self.columns] for file, _, line in self._lines_left()
+            [line[file.place(column.name)] for column in self.columns]
+            for file, lines in self._lines_left()
+            for _, line in lines
         )
         return [column for column, mine, other in zip(self.columns, ours, theirs, strict=True) if mine == other]
 
     def by_kind(self) -> None:
         """Give the rows that are left to each other when there are as many, and all in one file."""
         left = [number for number, row in enumerate(self.found) if row is None]
-        results = list(self._results_left([], _fingerprint_of([])))
+        results = list(self._results_left([], _fingerprint_at([])))
         if len(results) != len(left) or len({row.kind for _, row, _ in results}) != 1:
             return
         logger.warning("%d rows came back altered: their outcomes are sure, but not which Id is whose", len(left))
@@ -177,42 +178,53 @@ class _Search:
         self._is_used[place] = 0
 
     def _rows_left(
-        self, columns: Sequence[Column], identity_of: IdentityOf
+        self, columns: Sequence[Column], identity_at: IdentityAt
     ) -> Iterator[tuple[int, str | bytes, list[str]]]:
         """Yield each row of ours that was not found: its number, its fingerprint in these columns, and its cells."""
-        places = self._places(columns)
+        identity_of, found = identity_at(self._places(columns)), self.found
         for number, cells in self._sent.rows():
-            if self.found[number] is None:
-                yield number, identity_of([cells[place] for place in places]), cells
+            if found[number] is None:
+                yield number, identity_of(cells), cells
 
     def _results_left(
-        self, columns: Sequence[Column], identity_of: IdentityOf
-    ) -> Iterator[tuple[int, ResultRow, str | bytes]]:
-        """Yield each row of the files that was not found: its place, what it says, its fingerprint in these columns."""
-        for file, lines in groupby(self._lines_left(), key=itemgetter(0)):
-            places = [file.place(column.name) for column in columns]
-            for _, place, line in lines:
-                yield place, file.row(line), identity_of([line[cell] for cell in places])
+        self, columns: Sequence[Column], identity_at: IdentityAt
+    ) -> Iterator[tuple[int, ResultRow, Identity]]:
+        """Yield each row of the files that was not found: its place, what it says, its identity in these columns."""
+        for file, lines in self._lines_left():
+            identity_of = identity_at([file.place(column.name) for column in columns])
+            for place, line in lines:
+                yield place, file.row(line), identity_of(line)
 
-    def _lines_left(self) -> Iterator[tuple[ResultFile, int, list[str]]]:
-        lines = ((file, line) for file in self._files for line in file.lines())
-        for place, (file, line) in enumerate(lines):
-            if place == len(self._is_used):
-                self._is_used.append(0)
-            if not self._is_used[place]:
-                yield file, place, line
+    def _lines_left(self) -> Iterator[tuple[ResultFile, Iterator[tuple[int, list[str]]]]]:
+        """Yield each file with its rows that were not found, and their places; the rows of one before the next file."""
+        places = itertools.count()
+        for file in self._files:
+            yield file, self._unused(zip(file.lines(), places, strict=False))
+
+    def _unused(self, lines: Iterable[tuple[list[str], int]]) -> Iterator[tuple[int, list[str]]]:
+        is_used = self._is_used
+        for line, place in lines:
+            if place == len(is_used):
+                is_used.append(0)
+            if not is_used[place]:
+                yield place, line
 
     def _places(self, columns: Iterable[Column]) -> list[int]:
         names = [column.name for column in self._sent.destination.columns]
         return [names.index(column.name) for column in columns]
 
 
-def _fingerprint_of(columns: Sequence[Column]) -> IdentityOf:
+def _fingerprint_at(columns: Sequence[Column]) -> IdentityAt:
     forms = [canonical_form(column.type) for column in columns]
     fingerprint_of = fingerprint_after()
-    return lambda cells: fingerprint_of(_encode([form(cell) for form, cell in zip(forms, cells, strict=True)]))
+
+    def at(places: Sequence[int]) -> Callable[[Sequence[str]], Identity]:
+        wanted = list(zip(forms, places, strict=True))
+        return lambda cells: fingerprint_of(_encode([form(cells[place]) for form, place in wanted]))
+
+    return at
 
 
-def _key_of(destination: Destination) -> IdentityOf:
+def _key_at(destination: Destination) -> IdentityAt:
     form = destination.key_form
-    return lambda cells: form(cells[0])
+    return lambda places: lambda cells: form(cells[places[0]])

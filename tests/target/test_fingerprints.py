@@ -169,7 +169,7 @@ def test_an_upgrade_recognizes_what_an_older_version_has_loaded() -> None:
         record_fingerprint(insert, properties=loaded)(record),
     ]
 
-    assert journal.VERSION == 2
+    assert journal.VERSION == 3
     assert [print_.hex() for print_ in found] == [
         "04d2d2d04fee60042b663b81872f7364",
         "e9ccda87294f27eeef8d3a28661b3043",
