@@ -52,6 +52,17 @@ def test_a_passing_error_costs_a_second_request(org: Org, client: SalesforceClie
     assert len(org.faults.completed) == 1
 
 
+def test_an_answer_has_a_body_unless_it_is_a_204(org: Org, client: SalesforceClient) -> None:
+    """An empty one with status 200 is broken, and asked for again."""
+    for fault in (Fault.status(201, json={"id": "x"}), Fault.status(204), Fault.status(200)):
+        org.faults.add("limits", fault)
+
+    assert client.get_json("limits") == {"id": "x"}
+    assert client.get_json("limits") is None
+    assert "DailyApiRequests" in client.get_json("limits")
+    assert len(org.faults.completed) == 3
+
+
 def test_a_used_up_daily_limit_ends_it(org: Org, client: SalesforceClient) -> None:
     """Waiting for hours is the scheduler's business."""
     org.faults.add("limits", Fault.request_limit_total())

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client import (
+    ApiError,
     ConnectionConfig,
     IngestJob,
     IngestSpec,
@@ -122,6 +123,22 @@ def test_what_went_wrong_is_counted(org: Org, client: SalesforceClient) -> None:
     assert counted["http.retries ServerBusy"] == 1
     assert counted["http.retries ConnectionFailed"] == 1
     assert counted["token.refreshes ok"] == 2
+
+
+@pytest.mark.usefixtures("run")
+def test_requests_are_counted_by_the_hundreds_of_their_status(org: Org, client: SalesforceClient) -> None:
+    """499 is nginx's word for a client that has hung up, and 599 a proxy's for a server that has."""
+    for status in (499, 599):
+        org.faults.add("limits", Fault.status(status))
+        with pytest.raises(ApiError):
+            client.limits()
+
+    assert len(org.faults.completed) == 2
+    assert {name: value for name, value in totals().items() if name.startswith("http.requests")} == {
+        "http.requests 2xx": 1,
+        "http.requests 4xx": 1,
+        "http.requests 5xx": 1,
+    }
 
 
 @pytest.mark.usefixtures("run")

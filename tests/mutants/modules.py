@@ -17,7 +17,9 @@ JOBS = "tests/client/test_query_job.py tests/client/test_ingest_job.py"
 TOLD = "tests/client/test_telemetry.py tests/client/test_log_lines.py"
 C_LOCALE = "tests/tap/test_locale.py::test_variables_are_utf_8_in_the_c_locale"
 WEB_PAGE = "tests/client/test_ingest_job.py::test_a_web_page_is_no_answer_to_an_upload"
-NOT_SLOW = "-k 'not rows_are_loaded_once and not redirect and not imported_only and not no_help and not failed_try'"
+NOT_SLOW = (
+    "-k 'not rows_are_loaded_once and not redirect_is_not and not imported_only and not no_help and not failed_try'"
+)
 PRINTS = "tests/target/test_fingerprints.py"
 ONCE = "tests/target/test_exactly_once.py"
 SAME = f"{ONCE}::test_a_record_is_recognized_as_it_came_in"
