@@ -64,7 +64,7 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def id(self) -> str:
-        """What tells destinations apart, also in a later run: object, operation, key and mapping, not the stream."""
+        """What tells destinations apart, also in a later run: stream, object, operation, key and mapping."""
         parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]
         return blake2b(msgspec.json.encode([self.stream, *parts]), digest_size=16).hexdigest()
 

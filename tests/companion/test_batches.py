@@ -414,6 +414,25 @@ def test_resending_a_job_that_turns_out_to_be_gone_makes_its_rows_doubtful(
     assert emails(org) == EMAILS
 
 
+@pytest.mark.parametrize("call", ["ingest.info", "ingest.successful"])
+def test_resending_a_job_that_cannot_be_read_sets_it_aside(
+    companion: Companion, target: TargetRunner, org: Org, call: str
+) -> None:
+    """A run has left it, and it may have loaded its rows: none is sent, and the job can be asked again."""
+    leave_closing(target, org)
+    org.faults.add(call, Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "not now"}]))
+
+    sent = companion("batches", "--resend", "all", "--yes")
+    left = states(target.results_dir)
+    asked = companion("batches", "--resume", "all", "--yes")
+
+    assert (sent.exit_code, left, asked.exit_code) == (1, ["set_aside"], 0)
+    assert "5 doubtful" in sent.stdout
+    assert (emails(org), len(org.jobs)) == (EMAILS, 1)
+    assert last_lines(target.results_dir) == dict.fromkeys(range(5), "created")
+    assert len(org.faults.completed) == 2
+
+
 # Kills
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_client import IngestJob
+from salesforce_bulk_client import IngestJob, PollPolicy
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk.errors import Interrupted
 from target_salesforce_bulk.stopping import Stopping
@@ -138,8 +138,8 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, target: TargetRunner) -> Iterato
 
     monkeypatch.setattr(Stopping, "ask", ask_and_note)
 
-    def run(step: str, *, times: int = 1) -> None:
-        plain = getattr(IngestJob, step)
+    def run(step: str, *, of: type = IngestJob, times: int = 1) -> None:
+        plain = getattr(of, step)
 
         def step_and_signal(*args: Any, **kwargs: Any) -> Any:
             done = plain(*args, **kwargs)
@@ -150,7 +150,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, target: TargetRunner) -> Iterato
             return done
 
         with monkeypatch.context() as patch:
-            patch.setattr(IngestJob, step, step_and_signal)
+            patch.setattr(of, step, step_and_signal)
             patient = {"poll_min_s": 60, "poll_max_s": 60}  # a wait that a signal does not end would be noticed
             program = TargetSalesforceBulk(config=target.config(operation="insert", small_batch_rows=0, **patient))
             with pytest.raises(Interrupted, match="stopped by SIGTERM"):
@@ -194,9 +194,12 @@ def test_a_signal_keeps_rows_from_being_sent_again(org: Org, stop_after: Any, ta
     check_that_the_next_run_resumes(target, org)
 
 
-def test_a_second_signal_ends_the_wait_for_jobs(org: Org, stop_after: Any, target: TargetRunner) -> None:
-    """Nothing asks for them any more when the run is over: the next one finds them."""
-    stop_after("close", times=2)
+@pytest.mark.parametrize(("step", "of"), [("close", IngestJob), ("delay", PollPolicy)], ids=["before", "between polls"])
+def test_a_second_signal_ends_the_wait_for_jobs(
+    org: Org, stop_after: Any, target: TargetRunner, step: str, of: type
+) -> None:
+    """At once, and nothing asks for them any more when the run is over: the next one finds them."""
+    stop_after(step, of=of, times=2)
 
     for thread in threading.enumerate():
         if re.match(r"\d{8}T\d{6}Z-", thread.name):
