@@ -74,7 +74,9 @@ def test_an_unreachable_host_is_named(url: str) -> None:
         }
     )
 
-    with pytest.raises(ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused\)"):
+    with pytest.raises(
+        ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused: check"
+    ):
         SalesforceClient(config).limits()
 
 
