@@ -89,6 +89,9 @@ NEEDED: dict[AuthFlow, tuple[str, ...]] = {
 }
 
 _LOGIN_HOSTS = {"login": "login.salesforce.com", "test": "test.salesforce.com"}
+PAGE_HOSTS = (".lightning.force.com", ".my.salesforce-setup.com")
+"""Of Lightning Experience and of Setup (Salesforce Help, "My Domain URL Formats")."""
+
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+")
 
 
@@ -169,6 +172,7 @@ def checked_url(name: str, url: str) -> str:
     if not is_host or parts.scheme not in {"http", "https"} or parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(f"{name} is {url!r}, but must be like https://acme.my.salesforce.com, without a path")
     assert parts.hostname
+    _refuse_pages(name, parts.hostname, address=url)
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigError(f"{name} is {url!r}: plain http is only for loopback addresses; use https")
     return url.rstrip("/")
@@ -181,6 +185,17 @@ def _refuse_credentials(name: str, address: str) -> None:
     """
     if "@" in address:
         raise ConfigError(f"{name} must not hold credentials (user:password@host): leave out what is before the @")
+
+
+def _refuse_pages(name: str, host: str, *, address: str) -> None:
+    """Refuse the hosts that a browser shows: they serve pages and no API.
+
+    Raises: ConfigError, with the host to use instead.
+    """
+    for suffix in PAGE_HOSTS:
+        if host.lower().endswith(suffix):
+            there = address.lower().replace(suffix, ".my.salesforce.com")
+            raise ConfigError(f"{name} is {address!r}, which serves pages and no API: set it to {there}")
 
 
 def _is_loopback(host: str) -> bool:
@@ -198,11 +213,7 @@ def _login_url(given: Mapping[str, str], *, is_sandbox: bool) -> str:
     if is_sandbox and domain == "login":
         domain = "test"
     host = _LOGIN_HOSTS.get(domain, domain)
-    if host.endswith(".lightning.force.com"):
-        raise ConfigError(
-            f"domain is {domain!r}, which serves pages and no API: set it to"
-            f" {host.removesuffix('.lightning.force.com')}.my.salesforce.com"
-        )
+    _refuse_pages("domain", host, address=domain)
     if not _HOST.fullmatch(host) or host.endswith(".my"):
         raise ConfigError(
             f"domain is {domain!r}, but must be `login`, `test`, or a whole host such as acme.my.salesforce.com"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ import requests
 import requests.exceptions
 
 from salesforce_bulk_client import telemetry
-from salesforce_bulk_client.errors import BrokenAnswer, ConnectionFailed, error_from_response
+from salesforce_bulk_client.connection_errors import check_surroundings, proxy_wants_credentials, why_no_answer
+from salesforce_bulk_client.errors import BrokenAnswer, ConfigError, ConnectionFailed, error_from_response
 from salesforce_bulk_client.instruments import HTTP_RECEIVED, HTTP_REQUESTS, HTTP_SENT
 
 logger = logging.getLogger(__name__)
@@ -92,19 +92,30 @@ def send_once(
                 see(response)
             seconds = time.monotonic() - started
             logger.debug("%s answered %d after %.2f s", request, response.status_code, seconds)
+            if response.status_code == 407:
+                raise ConfigError(proxy_wants_credentials(url))
             if not 200 <= response.status_code < 300:
                 raise error_from_response(response, request=request)
             return read(response)
-    except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-        raise ConnectionFailed(_sentence(request, url, error), may_have_worked=False) from error
-    except requests.exceptions.ConnectionError as error:
-        is_new = "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)  # never left this machine
-        raise ConnectionFailed(_sentence(request, url, error), may_have_worked=not is_new) from error
     except (requests.exceptions.RequestException, OSError) as error:
-        raise BrokenAnswer(_sentence(request, url, error)) from error
+        check_surroundings(error, url=url)
+        why = why_no_answer(error, request=request, url=url, timeout_s=timeout_s)
+        if isinstance(error, requests.exceptions.ConnectionError):
+            raise ConnectionFailed(why, may_have_worked=not _never_arrived(error)) from None
+        raise BrokenAnswer(why) from None
     finally:
         if data is not None and not isinstance(data, bytes):
             data.close()
+
+
+def _never_arrived(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether the request cannot have reached the server."""
+    before = (
+        requests.exceptions.ConnectTimeout,
+        requests.exceptions.SSLError,
+        requests.exceptions.ProxyError,
+    )
+    return isinstance(error, before) or "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
 
 
 @contextmanager
@@ -158,7 +169,8 @@ def read_json(response: requests.Response, *, decoder: msgspec.json.Decoder[Any]
     try:
         return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        what = "a web page" if content.lstrip().startswith(b"<") else "something else"
+        is_a_page = content.lstrip().startswith(b"<")
+        what = "a web page" if is_a_page else "something else" if content.strip() else "an empty answer"
         raise BrokenAnswer(
             f"{_request_of(response)} answered {response.status_code} with {what} instead of JSON"
         ) from None
@@ -195,18 +207,3 @@ def read_nothing(response: requests.Response) -> None:
     if response.content.lstrip().startswith(b"<"):
         address = response.url.partition("?")[0]
         raise BrokenAnswer(f"{address} answered {response.status_code} with a web page: did a proxy answer?")
-
-
-def _sentence(request: str, url: str, error: Exception) -> str:
-    """Say what failed, in the words of the operating system rather than in urllib3's nested ones."""
-    reason = "the answer was cut"
-    if isinstance(error, requests.exceptions.Timeout):
-        reason = "timed out"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            reason = f"TLS: {getattr(cause, 'verify_message', None) or cause.reason}"
-        elif isinstance(cause, OSError):
-            reason = cause.strerror or reason
-        cause = cause.__context__
-    return f"{request}: no whole answer from {urlsplit(url).netloc} ({reason})"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from salesforce_bulk_client import BrokenAnswer, QuotaError, RequestRefused, query_records
+from salesforce_bulk_client import QuotaError, RequestRefused, query_records
 
 if TYPE_CHECKING:
     from salesforce_bulk_client import ConnectionConfig, Limit, SalesforceClient
@@ -48,9 +48,11 @@ class OrgFacts:
     org: dict[str, Any] | None
     """The row of Organization; None when this user may not read it."""
     org_id: str
+    """Empty when nothing tells it."""
     user: dict[str, Any] | None
     """The user's own row; None when it may not read that."""
     user_id: str
+    """Empty when nothing tells it."""
     versions: list[str]
     """The API versions that the org offers, oldest first."""
 
@@ -67,25 +69,21 @@ def look_at_org(client: SalesforceClient) -> OrgFacts:
         instance_url=instance_url,
         org=_row(client, "SELECT Name, OrganizationType, InstanceName, IsSandbox FROM Organization"),
         org_id=org_id,
-        user=_row(client, f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"),  # noqa: S608  # Salesforce's id
+        user=_row(client, f"SELECT Username, Name FROM User WHERE Id = '{user_id}'") if user_id else None,  # noqa: S608  # Salesforce's id
         user_id=user_id,
         versions=client.versions,
     )
 
 
 def who_asks(client: SalesforceClient) -> tuple[str, str]:
-    """Return the ids of the org and of the user that is logged in; one API call.
+    """Return the ids of the org and of the user that is logged in, empty where nothing tells them; one API call.
 
     The address ``identity`` ends with both. Unlike ``userinfo`` it needs no scope but ``api``.
-
-    Raises: BrokenAnswer.
     """
     path = f"/services/data/v{client.api_version}/"
     root = client.get_as(lambda answer: str(answer.get("identity", "")), path)
     identity = re.search(r"/id/(\w{15,18})/(\w{15,18})$", root)
-    if identity is None:
-        raise BrokenAnswer(f"GET {path} answered no identity that names org and user")
-    return identity[1], identity[2]
+    return (identity[1], identity[2]) if identity else ("", "")
 
 
 def _row(client: SalesforceClient, soql: str) -> dict[str, Any] | None:

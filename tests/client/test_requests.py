@@ -88,7 +88,7 @@ def test_an_unreachable_host_is_named(url: str) -> None:
     )
 
     with pytest.raises(
-        ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused\)"
+        ConnectionFailed, match=rf"no whole answer from 127\.0\.0\.1:{port} \(Connection refused: check"
     ) as caught:
         SalesforceClient(config).limits()
     assert not caught.value.may_have_worked

@@ -132,6 +132,22 @@ def test_rows_that_the_user_may_not_read_leave_the_ids(companion: Run, org: Org)
     assert len(org.faults.completed) == 2
 
 
+def test_an_org_that_does_not_tell_who_asks_is_checked_all_the_same(companion: Run, org: Org) -> None:
+    """Org and user are said to be unknown; limits and streams are checked."""
+    org.faults.add("version", Fault.status(200, json={"sobjects": "/services/data/v66.0/sobjects"}), times=2)
+
+    done = companion("check", "--stream", "Account")
+    document = json.loads(companion("check", "--format", "json").stdout)
+
+    assert done.exit_code == 0
+    assert "instance SIM1, id unknown (the org does not tell it)\n" in done.stdout
+    assert "User       unknown (the org does not tell who is logged in)\n" in done.stdout
+    assert "DailyApiRequests" in done.stdout
+    assert "Records    0, deleted ones included\n" in done.stdout
+    assert (document["ok"], document["org"]["id"], document["user"]) == (True, None, {"id": None})
+    assert len(org.faults.completed) == 2
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

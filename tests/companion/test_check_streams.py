@@ -72,14 +72,19 @@ def _without_clock(soql: str) -> str:
 
 
 def test_values_are_hidden_unless_asked_for(companion: Run, accounts: None) -> None:
-    """What kind they are, and how long, is told; a field that is empty in all of them is counted."""
+    """Their shape is told; fields that are empty in all of them, or whose type says it all, are counted."""
     hidden = companion("check", "--stream", "Account", "--sample", "2")
     shown = companion("check", "--stream", "Account", "--sample", "2", "--show-values")
     as_json = companion("check", "--stream", "Account", "--format", "json")
 
     assert "AnnualRevenue" in hidden.stdout
-    assert "a number" in hidden.stdout
-    assert "fields, null in all of them" in hidden.stdout
+    assert re.search(r"^Name +string +Xxx +Xxx *$", hidden.stdout, re.MULTILINE)
+    assert "0000.0" in hidden.stdout
+    assert "fields, null in all of them; " in hidden.stdout
+    assert "fields whose type says what values are like" in hidden.stdout
+    assert "SystemModstamp  " not in hidden.stdout
+    assert "SystemModstamp  " in shown.stdout
+    assert "'Xxx'" in str(stream_of(as_json)["sample"])
     for value in ("Ada", "Bob", "4711"):
         assert value not in hidden.output
         assert value not in as_json.output

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Records of each stream to show; 0 reads none, and measures no speed.",
 )
-@click.option("--show-values", is_flag=True, help="Show the values of the sample, not only what kind they are.")
+@click.option("--show-values", is_flag=True, help="Show the values of the sample, not only their shape.")
 @click.option(
     "--records-per-second",
     type=click.FloatRange(min=0, min_open=True),

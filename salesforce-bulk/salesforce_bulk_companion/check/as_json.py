@@ -30,8 +30,8 @@ class JsonReport(Report):
             document["login"] = {"flow": config.auth_flow.value, "login_url": config.login_url}
         if facts:
             document["login"]["instance_url"] = facts.instance_url
-            document["org"] = {"id": facts.org_id, **_snake(facts.org)}
-            document["user"] = {"id": facts.user_id, **_snake(facts.user)}
+            document["org"] = {"id": facts.org_id or None, **_snake(facts.org)}
+            document["user"] = {"id": facts.user_id or None, **_snake(facts.user)}
             document["api"] = {"version": config and config.api_version, "newest": facts.versions[-1]}
         document["limits"] = [{**asdict(use), "is_reached": use.is_reached} for use in findings.limits]
         document["requests_of_one_run"] = findings.requests_of_one_run

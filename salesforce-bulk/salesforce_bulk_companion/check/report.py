@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from salesforce_bulk_companion.check.streams import StreamCheck
 
 
+LONGEST_SHAPE = 40
+
+SEPARATORS = " -./:@_,+()"
+"""What is shown of a value as it is: it makes out a date, an address, a number."""
+
+TOLD_BY_TYPE = frozenset({"id", "reference", "boolean", "date", "datetime", "time"})
+"""Salesforce's types whose values all have one shape."""
+
+
 class Report:
     """Told of each finding as it is made; ``findings`` has all of them at the end."""
 
@@ -43,19 +52,27 @@ def operation(found: StreamCheck) -> str:
 
 
 def hidden(value: Any) -> str:
-    """Return what a value is like, without the value.
+    """Return the shape of a value: letters as x, digits as 0; of a long one its length.
 
-    >>> [hidden(value) for value in (None, "Ada", True, 5, {"city": "Rome"})]
-    ['null', '3 characters', 'a boolean', 'a number', 'an object']
+    >>> [hidden(value) for value in (None, "Ada B-52", 4711.5, True, "a" * 50, "\u00e9t\u00e9!", "--")]
+    ['null', 'Xxx X-00', '0000.0', 'a boolean', '50 characters', 'xxx?', '2 characters']
     """
     match value:
         case None:
             return "null"
-        case str():
-            return f"{len(value)} characters"
         case bool():
             return "a boolean"
-        case int() | float() | Decimal():
-            return "a number"
+        case str() | int() | float() | Decimal():
+            text = str(value)
+            is_shown = len(text) <= LONGEST_SHAPE and any(map(str.isalnum, text))
+            return "".join(map(_masked, text)) if is_shown else f"{len(text)} characters"
         case _:
             return "an object"
+
+
+def _masked(character: str) -> str:
+    if character.isalpha():
+        return "X" if character.isupper() else "x"
+    if character.isalnum():
+        return "0"
+    return character if character in SEPARATORS else "?"

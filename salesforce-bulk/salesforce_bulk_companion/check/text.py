@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_companion.advice import advice_on
-from salesforce_bulk_companion.check.report import Report, hidden, operation
+from salesforce_bulk_companion.check.report import TOLD_BY_TYPE, Report, hidden, operation
 from salesforce_bulk_companion.org import STOPPING_LIMITS
 from salesforce_bulk_companion.output import (
     counted,
@@ -103,14 +103,17 @@ def _limit_in_words(use: LimitUse) -> list[str]:
 
 
 def _org_in_words(facts: OrgFacts) -> str:
+    org_id = facts.org_id or "id unknown (the org does not tell it)"
     if facts.org is None:
-        return f"{facts.org_id} (this user may not read Organization)"
+        return f"{org_id} (this user may not read Organization)"
     org = facts.org
     kind = "sandbox" if org["IsSandbox"] else "no sandbox"
-    return f"{org['Name']} ({org['OrganizationType']}, {kind}), instance {org['InstanceName']}, {facts.org_id}"
+    return f"{org['Name']} ({org['OrganizationType']}, {kind}), instance {org['InstanceName']}, {org_id}"
 
 
 def _user_in_words(facts: OrgFacts) -> str:
+    if not facts.user_id:
+        return "unknown (the org does not tell who is logged in)"
     if facts.user is None:
         return f"{facts.user_id} (this user may not read its own User row)"
     return f"{facts.user['Username']} ({facts.user['Name']}), {facts.user_id}"
@@ -119,14 +122,16 @@ def _user_in_words(facts: OrgFacts) -> str:
 def _print_sample(found: StreamCheck, records: list[dict[str, Any]], *, show_values: bool) -> None:
     names = [name for name in found.types if name in records[0]]
     filled = [name for name in names if any(record[name] is not None for record in records)]
+    rows = [name for name in filled if show_values or found.types[name] not in TOLD_BY_TYPE]
     notes = [f"not shown: {counted(len(names) - len(filled), 'field')}, null in all of them"] * (filled != names)
+    notes += [f"{counted(len(filled) - len(rows), 'field')} whose type says what values are like"] * (rows != filled)
     if len(names) < len(found.types):
         notes.append(f"{len(names)} of {len(found.types)} fields were asked for, as many as fit into a REST query")
     print_facts([("Sample", "; ".join([counted(len(records), "record"), *notes]))])
     shown = _as_it_is if show_values else hidden
     print_table(
         ["Field", "Type", *(f"Record {place}" for place in range(1, len(records) + 1))],
-        [[name, found.types[name], *(shown(record[name]) for record in records)] for name in filled],
+        [[name, found.types[name], *(shown(record[name]) for record in records)] for name in rows],
     )
 
 
