@@ -24,7 +24,9 @@ from target_salesforce_bulk.rows import (
     ValueRefused,
     converter,
     decode_json,
+    id_start,
     is_text,
+    key_prefix_of,
     longest_text,
 )
 
@@ -113,10 +115,8 @@ class ColumnConverter:
         joined = "".join(present)
         if not (ID_LENGTHS.issuperset(map(len, present)) and joined.isascii() and joined.isalnum()):
             return None
-        if self._key_prefix and not (
-            self._key_prefix.isdigit() and all(value.startswith(self._key_prefix) for value in present)
-        ):
-            return None  # the case of letters has to be looked at
+        if self._key_prefix and {key_prefix_of(*start) for start in set(map(id_start, present))} - {self._key_prefix}:
+            return None
         return [value or (self._null_text if value is not UNSET else "") for value in values]
 
     def _converted(self, values: Sequence[Any]) -> Cells | None:

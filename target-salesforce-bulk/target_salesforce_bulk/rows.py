@@ -32,9 +32,6 @@ ID_TYPES = frozenset({"id", "reference"})
 ID_LENGTHS = frozenset({15, 18})
 """Characters of an Id: all of it, and with a checksum of their case."""
 
-KEY_PREFIX_LENGTH = 3
-"""Characters of an Id that tell its object (describe's ``keyPrefix``)."""
-
 _CASES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 """The letters of the checksum: the five bits of a letter's place say which of five characters are upper case."""
 
@@ -134,24 +131,28 @@ def to_record_id(value: Any, *, key_prefix: str) -> str:
     '001000000000001AAA'
     """
     text = to_id(value)
-    prefix = _key_prefix(text)
+    prefix = key_prefix_of(*id_start(text))
     if prefix != key_prefix:
         what = f"id value of incorrect type: it begins with {prefix}, Ids of the object begin with {key_prefix}"
         raise ValueRefused("MALFORMED_ID", what)
     return text
 
 
-def _key_prefix(record_id: str) -> str:
-    """Return what tells the object of an Id, in its right case, which an Id of 18 characters restores.
+def id_start(record_id: str) -> tuple[str, str]:
+    """Return the characters of an Id that tell its object: the first three, and the first of the checksum, if any."""
+    return record_id[:3], record_id[15:16]
 
-    >>> _key_prefix("a0B00000000001X"), _key_prefix("A0b00000000001XEAQ"), _key_prefix("a0b00000000001xeaq")
+
+def key_prefix_of(start: str, checksum: str) -> str:
+    """Return the key prefix of an Id with this `id_start`, in its right case, which 18 characters restore.
+
+    >>> key_prefix_of("a0B", ""), key_prefix_of("A0b", "E"), key_prefix_of("a0b", "e")
     ('a0B', 'a0B', 'a0B')
     """
-    prefix, checksum = record_id[:KEY_PREFIX_LENGTH], record_id[15:16].upper()
-    if not checksum or checksum not in _CASES:
-        return prefix
-    bits = _CASES.index(checksum)
-    return "".join(each.upper() if bits >> place & 1 else each.lower() for place, each in enumerate(prefix))
+    if not checksum or checksum.upper() not in _CASES:
+        return start
+    bits = _CASES.index(checksum.upper())
+    return "".join(each.upper() if bits >> place & 1 else each.lower() for place, each in enumerate(start))
 
 
 def to_multipicklist(value: Any) -> str:

@@ -42,7 +42,7 @@ def test_the_plan_tells_rows_jobs_bytes_requests_and_problems(
     assert told(caplog)[:-1] == [
         "dry run: nothing is sent, and no STATE passes",
         "Account: upsert Account by External_Id__c: 5 rows, 108 bytes of job data, 2 jobs, 0 small requests",
-        "Account: 1 records refused, STRING_TOO_LONG: Name, for example: Name: the text has 256 characters, the field takes 255",  # noqa: E501
+        "Account: 1 records refused, STRING_TOO_LONG: Name, for example: 'Name': the text has 256 characters, the field takes 255",  # noqa: E501
         "Account: 1 records refused, INVALID_RECORD: data.Name must be string or null",
         "Contact: insert Contact: 1 rows, 17 bytes of job data, 1 jobs, 0 small requests",
     ]
@@ -70,4 +70,4 @@ def test_a_mapping_that_does_not_fit_is_told(org: Org, target: TargetRunner) -> 
     run = target.run(schema("Account", key=["Id"], Id="string", Shoe="string"), dry_run=True)
 
     assert isinstance(run.error, ConfigError)
-    assert "Account has no field Shoe" in str(run.error)
+    assert "Account has no field 'Shoe'" in str(run.error)

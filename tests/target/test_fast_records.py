@@ -183,7 +183,7 @@ def test_a_fraction_for_an_int_field_fails_its_row_only() -> None:
 
     rows = fast.rows([msgspec.Raw(b'{"p":2.5}'), msgspec.Raw(b'{"p":3}')])
 
-    message = "p: the number has a fraction, the field takes whole numbers"
+    message = "'p': the number has a fraction, the field takes whole numbers"
     assert rows == [Refusal("INVALID_VALUE", message, ("p",)), ("3",)]
 
 
@@ -196,7 +196,7 @@ def test_a_malformed_id_fails_its_row_on_the_fast_path() -> None:
 
     rows = fast.rows([msgspec.Raw(json.dumps({"p": value}).encode()) for value in ids])
 
-    refusal = Refusal("MALFORMED_ID", "p: the value is not an Id, which has 15 or 18 letters and digits", ("p",))
+    refusal = Refusal("MALFORMED_ID", "'p': the value is not an Id, which has 15 or 18 letters and digits", ("p",))
     assert rows == [("001000000000001",), refusal, refusal, ("001000000000001AAA",), ("#N/A",)]
 
 

@@ -57,7 +57,7 @@ def test_an_id_with_a_comma_fails_its_row(
     failed = [outcome for outcome in run.outcomes if outcome["status"] == "failed"]
     assert {outcome["error_code"] for outcome in failed} == {"MALFORMED_ID"}
     assert {outcome["error_message"] for outcome in failed} == {
-        "Id: the value is not an Id, which has 15 or 18 letters and digits"
+        "'Id': the value is not an Id, which has 15 or 18 letters and digits"
     }
     assert [row["Name"] for row in org.rows("Account")] == ["Bob", "Cyd"]
 

@@ -17,6 +17,7 @@ from singer_sdk.testing import SuiteConfig, TargetTestRunner
 from singer_sdk.testing import target_tests as sdk
 from singer_sdk.testing.suites import target_tests
 from singer_sdk.testing.templates import TargetTestTemplate
+from target_salesforce_bulk.errors import RecordsFailed
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 from tests.target.conftest import TargetRunner
@@ -112,7 +113,6 @@ def rows(org: Org) -> Rows:
         sdk.TargetCliPrintsTest,
         sdk.TargetInvalidSchemaTest,
         sdk.TargetRecordBeforeSchemaTest,
-        sdk.TargetRecordMissingKeyProperty,
     ],
     ids=lambda test: test.name,
 )
@@ -197,6 +197,16 @@ def test_primary_key_updates(run: Callable[[type], None], rows: Rows) -> None:
     run(sdk.TargetPrimaryKeyUpdates)
 
     assert [row["Email__c"] for row in rows("Examples__c")] == ["alice@example.com", "bob@example.com"]
+
+
+def test_record_missing_key_property(run: Callable[[type], None], rows: Rows) -> None:
+    """The SDK wants the run to end there (sdk.TargetRecordMissingKeyProperty); here the record fails alone."""
+    test = type("Test", (sdk.TargetFileTestTemplate,), {"name": sdk.TargetRecordMissingKeyProperty.name})
+
+    with pytest.raises(RecordsFailed):
+        run(test)
+
+    assert rows("Keyless__c") == []
 
 
 def test_record_missing_fields(run: Callable[[type], None], rows: Rows) -> None:
