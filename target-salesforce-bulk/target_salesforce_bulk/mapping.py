@@ -78,6 +78,8 @@ def make_plan(
                 for place, entry in enumerate(draft.placed)
                 if entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"}
             ),
+            takes_mapped=source.is_shared,
+            is_retry=source.is_retry,
         ),
         fillings=tuple(
             Filling(

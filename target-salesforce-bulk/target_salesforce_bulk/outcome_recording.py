@@ -242,7 +242,7 @@ class _BatchOutcomes:
         results, result_of = self._results, self.result_of
         doubtful, to_retry = self.known[OutcomeClass.DOUBTFUL], self.known[OutcomeClass.TO_RETRY]
         for entry in self._files.entries():
-            number, refusal, record, _, position = entry
+            number, refusal, record, _, position, _ = entry
             result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
@@ -266,7 +266,7 @@ class _BatchOutcomes:
                 log.write_failed(record, destination=destination)
                 refused = self.known[OutcomeClass.FAILED if refusal else self._class_of_failed]
                 known = to_retry if kind is OutcomeKind.UNPROCESSED else refused
-            known.add(self._fingerprint(entry), key=self._key(entry), position=position)
+            known.add(self._fingerprint(entry), key=self._key(entry), position=position, code=error and error.code)
 
     def reason(self, end: JobEnd) -> str:
         """Return why a person has to decide on the doubtful rows."""

@@ -51,11 +51,17 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     """Digest of how properties become columns: other settings make another destination."""
     number_columns: tuple[int, ...] = ()
     """Columns whose values may be numbers, which are compared by value."""
+    takes_mapped: bool = False
+    """Whether its records are kept as they were mapped, because several streams are made of one source."""
+    is_retry: bool = False
+    """Whether its records come from the list of outstanding records, by whose ids they are recognized."""
 
     @cached_property
     def id(self) -> str:
         """What tells destinations apart, also in a later run: object, operation, key and mapping, not the stream."""
         parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]
+        if self.is_retry:
+            parts.append("retry")  # an unfinished run of the stream's own input knows nothing of it
         return blake2b(msgspec.json.encode([self.stream, *parts]), digest_size=16).hexdigest()
 
     @cached_property
@@ -171,6 +177,19 @@ class Plan:
     def _with_key(self, cells: list[str]) -> list[str] | Refusal:
         index = self.destination.key_index
         return cells if index is None or cells[index].strip() else self.missing_key()
+
+    def key_text(self, record: Mapping[str, Any]) -> str | None:
+        """Return what rows for the same Salesforce record have in common, for a record that may have no row."""
+        index = self.destination.key_index
+        if index is None:
+            return None
+        prop, convert, _, _ = self.fillings[index]
+        value = record.get(prop)
+        try:
+            cell = "" if value is None or value == "" else convert(value)
+        except ValueRefused:
+            return None
+        return self.destination.key_form(cell) if cell.strip() else None
 
     def refusal(self, name: str, error: ValueRefused, *, column: int) -> Refusal:
         """Return why a property's value cannot fill its column."""

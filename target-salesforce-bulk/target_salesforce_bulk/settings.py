@@ -132,6 +132,12 @@ TARGET_PROPERTIES = th.PropertiesList(
         " `fail_fast`: stop after the first job with a failure",
     ),
     th.Property(
+        "fail_on_outstanding",
+        th.BooleanType,
+        description="Exit 1 while a stream of the run has outstanding records, of earlier runs too; true unless"
+        " `on_record_failure` is `ignore`",
+    ),
+    th.Property(
         "results_dir",
         th.StringType,
         default="salesforce/logs",
@@ -185,6 +191,7 @@ class LoadSettings:
     poll: PollPolicy
     record_retries: int
     on_record_failure: OnRecordFailure
+    fail_on_outstanding: bool
     results_dir: Path
     has_journal: bool
     status_tracking: Mapping[str, Any] | None
@@ -192,13 +199,18 @@ class LoadSettings:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LoadSettings:
         """Return the settings of a config that fits `CONFIG_JSONSCHEMA` and has its defaults."""
+        on_record_failure = OnRecordFailure(config["on_record_failure"])
+        fail_on_outstanding = config.get("fail_on_outstanding")
+        if fail_on_outstanding is None:
+            fail_on_outstanding = on_record_failure is not OnRecordFailure.IGNORE
         return cls(
             limits=BatchLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
             small_batch_rows=config["small_batch_rows"],
             max_concurrent_jobs=config["max_concurrent_jobs"],
             poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),
             record_retries=config["record_retries"],
-            on_record_failure=OnRecordFailure(config["on_record_failure"]),
+            on_record_failure=on_record_failure,
+            fail_on_outstanding=fail_on_outstanding,
             # UTF-8 whatever the locale, as the settings are.
             results_dir=Path(os.fsdecode(config["results_dir"].encode("utf-8", "surrogateescape"))).expanduser(),
             has_journal=config["journal"],
