@@ -51,6 +51,8 @@ class Retried:
         parts = [f"{number(self.loaded)} loaded"]
         if self.doubtful:
             parts.append(f"{number(self.doubtful)} doubtful (salesforce-bulk batches)")
+        if not self.retried + self.left_out:
+            return ""
         line = f"{counted(self.retried, 'record')} retried: {', '.join(parts)}"
         if self.left_out:
             line += f"; {number(self.left_out)} left out: a later run has loaded their key"
