@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -27,10 +27,10 @@ from target_salesforce_bulk.errors import JournalUnusable
 
 JOURNAL_FILE = "journal.sqlite"
 
-VERSION = 3
+VERSION = 2
 """Of the tables below, in SQLite's ``user_version``."""
 
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, outcomes_bytes INTEGER NOT NULL, failed_bytes INTEGER NOT NULL
 );
@@ -47,9 +47,8 @@ CREATE TABLE readings (
     org TEXT NOT NULL, destination TEXT NOT NULL, stream TEXT NOT NULL, object TEXT NOT NULL,
     before_state INTEGER NOT NULL, PRIMARY KEY (org, destination)
 );
+PRAGMA user_version = {VERSION};
 """
-_OUTSTANDING = f"{outstanding.TABLES} PRAGMA user_version = {VERSION};"
-"""What version 2 lacks."""
 
 BUSY_TIMEOUT_S = 5.0
 """How long another program may hold the file, such as one that copies it."""
@@ -173,13 +172,11 @@ class Journal:
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_S)
             self._db.execute("PRAGMA synchronous = FULL")
             self._create_tables()
+            self._db.executescript(f"BEGIN; {outstanding.TABLES} COMMIT;")  # early journals lack them
 
     def _create_tables(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
-            return
-        if version == 2:
-            self._db.executescript(f"BEGIN; {_OUTSTANDING} COMMIT;")
             return
         tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         drop = ""
@@ -203,9 +200,7 @@ class Journal:
                     " another results_dir"
                 )
             raise JournalUnusable(f"{self._path} {what}")
-        self._db.executescript(
-            f"BEGIN; {drop} {_TABLES} {_OUTSTANDING} COMMIT;"
-        )  # all or nothing: a crash leaves no half of them
+        self._db.executescript(f"BEGIN; {drop} {_TABLES} COMMIT;")  # all or nothing: a crash leaves no half of them
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -224,13 +219,13 @@ class Journal:
             ) from error
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make all changes of the block at once, or after an error none.
-
-        Raises: JournalUnusable.
-        """
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._readable(), self._db:
             yield self._db
+
+    def outstanding_records(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Return a transaction for the functions of `outstanding`."""
+        return self._transaction()
 
     def close(self) -> None:
         """Close the file."""
@@ -241,20 +236,20 @@ class Journal:
 
     def unfinished_runs(self) -> dict[str, Committed]:
         """Return the runs that did not end in order, with the true lengths of their files."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             rows = db.execute("SELECT run_id, outcomes_bytes, failed_bytes FROM runs").fetchall()
         return {run_id: Committed(outcomes, failed) for run_id, outcomes, failed in rows}
 
     def begin_run(self, run_id: str) -> None:
         """Note a run that begins; those before are done with, their files having been cut to their true lengths."""
         self._run_id = run_id
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute("DELETE FROM runs")
             db.execute("INSERT INTO runs VALUES (?, 0, 0)", (run_id,))
 
     def end_run(self, *, destinations: Collection[str], memory: Memory) -> None:
         """Note that the run has ended in order, and what is still known of its destinations' records."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute("DELETE FROM runs WHERE run_id = ?", (self._run_id,))
             for destination in destinations:
                 owner = (self._org, destination)
@@ -273,7 +268,7 @@ class Journal:
 
     def batches(self) -> list[BatchNote]:
         """Return the batches that are in the journal, of all orgs, in the order in which they came."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             rows = db.execute(
                 "SELECT batch_id, org, destination, stream, object, operation, files, number_of_rows, state, job_id,"
                 " reason, since FROM batches ORDER BY rowid"
@@ -292,12 +287,12 @@ class Journal:
 
     def add_batch(self, note: BatchNote) -> None:
         """Note rows that are about to be sent."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             _insert_batch(db, note)
 
     def set_state(self, batch_id: str, state: BatchState, *, job_id: str | None) -> None:
         """Note a step that is about to be taken."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute(
                 "UPDATE batches SET state = ?, job_id = ?, reason = '', since = ? WHERE batch_id = ?",
                 (state.value, job_id, now(), batch_id),
@@ -305,7 +300,7 @@ class Journal:
 
     def set_aside(self, batch_id: str, *, reason: str) -> None:
         """Note that only a person can go on with a batch, none of whose outcomes could be written."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute(
                 "UPDATE batches SET state = ?, reason = ?, since = ? WHERE batch_id = ?",
                 (BatchState.SET_ASIDE.value, reason, now(), batch_id),
@@ -313,14 +308,14 @@ class Journal:
 
     def drop_batch(self, batch_id: str) -> None:
         """Note that nothing of a batch was processed, or that all of it may come again."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
             db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))
             outstanding.release_batch(db, batch_id)
 
     def forget_batch(self, batch_id: str) -> None:
         """Note that a person has given up a batch whose rows cannot be read any more."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
             db.execute(
                 "UPDATE outcomes SET kind = ?, batch_id = '' WHERE batch_id = ?",
@@ -342,7 +337,7 @@ class Journal:
 
         The batch is replaced by ``following``: its rows that are sent again, and those that are doubtful.
         """
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute(
                 "UPDATE runs SET outcomes_bytes = ?, failed_bytes = ? WHERE run_id = ?", (*committed, self._run_id)
             )
@@ -376,7 +371,7 @@ class Journal:
 
     def unrecognizable(self, destination: str) -> list[BatchNote]:
         """Return the batches of a destination that wait for a decision, and whose records nobody can recognize."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             recognizable = {batch_id for (batch_id,) in db.execute("SELECT DISTINCT batch_id FROM outcomes")}
         return [
             note
@@ -393,10 +388,10 @@ class Journal:
 
     def known_outcomes(self) -> Iterator[tuple[str, OutcomeClass, KnownOutcomes]]:
         """Yield what is known of this org's records, by `Destination.id`, in the order in which it became known."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             ids = [row[0] for row in db.execute("SELECT id FROM outcomes WHERE org = ? ORDER BY id", (self._org,))]
         for outcome_id in ids:
-            with self.transaction() as db:
+            with self._transaction() as db:
                 destination, kind, records, keys, positions = db.execute(
                     "SELECT destination, kind, records, keys, positions FROM outcomes WHERE id = ?", (outcome_id,)
                 ).fetchone()
@@ -408,7 +403,7 @@ class Journal:
 
     def note_reading(self, destination: str, *, stream: str, sobject: str) -> None:
         """Note that a run reads records for a destination."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.execute(
                 "INSERT INTO readings VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING",
                 (self._org, destination, stream, sobject),
@@ -416,7 +411,7 @@ class Journal:
 
     def note_state(self, numbers_before: Mapping[str, int]) -> None:
         """Note that a STATE is about to pass, and how many records of each destination came before it."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             db.executemany(
                 "UPDATE readings SET before_state = ? WHERE org = ? AND destination = ?",
                 ((number, self._org, destination) for destination, number in numbers_before.items()),
@@ -424,13 +419,13 @@ class Journal:
 
     def numbers_before_state(self) -> dict[str, int]:
         """Return how many records of each destination came before the last STATE that passed."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             rows = db.execute("SELECT destination, before_state FROM readings WHERE org = ?", (self._org,)).fetchall()
         return dict(rows)
 
     def other_destinations(self, stream: str, *, destination: str) -> list[str]:
         """Return the objects into which unfinished runs have loaded records of a stream with other settings."""
-        with self.transaction() as db:
+        with self._transaction() as db:
             rows = db.execute(
                 "SELECT DISTINCT object FROM readings JOIN outcomes USING (org, destination)"
                 " WHERE org = ? AND stream = ? AND destination != ? AND kind = 'loaded'",

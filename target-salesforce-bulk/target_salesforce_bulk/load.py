@@ -35,6 +35,7 @@ from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
+from target_salesforce_bulk.pruning import prune, suggest_pruning
 from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.report import RunReport
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
@@ -193,7 +194,7 @@ class Load:
         )
 
     def _is_outstanding(self, fingerprint: bytes | None) -> bool:
-        with self._journal.transaction() as db:
+        with self._journal.outstanding_records() as db:
             record_id = int.from_bytes(fingerprint or b"", "big")
             return outstanding.is_outstanding(db, record_id, org=self._journal.org)
 
@@ -332,7 +333,7 @@ class Load:
     def _outstanding(self) -> str:
         """Return what is still not in Salesforce of this run's streams, in words; empty if nothing."""
         streams = {(destination.stream, destination.object) for destination in self._destinations.values()}
-        with self._journal.transaction() as db:
+        with self._journal.outstanding_records() as db:
             left = outstanding.left_of(db, org=self._journal.org, streams=streams)
         return f"{left}: salesforce-bulk retry {self._results_dir} loads them again" if left.number else ""
 
@@ -391,6 +392,7 @@ class Load:
                 self._destinations[name].stream,
             )
         self._report.write(is_finished=memory is Memory.NOTHING, message=message)
+        self._clean_up(is_good=error is None)
         self._progress.finish()
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
@@ -401,6 +403,23 @@ class Load:
             return  # a thread still writes outcomes: for the next run this one has crashed
         self._log.close()
         self._memory = memory
+
+    def _clean_up(self, *, is_good: bool) -> None:
+        """Write the page, and remove old files; what goes wrong there changes nothing of the run's result."""
+        settings = self._settings
+        try:
+            if settings.html_report:
+                from salesforce_bulk_plugin.report.files import (
+                    write_page_of,  # only now: a run that fails early is fast
+                )
+
+                write_page_of(self._results_dir, run_id=self.run_id)
+            if settings.results_keep_days is None:
+                suggest_pruning(self._results_dir)
+            elif is_good and settings.has_journal:  # without one nothing tells what is still needed
+                prune(self._results_dir, keep_days=settings.results_keep_days, journal=self._journal)
+        except Exception as error:  # noqa: BLE001
+            logger.warning("no report, or old files were not removed: %s: %s", type(error).__name__, error)
 
     def forget(self) -> None:
         """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""

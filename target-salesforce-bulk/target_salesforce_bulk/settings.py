@@ -144,6 +144,18 @@ TARGET_PROPERTIES = th.PropertiesList(
         description="Folder for outcomes, result files, summary and journal",
     ),
     th.Property(
+        "results_keep_days",
+        th.NumberType(exclusive_minimum=0),
+        description="After a run that exits 0, remove the files of runs that are older than so many days; never the"
+        " journal, outstanding records, or what an unfinished batch needs. Everything is kept if absent",
+    ),
+    th.Property(
+        "html_report",
+        th.BooleanType,
+        default=True,
+        description="Write `report.html` in `results_dir` at the end of each run: its report as a page",
+    ),
+    th.Property(
         "journal",
         th.BooleanType,
         default=True,
@@ -193,6 +205,8 @@ class LoadSettings:
     on_record_failure: OnRecordFailure
     fail_on_outstanding: bool
     results_dir: Path
+    results_keep_days: float | None
+    html_report: bool
     has_journal: bool
     status_tracking: Mapping[str, Any] | None
 
@@ -213,6 +227,8 @@ class LoadSettings:
             fail_on_outstanding=fail_on_outstanding,
             # UTF-8 whatever the locale, as the settings are.
             results_dir=Path(os.fsdecode(config["results_dir"].encode("utf-8", "surrogateescape"))).expanduser(),
+            results_keep_days=config.get("results_keep_days"),
+            html_report=config["html_report"],
             has_journal=config["journal"],
             status_tracking=config.get("status_tracking"),
         )

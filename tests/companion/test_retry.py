@@ -47,6 +47,14 @@ def add_parent(org: Org) -> Any:
     return lambda: org.insert("Account", [{"Name": "parent", "External_Id__c": "P"}])
 
 
+def lines_of_retry(results_dir: Path) -> bytes:
+    """What the command feeds to the target."""
+    with closing(Journal(results_dir / "journal.sqlite", org="")) as journal:
+        with journal.outstanding_records() as db:
+            [org], last = outstanding.orgs(db), outstanding.newest_id(db)
+        return b"".join(_lines(journal, org=org, last=last))
+
+
 def names(org: Org) -> list[str]:
     return sorted(row["Name"] for row in org.rows("Account") if row["Name"] != "parent")
 
@@ -161,7 +169,10 @@ def test_killed_at_any_step_the_same_command_again_loads_each_record_once(
         here = TargetRunner(settings=target.settings, results_dir=tmp_path / f"at-{at}", capsys=target.capsys)
         here.run(UNITS if operation == "upsert" else keyless, units(*rows), **chosen)
         add_parent()
-        with closing(Journal(here.results_dir / "journal.sqlite", org="")) as journal, journal.transaction() as db:
+        with (
+            closing(Journal(here.results_dir / "journal.sqlite", org="")) as journal,
+            journal.outstanding_records() as db,
+        ):
             data = b"".join(_lines(journal, org=outstanding.orgs(db)[0], last=outstanding.newest_id(db)))
 
         was_killed = run_and_kill(at=at, config=here.config(**chosen), data=data, stdout=tmp_path / "stdout")
@@ -182,7 +193,10 @@ def test_a_run_of_the_stream_finishes_what_a_killed_retry_has_sent(
     """Its job is found, and what it has loaded is off the list, though the settings have changed meanwhile."""
     target.run(EVENTS, units({"Name": "x", "parent": "P"}), **INSERT)
     add_parent()
-    with closing(Journal(target.results_dir / "journal.sqlite", org="")) as journal, journal.transaction() as db:
+    with (
+        closing(Journal(target.results_dir / "journal.sqlite", org="")) as journal,
+        journal.outstanding_records() as db,
+    ):
         data = b"".join(_lines(journal, org=outstanding.orgs(db)[0], last=outstanding.newest_id(db)))
     at = 0
     while not [job for job in org.jobs[1:] if job["state"] == "JobComplete"]:

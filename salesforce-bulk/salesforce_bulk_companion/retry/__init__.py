@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from salesforce_bulk_client import ConfigError
+from salesforce_bulk_plugin.formatting import counted
 from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.errors import TargetError
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 
 from salesforce_bulk_companion.command import EXIT_FAILED
-from salesforce_bulk_companion.output import ask, counted
+from salesforce_bulk_companion.output import ask
 from salesforce_bulk_companion.retry.listing import list_as_json, print_records
 from salesforce_bulk_companion.settings import read_settings, results_folder
 
@@ -103,7 +104,7 @@ def _list(ctx: click.Context, journal: Journal, *, is_json: bool) -> NoReturn:
 def _forget(ctx: click.Context, journal: Journal, key: str, *, folder: Path, is_json: bool) -> NoReturn:
     from target_salesforce_bulk.load import lock
 
-    with lock(folder), journal.transaction() as db:
+    with lock(folder), journal.outstanding_records() as db:
         number = outstanding.forget_named(db, key)
     if not number:
         raise click.UsageError(f"no outstanding record has the key {key!r}: --list shows them")
@@ -117,14 +118,14 @@ def _forget_all(ctx: click.Context, journal: Journal, *, folder: Path, is_sure: 
     number = _left(journal).number
     if number and not is_sure:
         ask(f"Forget {counted(number, 'outstanding record')}?")
-    with lock(folder), journal.transaction() as db:
+    with lock(folder), journal.outstanding_records() as db:
         outstanding.forget_all(db)
     said = f"{counted(number, 'record')} forgotten"
     _end(ctx, _left(journal), said=said, is_json=is_json, facts={"forgotten": number})
 
 
 def _left(journal: Journal) -> Left:
-    with journal.transaction() as db:
+    with journal.outstanding_records() as db:
         return outstanding.left_in(db)
 
 

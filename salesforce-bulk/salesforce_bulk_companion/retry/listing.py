@@ -41,7 +41,7 @@ def list_as_json(journal: Journal, *, left: Left) -> Iterator[str]:
 def _pages(journal: Journal) -> Iterator[list[OutstandingRecord]]:
     last = 0
     while True:
-        with journal.transaction() as db:
+        with journal.outstanding_records() as db:
             page = outstanding.page_of_records(db, after=last)
         if not page:
             return

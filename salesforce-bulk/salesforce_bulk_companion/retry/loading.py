@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from salesforce_bulk_client import ConfigError, SalesforceClient
+from salesforce_bulk_plugin.formatting import counted, number
 from target_salesforce_bulk import outstanding
 
 from salesforce_bulk_companion.command import EXIT_FAILED, EXIT_QUOTA
-from salesforce_bulk_companion.output import counted, number
 from salesforce_bulk_companion.settings import ENVIRONMENT, TARGET_PREFIX
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def load(journal: Journal, *, folder: Path, settings: Settings, config: Sequence
     if settings.values.get("journal") is False:
         raise ConfigError("journal is false: without a journal nothing notes what a retry has loaded")
     org = _org(journal, settings)
-    with journal.transaction() as db:
+    with journal.outstanding_records() as db:
         last = outstanding.newest_id(db)
         before = outstanding.counts(db, org=org, last=last)
     code = _feed_target(_lines(journal, org=org, last=last), folder=folder, config=config) if before.waiting else 0
-    with journal.transaction() as db:
+    with journal.outstanding_records() as db:
         after = outstanding.counts(db, org=org, last=last)
         left_out = outstanding.take_loaded_later(db, org=org)
         left = outstanding.left_in(db, org=org)
@@ -94,7 +94,7 @@ def load(journal: Journal, *, folder: Path, settings: Settings, config: Sequence
 
 def _org(journal: Journal, settings: Settings) -> str:
     """Return the org to load into; asked of Salesforce only where records of several are outstanding."""
-    with journal.transaction() as db:
+    with journal.outstanding_records() as db:
         orgs = outstanding.orgs(db)
     if len(orgs) < 2:
         return orgs[0] if orgs else ""
@@ -107,7 +107,7 @@ def _lines(journal: Journal, *, org: str, last: int) -> Iterator[bytes]:
     schema_of: dict[str, int] = {}
     after = 0
     while True:
-        with journal.transaction() as db:
+        with journal.outstanding_records() as db:
             page = outstanding.page_of_records_to_load(db, org=org, after=after, last=last)
             schemas = {each.schema_id: outstanding.schema_message(db, each.schema_id) for each in page}
         if not page:
