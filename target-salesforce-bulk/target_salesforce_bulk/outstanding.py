@@ -61,7 +61,11 @@ class Left(NamedTuple):
     """How many of them came when the list was full, so that only the failed files have them."""
 
     def __str__(self) -> str:
-        """Say it in words; an empty text when nothing is left."""
+        """Say it in words; an empty text when nothing is left.
+
+        >>> str(Left(1, "2026-11-23T10:30:00+00:00", 0)), str(Left(0, "", 0))
+        ('still not in Salesforce: 1 record since 2026-11-23', '')
+        """
         if not self.number:
             return ""
         since = f" since {self.since[:10]}" if self.since else ""

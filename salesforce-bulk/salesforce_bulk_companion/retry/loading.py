@@ -47,7 +47,12 @@ class Retried:
     """0 if only what is left says how it went."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Say it in a line; nothing where there was nothing to do.
+
+        >>> from target_salesforce_bulk.outstanding import Left
+        >>> str(Retried(retried=3, loaded=2, doubtful=0, left_out=1, left=Left(1, "2026-11-23", 0), exit_code=0))
+        '3 records retried: 2 loaded; 1 left out: a later run has loaded their key'
+        """
         parts = [f"{number(self.loaded)} loaded"]
         if self.doubtful:
             parts.append(f"{number(self.doubtful)} doubtful (salesforce-bulk batches)")
