@@ -409,9 +409,7 @@ class Load:
         settings = self._settings
         try:
             if settings.html_report:
-                from salesforce_bulk_plugin.report.files import (
-                    write_page_of,  # only now: a run that fails early is fast
-                )
+                from salesforce_bulk_plugin.report.files import write_page_of  # other programs do not need it
 
                 write_page_of(self._results_dir, run_id=self.run_id)
             if settings.results_keep_days is None:

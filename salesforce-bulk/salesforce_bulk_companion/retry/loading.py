@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from salesforce_bulk_companion.settings import Settings
 
 _TARGET = "from target_salesforce_bulk.target import TargetSalesforceBulk; TargetSalesforceBulk.cli()"
+WAIT_FOR_TARGET_MS = 300_000
+"""How long the target may hold the journal while it commits the outcomes of a large batch."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -79,6 +82,7 @@ def load(journal: Journal, *, folder: Path, settings: Settings, config: Sequence
         raise ConfigError("journal is false: without a journal nothing notes what a retry has loaded")
     org = _org(journal, settings)
     with journal.outstanding_records() as db:
+        db.execute(f"PRAGMA busy_timeout = {WAIT_FOR_TARGET_MS}")
         last = outstanding.newest_id(db)
         before = outstanding.counts(db, org=org, last=last)
     code = _feed_target(_lines(journal, org=org, last=last), folder=folder, config=config) if before.waiting else 0
