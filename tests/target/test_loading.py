@@ -261,6 +261,7 @@ def test_files_are_for_the_owner_only(org: Org, target: TargetRunner) -> None:
         "Account_750SIM000000001YBA_unprocessed.csv",
         "journal.sqlite",
         "outcomes",
+        "report.html",
         "summary",
     ]
     assert list((run.results_dir / "pending").iterdir()) == []
