@@ -185,7 +185,13 @@ def test_every_code_of_our_own_is_explained() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["salesforce_bulk_client", "salesforce_bulk_simulator", "tap_salesforce_bulk", "target_salesforce_bulk"],
+    [
+        "salesforce_bulk_client",
+        "salesforce_bulk_plugin",
+        "salesforce_bulk_simulator",
+        "tap_salesforce_bulk",
+        "target_salesforce_bulk",
+    ],
 )
 def test_the_examples_in_docstrings_are_true(package: str) -> None:
     """Every example of every module."""

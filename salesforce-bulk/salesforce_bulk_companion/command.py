@@ -16,6 +16,7 @@ _COMMANDS = {
     "check": "Log in, and show the org, its limits and what a sync would take.",
     "jobs": "List, show, abort and delete query and ingest jobs.",
     "report": "One page that tells what a run of the target did.",
+    "retry": "Load again what runs of the target could not load; list or forget it.",
     "simulate": "Start a simulated Salesforce.",
 }
 

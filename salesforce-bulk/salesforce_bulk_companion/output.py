@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from salesforce_bulk_plugin.formatting import printable
 
 _LABEL_WIDTH = 10
 
@@ -77,45 +77,3 @@ def ask(question: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask at: say --yes")
     click.confirm(question, abort=True, err=True)
-
-
-def printable(text: str) -> str:
-    r"""Return the text without what a terminal would take as a command.
-
-    >>> printable("a\x1b[31mb\nc")
-    'a?[31mb?c'
-    """
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it.
-
-    >>> [duration(each) for each in (0, 3.44, 75, 3700, 200000)]
-    ['0.0 s', '3.4 s', '1 min 15 s', '1 h 1 min', '55 h 33 min']
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = timedelta(seconds=round(seconds))
-    minutes, rest = divmod(int(whole.total_seconds()), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def number(value: float) -> str:
-    """Return a count with its thousands set apart.
-
-    >>> number(1234567)
-    '1,234,567'
-    """
-    return f"{value:,.0f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "page"), counted(1200, "page")
-    ('1 page', '1,200 pages')
-    """
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"

@@ -28,6 +28,7 @@ ENVIRONMENT = "ENV"
 TAP_PREFIX = "TAP_SALESFORCE_BULK_"
 TARGET_PREFIX = "TARGET_SALESFORCE_BULK_"
 _SCHEMAS: dict[str, dict[str, Any]] = {TAP_PREFIX: TAP_SCHEMA, TARGET_PREFIX: TARGET_SCHEMA}
+DEFAULT_RESULTS_DIR: str = TARGET_SCHEMA["properties"]["results_dir"]["default"]
 
 PATIENCE_S = 20.0
 """For so long a request is tried again: who waits at a terminal wants to know soon what is wrong."""
@@ -98,6 +99,19 @@ def read_settings(config: Sequence[str], *, is_target: bool) -> Settings:
         click.echo(f"Warning: settings that do not exist are ignored: {', '.join(map(repr, strangers))}", err=True)
     properties = TARGET_SCHEMA["properties"] | TAP_SCHEMA["properties"]
     return Settings(values=given_settings(values, properties), source=f"{', then '.join(sources)}{note}")
+
+
+def results_folder(results_dir: Path | None, settings: Settings | None) -> Path:
+    """Return the target's folder of results: the one that is named, or that of the settings.
+
+    Raises: click.UsageError if it is not there.
+    """
+    by_setting = settings.values.get("results_dir") if settings else None
+    by_variable = os.environ.get(f"{TARGET_PREFIX}RESULTS_DIR")
+    folder = (results_dir or Path(by_setting or by_variable or DEFAULT_RESULTS_DIR)).expanduser()
+    if not folder.is_dir():
+        raise click.UsageError(f"there is no folder {str(folder)!r}: name the target's results_dir")
+    return folder
 
 
 def read_json_object(path: Path, *, what: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
 from target_salesforce_bulk.journal import BatchNote, BatchState, Committed, Journal, KnownOutcomes, OutcomeClass, now
 from target_salesforce_bulk.key_set import KeySet
 from target_salesforce_bulk.outcomes import OutcomeKind
+from target_salesforce_bulk.outstanding_changes import OutstandingChanges
 from target_salesforce_bulk.plan import Destination
 
 
@@ -225,12 +226,15 @@ class Batch:
                     doubtful_files.path.stem, doubtful_files, state_of_doubtful, job_id=job_of_doubtful, reason=reason
                 )
             )
+        destination = self.destination
         self._journal.commit(
             self.id,
-            destination=self.destination.id,
-            known=known,
+            destination=destination.id,
+            # The list of outstanding records says which retried records are left, and needs no other memory.
+            known={OutcomeClass.DOUBTFUL: known[OutcomeClass.DOUBTFUL]} if destination.is_retry else known,
             committed=committed,
             following=following,
+            changes=OutstandingChanges(destination=destination, known=known, entries=self.files.entries),
         )
         self.files.discard()
         if next_files:

@@ -65,7 +65,7 @@ class Batcher:
                 return
             if batch.is_empty:
                 identity = fingerprint_of(destination, entry)
-                entry, key = entry._replace(cells=None, refusal=TOO_LARGE, fingerprint=identity), None
+                entry = entry._replace(cells=None, refusal=TOO_LARGE, fingerprint=identity, key=key_text)
             else:
                 self._has_more.add(destination.stream)
                 self._close_through(batch)

@@ -79,6 +79,7 @@ class DryRun:
         refusal: Refusal | None,
         record: bytes,  # noqa: ARG002
         fingerprint: bytes | None = None,  # noqa: ARG002
+        key_text: str | None = None,  # noqa: ARG002
     ) -> None:
         """Take one record: its row or the reason why it has none."""
         stream = self._streams.setdefault(destination.stream, _StreamPlan(destination))

@@ -6,6 +6,7 @@
     TargetError                 ``str()`` gives one line for the user
     ├── InputBroken             a line of the input is no Singer message
     ├── RecordsFailed           everything was loaded, but Salesforce (or a check of ours) refused some records
+    ├── RecordsOutstanding      everything was loaded, but not all that earlier runs could not load
     ├── RecordsUnprocessed      some records were never processed: the run is unfinished
     ├── RecordsDoubtful         nothing tells whether some records were loaded: a person decides
     ├── StoppedAtFailure        ``on_record_failure: fail_fast``
@@ -34,6 +35,10 @@ class InputBroken(TargetError):
 
 class RecordsFailed(TargetError):
     """Everything was loaded, but some records were refused."""
+
+
+class RecordsOutstanding(TargetError):
+    """Everything was loaded, but what earlier runs could not load is still not in Salesforce."""
 
 
 class RecordsUnprocessed(TargetError):

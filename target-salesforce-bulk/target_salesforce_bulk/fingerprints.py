@@ -15,6 +15,7 @@ from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
 from target_salesforce_bulk.job_data_files import Entry
 from target_salesforce_bulk.plan import Destination
+from target_salesforce_bulk.rows import decode_json
 
 SIZE = 16
 
@@ -50,6 +51,24 @@ def fingerprint_after(*parts: str | bytes) -> Fingerprint:
 def key_fingerprint(destination: Destination) -> Callable[[str], bytes]:
     """Return what gives for a key's text what any row for the same Salesforce record has, whatever its stream."""
     return fingerprint_after(destination.object, destination.key_column or "")
+
+
+def source_key_fingerprint(destination: Destination) -> Callable[[bytes], bytes | None]:
+    """Return what gives for a record in JSON what records of the same key properties have; None if it lacks one.
+
+    It stands in for a key where rows have none in Salesforce: for inserts.
+    """
+    fingerprint_of = fingerprint_after(destination.id, b"key")
+    names = destination.key_properties
+
+    def of_record(record: bytes) -> bytes | None:
+        key: dict[str, Any] = decode_json(destination.key_of(record))
+        values = [key.get(name) for name in names]
+        if not values or None in values:
+            return None
+        return fingerprint_of(_encode_sorted([_canonical(value) for value in values]))
+
+    return of_record
 
 
 def row_fingerprint(destination: Destination) -> Callable[[Sequence[str]], bytes]:

@@ -39,6 +39,8 @@ class Entry(NamedTuple):
     """What identifies it, where that is not its row's cells: a stream map made the row, or there is none."""
     position: int = 0
     """Which record of its stream it is, from 0."""
+    key: str | None = None
+    """The text of its key, where it has one and no row."""
 
 
 class StoredEntry(NamedTuple):
@@ -50,10 +52,16 @@ class StoredEntry(NamedTuple):
     record: bytes
     fingerprint: bytes | None
     position: int
+    key: str | None = None
+    """As in `Entry`."""
 
 
-_Refused = tuple[Refusal, msgspec.Raw]
-"""A line of a record without a row."""
+class _Refused(msgspec.Struct, array_like=True):
+    """A line of a record without a row."""
+
+    refusal: Refusal
+    record: msgspec.Raw
+    key: str | None = None
 
 
 class JobDataFiles:
@@ -120,10 +128,11 @@ class JobDataFiles:
         """Take one entry; False, with nothing taken, when the job data has no room for its row."""
         if self._file is None or self._data is None:
             raise ValueError(f"the job data {self.path.name} is closed")
-        cells, refusal, record, fingerprint, position = entry
+        cells, refusal, record, fingerprint, position, key = entry
         identity = fingerprint.hex().encode() if fingerprint else b""
         if cells is None:
-            self._file.write(b"%d\t%b\t[%b,%b]\n" % (position, identity, self._encode(refusal), record))
+            line = self._encode(_Refused(refusal, msgspec.Raw(record), key)) if refusal else b""
+            self._file.write(b"%d\t%b\t%b\n" % (position, identity, line))
         elif self._data.add(cells):
             self._file.write(b"%d\t%b\t%b\n" % (position, identity, record))
         else:
@@ -189,8 +198,10 @@ class JobDataFiles:
                 position, identity, record = line.split(b"\t", 2)
                 fingerprint = bytes.fromhex(identity.decode()) if identity else None
                 if record.startswith(b"["):
-                    refusal, raw = self._decode_refused(record)
-                    yield StoredEntry(number, refusal, bytes(raw), fingerprint, int(position))
+                    refused = self._decode_refused(record)
+                    yield StoredEntry(
+                        number, refused.refusal, bytes(refused.record), fingerprint, int(position), refused.key
+                    )
                 else:
                     yield StoredEntry(number, None, record[:-1], fingerprint, int(position))
                     number += 1

@@ -6,6 +6,7 @@ One SQLite file in ``results_dir``, every change on disk before the step that fo
 - ``batches``: rows on their way, and rows whose fate is doubtful. `Batch` writes here before each step that it takes.
 - ``outcomes``: fingerprints of the records whose outcome is known, until the run ends well.
 - ``readings``: how many records of each stream came before the last STATE that passed.
+- ``outstanding`` and two more: what could not be loaded (`outstanding`).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import sqlite3
 import threading
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.errors import JournalUnusable
 
 JOURNAL_FILE = "journal.sqlite"
@@ -133,12 +135,23 @@ class KnownOutcomes:
     """In their stream, from 0."""
     run_id: str = ""
     """The run that wrote these outcomes to its files; empty if a version wrote them that did not note it."""
+    codes: list[str] = field(default_factory=list)
+    """Why each was not loaded; not kept by the journal, and empty for what was."""
 
-    def add(self, record: bytes | bytearray, *, key: bytes | bytearray, position: int) -> None:
+    def add(self, record: bytes | bytearray, *, key: bytes | bytearray, position: int, code: str | None = None) -> None:
         """Add one record."""
         self.records += record
         self.keys += key
         self.positions.append(position)
+        if code:
+            self.codes.append(code)
+
+
+class Changes(Protocol):
+    """What changes in the list of outstanding records."""
+
+    def apply(self, db: sqlite3.Connection, *, org: str, doubtful_batch: str, since: str) -> None:
+        """Make the changes; ``doubtful_batch`` is the batch to which doubtful rows go."""
 
 
 class Committed(NamedTuple):
@@ -166,6 +179,7 @@ class Journal:
             self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_S)
             self._db.execute("PRAGMA synchronous = FULL")
             self._create_tables()
+            self._db.executescript(f"BEGIN; {outstanding.TABLES} COMMIT;")  # early journals lack them
 
     def _create_tables(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -219,6 +233,10 @@ class Journal:
         with self._lock, self._readable(), self._db:
             yield self._db
 
+    def outstanding_records(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Return a transaction for the functions of `outstanding`."""
+        return self._transaction()
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -248,11 +266,13 @@ class Journal:
                 if memory is Memory.NOTHING:
                     db.execute("DELETE FROM outcomes WHERE org = ? AND destination = ? AND kind != 'doubtful'", owner)
                     db.execute("DELETE FROM readings WHERE org = ? AND destination = ?", owner)
+                    outstanding.end_reading(db, org=self._org, destination=destination)
                 elif memory is Memory.LOADED:
                     db.execute(
                         "UPDATE outcomes SET kind = 'to_retry' WHERE org = ? AND destination = ? AND kind = 'failed'",
                         owner,
                     )
+            outstanding.forget_schemas(db)
 
     # Batches
 
@@ -301,6 +321,7 @@ class Journal:
         with self._transaction() as db:
             db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
             db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))
+            outstanding.release_batch(db, batch_id)
 
     def forget_batch(self, batch_id: str) -> None:
         """Note that a person has given up a batch whose rows cannot be read any more."""
@@ -310,6 +331,7 @@ class Journal:
                 "UPDATE outcomes SET kind = ?, batch_id = '' WHERE batch_id = ?",
                 (OutcomeClass.FORGOTTEN.value, batch_id),
             )
+            outstanding.forget_batch(db, batch_id)
 
     def commit(
         self,
@@ -319,8 +341,9 @@ class Journal:
         known: Mapping[OutcomeClass, KnownOutcomes],
         committed: Committed,
         following: Sequence[BatchNote],
+        changes: Changes | None = None,
     ) -> None:
-        """Note, all at once, outcomes that are on disk.
+        """Note, all at once, outcomes that are on disk, and ``changes`` of the outstanding records.
 
         The batch is replaced by ``following``: its rows that are sent again, and those that are doubtful.
         """
@@ -349,6 +372,9 @@ class Journal:
                     )
             for note in following:
                 _insert_batch(db, note)
+            outstanding.release_batch(db, batch_id)
+            if changes and self._path:  # what is forgotten at the end of the run is no list
+                changes.apply(db, org=self._org, doubtful_batch=doubtful, since=now())
 
     def awaiting_decision(self) -> list[BatchNote]:
         """Return this org's batches that only a person can go on with."""

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from salesforce_bulk_client import Operation, SalesforceClient, telemetry
 from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
+from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.batch_loading import BatchLoader, LoadPolicy
 from target_salesforce_bulk.batch_scheduler import BatchScheduler
@@ -23,6 +24,7 @@ from target_salesforce_bulk.errors import (
     JobDataDamaged,
     RecordsDoubtful,
     RecordsFailed,
+    RecordsOutstanding,
     RecordsUnprocessed,
     ResultsDirInUse,
     ResultsDirUnusable,
@@ -36,6 +38,7 @@ from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
+from target_salesforce_bulk.pruning import prune, suggest_pruning
 from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.report import Line, RunReport
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
@@ -110,6 +113,8 @@ class Load:
         """By destination, records that are not sent because nothing tells if they are loaded already."""
         self._tracker: StatusTracker | None = None
         self._number_of_batches = 0
+        self._number_left_out = 0
+        """Retried records that were not outstanding any more."""
         self._has_ended = False
         self._has_doubtful = False
         self._memory: Memory | None = None
@@ -141,7 +146,8 @@ class Load:
     def begin_stream(self, destination: Destination) -> None:
         """Note a stream, or a new schema of one: rows of the old one go first."""
         stream = destination.stream
-        for sobject in self._journal.other_destinations(stream, destination=destination.id):
+        others = [] if destination.is_retry else self._journal.other_destinations(stream, destination=destination.id)
+        for sobject in others:
             logger.warning(
                 "stream %r: an unfinished run has loaded records of it into %s with other settings (object, operation,"
                 " fields, null_policy or stream map); they are not recognized, so all its records are loaded",
@@ -170,18 +176,31 @@ class Load:
         refusal: Refusal | None,
         record: bytes,
         fingerprint: bytes | None = None,
+        key_text: str | None = None,
     ) -> None:
-        """Take one record: its row or the reason why it has none, and the record as it came in."""
+        """Take one record: its row or the reason why it has none, and the record as it came in.
+
+        ``key_text`` is of a record that has a key and no row. A retried record that is no longer outstanding is left
+        out.
+        """
         self._progress.add()
+        if destination.is_retry and not self._is_outstanding(fingerprint):
+            self._number_left_out += 1
+            return
         if not self._earlier.is_empty:
-            self._leading.add(Entry(cells, refusal, record, fingerprint), destination)
+            self._leading.add(Entry(cells, refusal, record, fingerprint, key=key_text), destination)
             return
         position = self._positions.get(destination.id, 0)
         self._positions[destination.id] = position + 1
-        key_text = None if cells is None else destination.key_text(cells)
+        entry = Entry(cells, refusal, record, fingerprint, position, key_text)
         self._batcher.add(
-            Entry(cells, refusal, record, fingerprint, position), destination=destination, key_text=key_text
+            entry, destination=destination, key_text=key_text if cells is None else destination.key_text(cells)
         )
+
+    def _is_outstanding(self, fingerprint: bytes | None) -> bool:
+        with self._journal.outstanding_records() as db:
+            record_id = int.from_bytes(fingerprint or b"", "big")
+            return outstanding.is_outstanding(db, record_id, org=self._journal.org)
 
     def _take_again(self, entry: Entry, destination: Destination) -> None:
         """Take one record that may have come in an unfinished run."""
@@ -196,7 +215,7 @@ class Load:
         elif is_doubtful:
             self._doubt(entry, destination)
         else:
-            self._batcher.add(entry, destination=destination, key_text=key_text)
+            self._batcher.add(entry, destination=destination, key_text=entry.key or key_text)
 
     def add_state(self, value: Any) -> None:
         """Hold STATE until the outcomes of all records before it are on disk."""
@@ -294,20 +313,35 @@ class Load:
 
     def _verdict(self) -> TargetError | None:
         """Return what is to be said of the records of a run that came to its end."""
+        left = self._outstanding()
+        and_left = f"; {left}" if left else ""
         number_doubtful = self._number_doubtful()
         if number_doubtful:
             failures = self._report.failures()
             return RecordsDoubtful(
                 f"{failures}{'; ' * bool(failures)}{number_doubtful} records may or may not be in Salesforce, and STATE"
                 f" does not pass them: salesforce-bulk batches {self._results_dir} shows why, and resumes, resends or"
-                " forgets them"
+                f" forgets them{and_left}"
             )
         if self._tally.count(OutcomeKind.UNPROCESSED):
-            return RecordsUnprocessed(f"{self._report.failures()}; the same input again loads those that are missing")
+            return RecordsUnprocessed(
+                f"{self._report.failures()}; the same input again loads those that are missing{and_left}"
+            )
         failed = self._tally.count(OutcomeKind.FAILED) + self._report.had_failed
         if failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
-            return RecordsFailed(f"{self._report.failures()}; everything else is loaded")
+            return RecordsFailed(f"{self._report.failures()}; everything else is loaded{and_left}")
+        if left and self._settings.fail_on_outstanding:
+            return RecordsOutstanding(left)
+        if left:
+            logger.info("%s", left)
         return None
+
+    def _outstanding(self) -> str:
+        """Return what is still not in Salesforce of this run's streams, in words; empty if nothing."""
+        streams = {(destination.stream, destination.object) for destination in self._destinations.values()}
+        with self._journal.outstanding_records() as db:
+            left = outstanding.left_of(db, org=self._journal.org, streams=streams)
+        return f"{left}: salesforce-bulk retry {self._results_dir} loads them again" if left.number else ""
 
     def _number_doubtful(self) -> int:
         """Return how many records of this run's streams wait for a person's decision, of earlier runs too."""
@@ -350,6 +384,8 @@ class Load:
                 " salesforce-bulk batches %s lists what is under way",
                 self._results_dir,
             )
+        if self._number_left_out:
+            logger.info("%d retried records were left out: they are not outstanding any more", self._number_left_out)
         for name in self._kept:
             logger.warning(
                 "stream %r: records that an unfinished run has loaded did not all come again, so it stays unfinished:"
@@ -358,6 +394,7 @@ class Load:
             )
         number_read = self._progress.number_read
         self._report.write(is_finished=memory is Memory.NOTHING, message=message, number_read=number_read)
+        self._clean_up(is_good=error is None)
         self._result = list(self._report.lines(read=self._progress.finish()))
         if self._tracker:
             counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
@@ -373,6 +410,21 @@ class Load:
         """Log what a person should read last, once the run has ended."""
         for text, fields in self._result:
             logger.info("%s", text, extra=fields)
+
+    def _clean_up(self, *, is_good: bool) -> None:
+        """Write the page, and remove old files; what goes wrong there changes nothing of the run's result."""
+        settings = self._settings
+        try:
+            if settings.html_report:
+                from salesforce_bulk_plugin.report.files import write_page_of  # other programs do not need it
+
+                write_page_of(self._results_dir, run_id=self.run_id)
+            if settings.results_keep_days is None:
+                suggest_pruning(self._results_dir)
+            elif is_good and settings.has_journal:  # without one nothing tells what is still needed
+                prune(self._results_dir, keep_days=settings.results_keep_days, journal=self._journal)
+        except Exception as error:  # noqa: BLE001
+            logger.warning("no report, or old files were not removed: %s: %s", type(error).__name__, error)
 
     def forget(self) -> None:
         """Let the journal forget a run that has ended; the last step of all, since until here a crash is a crash."""

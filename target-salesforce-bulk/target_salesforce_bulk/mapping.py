@@ -80,6 +80,8 @@ def make_plan(
                 if entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"}
             ),
             key_prefix=described.key_prefix,
+            takes_mapped=source.is_shared,
+            is_retry=source.is_retry,
         ),
         fillings=tuple(
             Filling(

@@ -251,7 +251,7 @@ class _BatchOutcomes:
         )
         without_row = self.known[OutcomeClass.FAILED]
         for entry in self._files.entries():
-            number, refusal, record, _, _ = entry
+            number, refusal, record, _, _, _ = entry
             result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
@@ -274,7 +274,7 @@ class _BatchOutcomes:
             else:
                 log.write_failed(record, destination=destination)
                 known = to_retry if kind is OutcomeKind.UNPROCESSED else without_row if refusal else refused
-            self._note(entry, known)
+            self._note(entry, known, code=error and error.code)
 
     @property
     def awaits_parents(self) -> bool:
@@ -291,11 +291,11 @@ class _BatchOutcomes:
             return f"{what} without processing these rows"
         return f"{what}, and no result file names these rows"
 
-    def _note(self, entry: StoredEntry, known: KnownOutcomes) -> None:
-        number, refusal, _, fingerprint, position = entry
+    def _note(self, entry: StoredEntry, known: KnownOutcomes, *, code: str | None = None) -> None:
+        number, refusal, _, fingerprint, position, _ = entry
         its = slice(number * SIZE, (number + 1) * SIZE)
         key = b"" if not self._is_keyed else _NO_KEY if refusal else self._keys[its]
-        known.add(fingerprint or self._records[its], key=key, position=position)
+        known.add(fingerprint or self._records[its], key=key, position=position, code=code)
 
 
 _NO_KEY = bytes(SIZE)

@@ -61,11 +61,17 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     """Columns whose values may be numbers, which are compared by value."""
     key_prefix: str = ""
     """How the Ids of the object's records begin; rows by Id are checked for it. Empty where nothing can be checked."""
+    takes_mapped: bool = False
+    """Whether its records are kept as they were mapped, because several streams are made of one source."""
+    is_retry: bool = False
+    """Whether its records come from the list of outstanding records, by whose ids they are recognized."""
 
     @cached_property
     def id(self) -> str:
         """What tells destinations apart, also in a later run: stream, object, operation, key and mapping."""
         parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]
+        if self.is_retry:
+            parts.append("retry")  # an unfinished run of the stream's own input knows nothing of it
         return blake2b(msgspec.json.encode([self.stream, *parts]), digest_size=16).hexdigest()
 
     @cached_property
@@ -190,6 +196,19 @@ class Plan:
             return None
         what = f"the record has {number} characters, and Salesforce takes {MAX_RECORD_CHARACTERS}"
         return Refusal("ROW_TOO_LARGE", what)
+
+    def key_text(self, record: Mapping[str, Any]) -> str | None:
+        """Return what rows for the same Salesforce record have in common, for a record that may have no row."""
+        index = self.destination.key_index
+        if index is None:
+            return None
+        filling = self.fillings[index]
+        value = record.get(filling.property)
+        try:
+            cell = "" if value is None or value == "" else filling.convert(value)
+        except ValueRefused:
+            return None
+        return self.destination.key_form(cell) if cell.strip() else None
 
     def refusal(self, name: str, error: ValueRefused, *, column: int) -> Refusal:
         """Return why a property's value cannot fill its column."""

@@ -138,10 +138,28 @@ TARGET_PROPERTIES = th.PropertiesList(
         " `fail_fast`: stop after the first job with a failure",
     ),
     th.Property(
+        "fail_on_outstanding",
+        th.BooleanType,
+        description="Exit 1 while a stream of the run has outstanding records, of earlier runs too; true unless"
+        " `on_record_failure` is `ignore`",
+    ),
+    th.Property(
         "results_dir",
         th.StringType,
         default="salesforce/logs",
         description="Folder for outcomes, result files, summary and journal",
+    ),
+    th.Property(
+        "results_keep_days",
+        th.NumberType(exclusive_minimum=0),
+        description="After a run that exits 0, remove the files of runs that are older than so many days; never the"
+        " journal, outstanding records, or what an unfinished batch needs. Everything is kept if absent",
+    ),
+    th.Property(
+        "html_report",
+        th.BooleanType,
+        default=True,
+        description="Write `report.html` in `results_dir` at the end of each run: its report as a page",
     ),
     th.Property(
         "journal",
@@ -194,22 +212,32 @@ class LoadSettings:
     poll: PollPolicy
     record_retries: int
     on_record_failure: OnRecordFailure
+    fail_on_outstanding: bool
     results_dir: Path
+    results_keep_days: float | None
+    html_report: bool
     has_journal: bool
     status_tracking: Mapping[str, Any] | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> LoadSettings:
         """Return the settings of a config that fits `CONFIG_JSONSCHEMA` and has its defaults."""
+        on_record_failure = OnRecordFailure(config["on_record_failure"])
+        fail_on_outstanding = config.get("fail_on_outstanding")
+        if fail_on_outstanding is None:
+            fail_on_outstanding = on_record_failure is not OnRecordFailure.IGNORE
         return cls(
             limits=BatchLimits(max_rows=config["batch_size_rows"], max_bytes=config["job_data_max_bytes"]),
             small_batch_rows=config["small_batch_rows"],
             max_concurrent_jobs=config["max_concurrent_jobs"],
             poll=PollPolicy(min_s=config["poll_min_s"], max_s=config["poll_max_s"], timeout_s=config["job_timeout_s"]),
             record_retries=config["record_retries"],
-            on_record_failure=OnRecordFailure(config["on_record_failure"]),
+            on_record_failure=on_record_failure,
+            fail_on_outstanding=fail_on_outstanding,
             # UTF-8 whatever the locale, as the settings are.
             results_dir=Path(os.fsdecode(config["results_dir"].encode("utf-8", "surrogateescape"))).expanduser(),
+            results_keep_days=config.get("results_keep_days"),
+            html_report=config["html_report"],
             has_journal=config["journal"],
             status_tracking=config.get("status_tracking"),
         )

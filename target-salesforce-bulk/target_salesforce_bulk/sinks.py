@@ -15,6 +15,7 @@ from singer_sdk.sinks import Sink
 from target_salesforce_bulk.fast_records import FastRecords
 from target_salesforce_bulk.fingerprints import record_fingerprint
 from target_salesforce_bulk.mapping import make_plan
+from target_salesforce_bulk.outstanding_changes import id_as_fingerprint
 from target_salesforce_bulk.plan import Refusal
 from target_salesforce_bulk.rows import decode_json
 from target_salesforce_bulk.stream_settings import StreamSettings
@@ -70,7 +71,8 @@ class SObjectSink(Sink):
     @property
     def takes_chunks(self) -> bool:
         """Whether records may come to `take` as they stand in the input."""
-        return self._fast is not None and not self.include_sdc_metadata_properties
+        is_plain = not (self.include_sdc_metadata_properties or self._source.is_retry)
+        return self._fast is not None and is_plain
 
     def take(self, records: list[Raw], lines: list[int]) -> None:
         """Take RECORDs as they stand in the input; those that something is wrong with go the SDK's road."""
@@ -80,8 +82,15 @@ class SObjectSink(Sink):
             if row is None:
                 self._take_one(self.stream_name, record, line=line)
             elif isinstance(row, Refusal):
-                identity = self._identity_of(decode_json(record))
-                self._load.add(destination, cells=None, refusal=row, record=bytes(record), fingerprint=identity)
+                decoded = decode_json(record)
+                self._load.add(
+                    destination,
+                    cells=None,
+                    refusal=row,
+                    record=bytes(record),
+                    fingerprint=self._identity_of(decoded),
+                    key_text=self._plan.key_text(decoded),
+                )
             else:
                 self._load.add(destination, cells=row, refusal=None, record=bytes(record))
         self.tally_record_read(len(records))
@@ -136,7 +145,8 @@ class SObjectSink(Sink):
         refusal = self._missing_key(record)
         if refusal is None and self._violation:
             refusal = Refusal("INVALID_RECORD", self._violation)
-        self._add(record, refusal or self._plan.row(record))
+        row = refusal or self._plan.row(record)
+        self._add(record, row, key_text=self._plan.key_text(record) if isinstance(row, Refusal) else None)
 
     def _missing_key(self, record: dict[str, Any]) -> Refusal | None:
         """Return why a record without one of its key properties is refused; the SDK would end the run."""
@@ -154,18 +164,23 @@ class SObjectSink(Sink):
 
     def refuse(self, refusal: Refusal) -> None:
         """Hand on a record that no stream map could be applied to."""
-        self._add(self._target.incoming_record, refusal)
+        incoming = self._target.incoming_record
+        self._add(incoming, refusal, key_text=self._plan.key_text(self._source.unmapped(incoming)))
 
-    def _add(self, record: dict[str, Any], row: list[str] | Refusal) -> None:
+    def _add(self, record: dict[str, Any], row: list[str] | Refusal, *, key_text: str | None) -> None:
         cells, refusal = (None, row) if isinstance(row, Refusal) else (row, None)
         incoming = self._target.incoming_record
         is_own_identity = cells is not None and not self._is_mapped and not self.include_sdc_metadata_properties
+        fingerprint = None if is_own_identity else self._identity_of(incoming)
+        if self._source.is_retry:
+            fingerprint = id_as_fingerprint(self._target.incoming_id)
         self._load.add(
             self._plan.destination,
             cells=cells,
             refusal=refusal,
             record=_encode(record if self._source.is_shared else incoming),
-            fingerprint=None if is_own_identity else self._identity_of(incoming),
+            fingerprint=fingerprint,
+            key_text=key_text,
         )
 
     def _after_process_record(self, context: dict[str, Any]) -> None:

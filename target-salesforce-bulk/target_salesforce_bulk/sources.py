@@ -41,6 +41,8 @@ class Source:
     flattening_separator: str | None = None
     is_shared: bool = False
     """Whether several sinks take the same records, each by a stream map of its own."""
+    is_retry: bool = False
+    """Whether its records come from the list of outstanding records."""
 
     def loaded_properties(self, loaded: Collection[str]) -> frozenset[str]:
         """Return the properties of incoming records that those of mapped records are made of.
@@ -72,6 +74,12 @@ class Source:
             elif name not in SDK_PROPERTIES:
                 used |= self._flattened(name) or incoming
         return frozenset(used - SDK_PROPERTIES)
+
+    def unmapped(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the properties of an incoming record that no stream map changes; none where that is not known."""
+        if not self.is_mapped:
+            return record
+        return {name: value for name, value in record.items() if self.stream_map and name not in self.stream_map}
 
     def _flattened(self, name: str) -> set[str]:
         separator = self.flattening_separator

@@ -36,6 +36,7 @@ from target_salesforce_bulk.command import LAST_STEP, RESULT, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.names import quoted
+from target_salesforce_bulk.outstanding import OUTSTANDING
 from target_salesforce_bulk.plan import Refusal
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.record_chunks import RecordChunks, Take
@@ -75,6 +76,8 @@ class TargetSalesforceBulk(Target):
         self._load: Load | DryRun | None = None
         self.incoming_record: dict[str, Any] = {}
         """The record that is being processed, as it came in."""
+        self.incoming_id = 0
+        """Its id in the list of outstanding records, if it is retried."""
         self._schema_message: dict[str, Any] = {}
         """The SCHEMA that is being processed, as it came in."""
         self._told_versions: set[str] = set()
@@ -179,7 +182,16 @@ class TargetSalesforceBulk(Target):
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         """Keep the schema as it came in: the failed file is read with the same stream maps again."""
         self._schema_message = message_dict
-        super()._process_schema_message(message_dict)
+        if message_dict.get(OUTSTANDING, {}).get("is_mapped"):
+            self._process_mapped_schema(message_dict)
+        else:
+            super()._process_schema_message(message_dict)
+
+    def _process_mapped_schema(self, message: dict[str, Any]) -> None:
+        """Begin a stream whose retried records are as the stream maps have made them: they are not mapped again."""
+        stream, schema, key_properties = message["stream"], message["schema"], message["key_properties"]
+        self.mapper.stream_maps[stream] = [SameRecordTransform(stream, schema, key_properties, flattening_options=None)]
+        self.get_sink(stream, schema=schema, key_properties=key_properties)
 
     def source_of(self, stream: str) -> Source:
         """Return what the sink of a (mapped) stream takes records from: the stream whose SCHEMA is being processed."""
@@ -203,7 +215,8 @@ class TargetSalesforceBulk(Target):
             stream_map=next(iter(definitions.values())) if len(definitions) == 1 else {},
             settings=[definitions, configured, separator, self.config.get("add_record_metadata")],
             flattening_separator=separator,
-            is_shared=is_shared,
+            is_shared=is_shared or bool(message.get(OUTSTANDING, {}).get("is_mapped")),
+            is_retry=OUTSTANDING in message,
         )
 
     def _stream_map_settings(self, stream: str, *, alias: str) -> dict[str, dict[str, Any]]:
@@ -225,7 +238,7 @@ class TargetSalesforceBulk(Target):
         stream = message_dict["stream"]
         if stream not in self.mapper.stream_maps:
             self._assert_sink_exists(stream)
-        self.incoming_record = message_dict["record"]
+        self.incoming_record, self.incoming_id = message_dict["record"], message_dict.get(OUTSTANDING, 0)
         for stream_map in self.mapper.stream_maps[stream]:
             self._assert_sink_exists(stream_map.stream_alias)
             sink = self.get_sink(stream_map.stream_alias)

@@ -26,7 +26,7 @@ def commands_of(name: str) -> list[click.Command]:
     return list(command.commands.values()) if isinstance(command, click.Group) else [command]
 
 
-@pytest.mark.parametrize("name", ["check", "jobs", "report"])
+@pytest.mark.parametrize("name", ["check", "jobs", "report", "retry"])
 def test_every_option_is_on_the_page_and_the_page_has_no_others(name: str) -> None:
     """In the table of the command's section; each has help, too."""
     options = [each for command in commands_of(name) for each in command.params if isinstance(each, click.Option)]
@@ -38,7 +38,7 @@ def test_every_option_is_on_the_page_and_the_page_has_no_others(name: str) -> No
     assert [option.name for option in options if not option.help and not isinstance(option.type, click.Choice)] == []
 
 
-@pytest.mark.parametrize("name", ["check", "jobs", "report", "simulate"])
+@pytest.mark.parametrize("name", ["check", "jobs", "report", "retry", "simulate"])
 def test_the_commands_on_the_page_are_ones_that_there_are(name: str) -> None:
     """Each line that a reader would type is understood."""
     lines = re.findall(r"^\$ salesforce-bulk (.+)$", section(name), re.MULTILINE)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from salesforce_bulk_companion.command import main
-from salesforce_bulk_companion.report.outcome_file import read_outcomes
+from salesforce_bulk_plugin.report.outcome_file import read_outcomes
 from salesforce_bulk_simulator import Fault, Org, Progression
 
 from tests.companion.html_page import ParsedPage

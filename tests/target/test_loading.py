@@ -285,6 +285,7 @@ def test_files_are_for_the_owner_only(org: Org, target: TargetRunner) -> None:
         "Account_750SIM000000001YBA_successful.csv",
         "journal.sqlite",
         "outcomes",
+        "report.html",
         "summary",
     ]
     assert list((run.results_dir / "pending").iterdir()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +10,15 @@ import click
 from salesforce_bulk_client import ConfigError
 from target_salesforce_bulk.errors import JournalUnusable, ResultsDirInUse
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
-from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA
 
 from salesforce_bulk_companion.batches.listing import as_json, number_of_batches, print_batches
 from salesforce_bulk_companion.command import EXIT_FAILED
-from salesforce_bulk_companion.settings import TARGET_PREFIX, Settings, read_settings
+from salesforce_bulk_companion.settings import Settings, read_settings, results_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_salesforce_bulk.journal import BatchNote
-
-DEFAULT_RESULTS_DIR: str = CONFIG_JSONSCHEMA["properties"]["results_dir"]["default"]
 
 
 @click.command()
@@ -71,7 +67,7 @@ def batches(
         raise click.UsageError(f"choose one of {' and '.join(f'--{name}' for name, _ in given)}")
     try:
         settings = read_settings(config, is_target=True) if given or config else None
-        folder = _folder(results_dir, settings)
+        folder = results_folder(results_dir, settings)
         if given and settings and (folder / JOURNAL_FILE).exists():
             _act(ctx, *given[0], folder=folder, settings=settings, output_format=output_format, is_sure=yes)
         else:
@@ -115,19 +111,6 @@ def _list(ctx: click.Context, folder: Path, *, output_format: str) -> None:
             click.echo(f"A run is using {folder}: what is not doubtful or set aside may be its work.")
         click.echo(_left(notes))
     ctx.exit(EXIT_FAILED if notes else 0)
-
-
-def _folder(results_dir: Path | None, settings: Settings | None) -> Path:
-    """Return the folder of results: the one that is named, or that of the settings.
-
-    Raises: click.UsageError if it is not there.
-    """
-    by_setting = settings.values.get("results_dir") if settings else None
-    by_variable = os.environ.get(f"{TARGET_PREFIX}RESULTS_DIR")
-    folder = (results_dir or Path(by_setting or by_variable or DEFAULT_RESULTS_DIR)).expanduser()
-    if not folder.is_dir():
-        raise click.UsageError(f"there is no folder {str(folder)!r}: name the target's results_dir")
-    return folder
 
 
 def _read(folder: Path) -> tuple[list[BatchNote], bool]:

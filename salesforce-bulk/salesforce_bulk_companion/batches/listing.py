@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from salesforce_bulk_plugin.formatting import counted, duration, number
 from target_salesforce_bulk.journal import BatchState
 
-from salesforce_bulk_companion.output import counted, duration, number, print_facts, print_heading, print_table
+from salesforce_bulk_companion.output import print_facts, print_heading, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from salesforce_bulk_client.limits import FIRST_RESULT_PAGES_VERSION
-
-from salesforce_bulk_companion.output import counted, duration
+from salesforce_bulk_plugin.formatting import counted, duration
 
 if TYPE_CHECKING:
     from salesforce_bulk_client import PollPolicy

@@ -25,6 +25,7 @@ from salesforce_bulk_client import (
     list_jobs,
     query_records,
 )
+from salesforce_bulk_plugin.formatting import duration, number
 from tap_salesforce_bulk.parts import windows
 from tap_salesforce_bulk.rest import MAX_QUERY_BYTES
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA
@@ -35,7 +36,6 @@ from tap_salesforce_bulk.values import parse_instant
 
 from salesforce_bulk_companion.check.client import Noted, PlannedQuery
 from salesforce_bulk_companion.check.estimate import REST_BATCH, Estimate, Reading, Speed, estimate
-from salesforce_bulk_companion.output import duration, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

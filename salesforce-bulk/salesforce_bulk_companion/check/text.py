@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from salesforce_bulk_plugin.formatting import counted, duration, number
+
 from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.check.report import TOLD_BY_TYPE, Report, hidden, operation
 from salesforce_bulk_companion.org import STOPPING_LIMITS
-from salesforce_bulk_companion.output import (
-    counted,
-    duration,
-    number,
-    print_facts,
-    print_heading,
-    print_problem,
-    print_table,
-)
+from salesforce_bulk_companion.output import print_facts, print_heading, print_problem, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from salesforce_bulk_client import LoginError, QuotaError, SalesforceError
+from salesforce_bulk_plugin.formatting import counted
 
 from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.command import EXIT_FAILED
@@ -14,7 +15,7 @@ from salesforce_bulk_companion.jobs.acting import abort, acting_command, delete
 from salesforce_bulk_companion.jobs.in_org import find_job
 from salesforce_bulk_companion.jobs.options import AWAITED, FORMAT, SELECTION, job_ids, open_org, options_of
 from salesforce_bulk_companion.jobs.report import as_json, print_job, print_jobs
-from salesforce_bulk_companion.output import counted, print_problem
+from salesforce_bulk_companion.output import print_problem
 
 
 @click.group()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from salesforce_bulk_client import JobState, LoginError, QuotaError, SalesforceError
+from salesforce_bulk_plugin.formatting import counted
 
 from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.command import EXIT_FAILED
@@ -22,7 +23,7 @@ from salesforce_bulk_companion.jobs.options import (
     options_of,
 )
 from salesforce_bulk_companion.jobs.report import print_jobs
-from salesforce_bulk_companion.output import ask, counted, print_problem
+from salesforce_bulk_companion.output import ask, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

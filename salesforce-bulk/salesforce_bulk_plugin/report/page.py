@@ -9,13 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
-from salesforce_bulk_companion.output import duration, number
-from salesforce_bulk_companion.report.markup import Markup, element, joined, table
-from salesforce_bulk_companion.report.runs import STATUSES, Run
-from salesforce_bulk_companion.report.sections import Sections, section
-from salesforce_bulk_companion.report.timeline import timeline
-from salesforce_bulk_companion.report.verdicts import ending, next_steps, remarks, tone, verdict
-from salesforce_bulk_companion.report.words import STATUS_WORDS, percent, run_facts
+from salesforce_bulk_plugin.formatting import duration, number
+from salesforce_bulk_plugin.report.markup import Markup, element, joined, table
+from salesforce_bulk_plugin.report.runs import STATUSES, Run
+from salesforce_bulk_plugin.report.sections import Sections, section
+from salesforce_bulk_plugin.report.timeline import timeline
+from salesforce_bulk_plugin.report.verdicts import ending, next_steps, remarks, tone, verdict
+from salesforce_bulk_plugin.report.words import STATUS_WORDS, percent, run_facts
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Should a value ever get past the escaping, the browser runs no script and asks nothing of anyone."""
@@ -24,7 +24,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 def as_page(runs: Sequence[Run], *, directory: Path, sections: Sections) -> str:
     """Return the whole page of one or more runs, the newest first, whose files are in ``directory``."""
     title = verdict(runs[0]) if len(runs) == 1 else f"{len(runs)} runs in {directory}"
-    style = files("salesforce_bulk_companion.report").joinpath("page.css").read_text("utf-8")
+    style = files("salesforce_bulk_plugin.report").joinpath("page.css").read_text("utf-8")
     head = element(
         "head",
         element("meta", charset="utf-8"),

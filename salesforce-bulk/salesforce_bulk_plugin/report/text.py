@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from salesforce_bulk_companion.output import number, printable
-from salesforce_bulk_companion.report.hints import HINTS
-from salesforce_bulk_companion.report.outcome_file import Errors
-from salesforce_bulk_companion.report.runs import STATUSES, Run
-from salesforce_bulk_companion.report.timeline import shown_jobs
-from salesforce_bulk_companion.report.verdicts import ending, next_steps, remarks, verdict
-from salesforce_bulk_companion.report.words import (
+from salesforce_bulk_plugin.formatting import number, printable
+from salesforce_bulk_plugin.report.hints import HINTS
+from salesforce_bulk_plugin.report.outcome_file import Errors
+from salesforce_bulk_plugin.report.runs import STATUSES, Run
+from salesforce_bulk_plugin.report.timeline import shown_jobs
+from salesforce_bulk_plugin.report.verdicts import ending, next_steps, remarks, verdict
+from salesforce_bulk_plugin.report.words import (
     job_facts,
     run_facts,
     shortened,
@@ -97,6 +97,7 @@ def _run_as_json(run: Run, *, hides_values: bool) -> dict[str, Any]:
         "next_steps": next_steps(run),
         "started_at": run.started_at,
         "ended_at": run.ended_at,
+        "outstanding": run.outstanding,
         "records": {status: run.records[status] for status in STATUSES},
         "streams": {stream: {status: counts[status] for status in STATUSES} for stream, counts in run.streams.items()},
         "errors": [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from salesforce_bulk_companion.output import number
-from salesforce_bulk_companion.report.runs import Run
-from salesforce_bulk_companion.report.summary_file import Meltano, Skipped, Summary
+from salesforce_bulk_plugin.formatting import number
+from salesforce_bulk_plugin.report.runs import Run
+from salesforce_bulk_plugin.report.summary_file import Meltano, Skipped, Summary
 
 
 class Tone(Enum):
@@ -89,7 +89,13 @@ def remarks(run: Run) -> list[str]:
     for left in run.left_behind:
         what = f"Job {left.job_id}" if left.job_id else "A part"
         told.append(f"{what} of stream {left.stream} {left.what}.")
-    return told + run.notes
+    told += run.notes
+    if run.outstanding:
+        told.append(
+            f"Still not in Salesforce: {run.outstanding}. {_retry_command(run)} loads them again, and leaves out those"
+            " whose key was loaded later."
+        )
+    return told
 
 
 def _found_by_later_runs(run: Run) -> list[str]:
@@ -157,6 +163,8 @@ def next_steps(run: Run) -> list[Step]:
 def _other_steps(run: Run) -> list[Step]:
     if run.summary is None or not run.summary.is_finished:
         return _steps_of_unfinished(run)
+    if run.failed_file is None and run.outstanding:
+        return [Step("Load again what is still not in Salesforce.", _retry_command(run))]
     if run.failed_file is None:
         return []
     return [
@@ -176,6 +184,10 @@ def _command_to_load(path: Path, *, meltano: Meltano | None) -> str:
         return f"target-salesforce-bulk --config config.json < {shlex.quote(str(path))}"
     environment = f" --environment={shlex.quote(meltano.environment)}" if meltano.environment else ""
     return f"meltano{environment} invoke {shlex.quote(meltano.loader)} --input {shlex.quote(str(path.resolve()))}"
+
+
+def _retry_command(run: Run) -> str:
+    return f"salesforce-bulk retry {shlex.quote(str(run.directory))}"
 
 
 def _steps_of_unfinished(run: Run) -> list[Step]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from salesforce_bulk_companion.output import duration, number
-from salesforce_bulk_companion.report.markup import Markup, element
-from salesforce_bulk_companion.report.runs import Run
-from salesforce_bulk_companion.report.summary_file import Job
-from salesforce_bulk_companion.report.verdicts import records
+from salesforce_bulk_plugin.formatting import duration, number
+from salesforce_bulk_plugin.report.markup import Markup, element
+from salesforce_bulk_plugin.report.runs import Run
+from salesforce_bulk_plugin.report.summary_file import Job
+from salesforce_bulk_plugin.report.verdicts import records
 
 MAX_JOBS = 100
 """More than that many bars nobody reads."""

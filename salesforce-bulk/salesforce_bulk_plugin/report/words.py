@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from salesforce_bulk_companion.output import duration, number
-from salesforce_bulk_companion.report.outcome_file import Errors
-from salesforce_bulk_companion.report.runs import LOADED, STATUSES, Run
-from salesforce_bulk_companion.report.summary_file import Job
-from salesforce_bulk_companion.report.verdicts import records
+from salesforce_bulk_plugin.formatting import duration, number
+from salesforce_bulk_plugin.report.outcome_file import Errors
+from salesforce_bulk_plugin.report.runs import LOADED, STATUSES, Run
+from salesforce_bulk_plugin.report.summary_file import Job
+from salesforce_bulk_plugin.report.verdicts import records
 
 STATUS_WORDS = {
     "created": "created",

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from salesforce_bulk_companion.output import number
-from salesforce_bulk_companion.report.hints import HINTS
-from salesforce_bulk_companion.report.markup import Markup, element, joined, table
-from salesforce_bulk_companion.report.outcome_file import Errors
-from salesforce_bulk_companion.report.runs import NOT_LOADED, Run
-from salesforce_bulk_companion.report.timeline import shown_jobs
-from salesforce_bulk_companion.report.words import (
+from salesforce_bulk_plugin.formatting import number
+from salesforce_bulk_plugin.report.hints import HINTS
+from salesforce_bulk_plugin.report.markup import Markup, element, joined, table
+from salesforce_bulk_plugin.report.outcome_file import Errors
+from salesforce_bulk_plugin.report.runs import NOT_LOADED, Run
+from salesforce_bulk_plugin.report.timeline import shown_jobs
+from salesforce_bulk_plugin.report.words import (
     FILE_KINDS,
     data_size,
     job_facts,

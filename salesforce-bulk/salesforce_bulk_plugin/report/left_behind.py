@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from salesforce_bulk_plugin.formatting import counted
+
 _STATES = {
     "pending": "was not sent; its records come again with the input",
     "open": "had not all its data; the next run aborts it",
@@ -30,10 +32,38 @@ class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
     """Whether only a person can go on with it."""
 
 
+class Outstanding(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that could not be loaded, and have not been since, whatever run it was."""
+
+    number: int
+    since: str
+    """A date; empty when only their number is known."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        since = f" since {self.since}" if self.since else ""
+        return f"{counted(self.number, 'record')}{since}"
+
+
+def read_outstanding(path: Path) -> Outstanding | None:
+    """Return what the journal lists as still not loaded; None if that is nothing, or cannot be read."""
+    try:
+        with closing(_opened(path)) as db:
+            kept, since = db.execute("SELECT count(*), min(since) FROM outstanding WHERE batch_id = ''").fetchone()
+            (not_kept,) = db.execute("SELECT coalesce(sum(not_kept), 0) FROM outstanding_counts").fetchone()
+    except sqlite3.Error:  # as below; or the journal is of a version without the list
+        return None
+    return Outstanding(number=kept + not_kept, since=(since or "")[:10]) if kept + not_kept else None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+
+
 def read_journal(path: Path) -> tuple[list[str], list[LeftBehind]]:
     """Return the runs that have not ended, and the rows under way; nothing if the journal is away or cannot be read."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as db:
+        with closing(_opened(path)) as db:
             runs = [run_id for (run_id,) in db.execute("SELECT run_id FROM runs")]
             batches = db.execute("SELECT stream, state, job_id FROM batches ORDER BY rowid").fetchall()
     except sqlite3.Error:  # none yet, or a crash in the middle of a commit, which only the next run may undo

@@ -65,8 +65,8 @@ _decode = msgspec.json.Decoder(_Line).decode
 _decode_sample = msgspec.json.Decoder(Sample).decode
 
 
-def read_outcomes(path: Path, *, max_samples: int) -> Outcomes:
-    """Count all lines, keeping ``max_samples`` records of each stream's error codes.
+def read_outcomes(path: Path, *, max_samples: int, max_bytes: int | None = None) -> Outcomes:
+    """Count all lines, or the first ``max_bytes``, keeping ``max_samples`` records of each stream's error codes.
 
     Memory is bounded by the number of streams, jobs and error codes, not by the number of lines.
 
@@ -77,6 +77,10 @@ def read_outcomes(path: Path, *, max_samples: int) -> Outcomes:
     unreadable_lines = 0
     with path.open("rb", buffering=_READ_AHEAD_BYTES) as file:
         for line in file:
+            if max_bytes is not None:
+                max_bytes -= len(line)
+                if max_bytes < 0:
+                    break
             try:
                 found = _decode(line)
                 counts[found.stream, found.status, found.job_id] += 1

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from salesforce_bulk_companion.report.left_behind import LeftBehind, read_journal
-from salesforce_bulk_companion.report.outcome_file import Errors, Outcomes, read_outcomes
-from salesforce_bulk_companion.report.summary_file import Job, Summary, read_summary
+from salesforce_bulk_plugin.report.left_behind import LeftBehind, Outstanding, read_journal, read_outstanding
+from salesforce_bulk_plugin.report.outcome_file import Errors, Outcomes, read_outcomes
+from salesforce_bulk_plugin.report.summary_file import Job, Summary, read_summary
 
 LOADED = ("created", "updated", "deleted")
 NOT_LOADED = ("failed", "unprocessed", "doubtful")
@@ -41,6 +41,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Records by job and status; None is for those that went without a job."""
     left_behind: list[LeftBehind]
     """For the newest run: what the next one will find."""
+    outstanding: Outstanding | None
+    """For the newest run: what could not be loaded, by any run, and has not been since."""
     started_at: datetime | None
     ended_at: datetime | None
     """Without a summary: when the last outcome came to disk."""
@@ -103,6 +105,21 @@ def find_runs(directory: Path, *, last: int | None, max_samples: int) -> Iterato
             later = (run.summary, *later)
 
 
+def read_newest_run(directory: Path, run_id: str, *, max_samples: int, max_outcome_bytes: int) -> Run:
+    """Return a run that ends now, without reading more than the beginning of its outcomes: its summary counts them."""
+    _, left_behind = read_journal(directory / "journal.sqlite")
+    return _read_run(
+        directory,
+        run_id,
+        is_newest=True,
+        later=(),
+        left_behind=left_behind,
+        result_files=_result_files(directory, [path.name for path in directory.iterdir()]),
+        max_samples=max_samples,
+        max_outcome_bytes=max_outcome_bytes,
+    )
+
+
 def _result_files(directory: Path, names: list[str]) -> dict[str, list[Path]]:
     """Return result files by what their names say between object and kind: a job's id, or a run's and a number."""
     found: dict[str, list[Path]] = {}
@@ -121,19 +138,25 @@ def _read_run(
     left_behind: list[LeftBehind],
     result_files: dict[str, list[Path]],
     max_samples: int,
+    max_outcome_bytes: int | None = None,
 ) -> Run:
     summary_file = directory / f"summary-{run_id}.json"
     outcomes_file = directory / f"outcomes-{run_id}.jsonl"
     failed_file = directory / f"failed-{run_id}.singer.jsonl"
     summary = read_summary(summary_file)
-    outcomes = read_outcomes(outcomes_file, max_samples=max_samples) if outcomes_file.exists() else Outcomes()
+    outcomes = Outcomes()
+    if outcomes_file.exists():
+        outcomes = read_outcomes(outcomes_file, max_samples=max_samples, max_bytes=max_outcome_bytes)
     ended_at = summary.ended_at if summary else _written_at(outcomes_file)
     notes = []
     if summary_file.exists() and not summary:
         notes.append(f"{summary_file.name} cannot be read.")
     if outcomes.unreadable_lines:
         notes.append(f"Lines of {outcomes_file.name} that cannot be read: {outcomes.unreadable_lines}.")
-    if summary and _total(summary.streams) != _total(outcomes.streams):
+    is_counted = not summary or _total(summary.streams) == _total(outcomes.streams)
+    if summary and max_outcome_bytes is not None and not is_counted:
+        outcomes = _sampled(summary, outcomes)
+    elif summary and not is_counted:
         notes.append(
             f"The numbers are those of the summary: {outcomes_file.name} is away or not whole,"
             f" it tells of {_total(outcomes.streams)} records."
@@ -158,6 +181,7 @@ def _read_run(
         jobs=jobs,
         job_outcomes=outcomes.jobs,
         left_behind=left_behind,
+        outstanding=read_outstanding(directory / "journal.sqlite") if is_newest else None,
         started_at=summary.started_at if summary else _time_of(run_id),
         ended_at=ended_at,
         failed_file=failed_file if failed_file.exists() else None,
@@ -179,6 +203,26 @@ def _counted_by(summary: Summary, outcomes: Outcomes) -> Outcomes:
     streams = {stream: Counter(counts) for stream, counts in summary.streams.items()}
     errors = [Errors(stream="", status="failed", code=code, number=number) for code, number in summary.errors.items()]
     return msgspec.structs.replace(outcomes, streams=streams, errors=outcomes.errors or errors)
+
+
+def _sampled(summary: Summary, outcomes: Outcomes) -> Outcomes:
+    """Return outcomes with the numbers of a summary, and of those that were read only records as samples."""
+    by_code: dict[str, list[Errors]] = {}
+    for group in outcomes.errors:
+        by_code.setdefault(group.code, []).append(group)
+    errors = []
+    for code, number in summary.errors.items():
+        groups = by_code.get(code, [])
+        only = groups[0] if len(groups) == 1 and len(summary.streams) == 1 else None
+        samples = [sample for group in groups for sample in group.samples]
+        status = groups[0].status if groups else "failed"
+        stream = only.stream if only else ""
+        errors.append(Errors(stream=stream, status=status, code=code, number=number, samples=samples))
+    jobs: dict[str | None, Counter[str]] = {}
+    for one in summary.settled:  # which statuses they are is not known for each job, and not shown
+        jobs.setdefault(one.job_id, Counter()).update(updated=one.loaded, failed=one.not_loaded)
+    streams = {stream: Counter(counts) for stream, counts in summary.streams.items()}
+    return Outcomes(streams=streams, jobs=jobs, errors=errors)
 
 
 def _written_at(path: Path) -> datetime | None:

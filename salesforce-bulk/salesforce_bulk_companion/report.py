@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
-
-from salesforce_bulk_companion.report.page import as_page
-from salesforce_bulk_companion.report.runs import find_runs
-from salesforce_bulk_companion.report.sections import Sections
-from salesforce_bulk_companion.report.text import as_json, as_text
-
-PAGE_NAME = "report.html"
+from salesforce_bulk_plugin.report.files import PAGE_NAME, write_for_owner
+from salesforce_bulk_plugin.report.page import as_page
+from salesforce_bulk_plugin.report.runs import find_runs
+from salesforce_bulk_plugin.report.sections import Sections
+from salesforce_bulk_plugin.report.text import as_json, as_text
 
 
 @click.command()
@@ -72,12 +69,5 @@ def report(
     if output is None or output == Path("-"):
         sys.stdout.write(text)
     else:
-        _write_for_owner(output, text)
+        write_for_owner(output, text)
         click.echo(f"{output}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
-
-
-def _write_for_owner(path: Path, text: str) -> None:
-    """Write a file of mode 600 in the place of what was there."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)

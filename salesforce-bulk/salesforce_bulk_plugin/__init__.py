@@ -1,0 +1,1 @@
+"""What the tap, the target and their companion share, above the client."""
