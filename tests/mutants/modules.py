@@ -16,6 +16,7 @@ TARGET = "target-salesforce-bulk/target_salesforce_bulk"
 JOBS = "tests/client/test_query_job.py tests/client/test_ingest_job.py"
 TOLD = "tests/client/test_telemetry.py tests/client/test_log_lines.py"
 C_LOCALE = "tests/tap/test_locale.py::test_variables_are_utf_8_in_the_c_locale"
+NEW_STATE = "tests/client/test_requests.py::test_a_job_in_an_unknown_state_is_an_error_of_ours"
 WEB_PAGE = "tests/client/test_ingest_job.py::test_a_web_page_is_no_answer_to_an_upload"
 NOT_SLOW = (
     "-k 'not rows_are_loaded_once and not redirect_is_not and not imported_only and not no_help and not failed_try'"
@@ -47,7 +48,7 @@ MODULES = {
         f"{CLIENT}/result_pages.py",
         f"tests/client/test_query_job.py tests/client/test_endless_lists.py {TOLD} {NOT_SLOW}",
     ),
-    "jobs": (f"{CLIENT}/jobs.py", f"{JOBS} tests/client/test_jobs_not_found.py {TOLD} {NOT_SLOW}"),
+    "jobs": (f"{CLIENT}/jobs.py", f"{JOBS} tests/client/test_jobs_not_found.py {NEW_STATE} {TOLD} {NOT_SLOW}"),
     "ingest": (f"{CLIENT}/ingest.py", f"tests/client/test_ingest_job.py {TOLD} {NOT_SLOW}"),
     "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
     "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
