@@ -198,8 +198,8 @@ def test_a_run_of_the_stream_finishes_what_a_killed_retry_has_sent(
         journal.outstanding_records() as db,
     ):
         data = b"".join(_lines(journal, org=outstanding.orgs(db)[0], last=outstanding.newest_id(db)))
-    at = 0
-    while not [job for job in org.jobs[1:] if job["state"] == "JobComplete"]:
+    at, before = 0, len(org.jobs)
+    while not [job for job in org.jobs[before:] if job["state"] == "JobComplete"]:
         run_and_kill(at=at, config=target.config(**INSERT), data=data, stdout=tmp_path / "stdout")
         at += 1
 

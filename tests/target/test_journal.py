@@ -302,7 +302,7 @@ def test_a_job_that_an_earlier_run_has_left_is_named(
     run = target.run(ACCOUNT, accounts("a", "b"), **INSERT)
 
     assert run.error is None
-    assert f"finishing job {org.jobs[0]['id']} of stream Account" in caplog.text
+    assert f"finishing job {org.jobs[0]['id']} of stream 'Account'" in caplog.text
 
 
 # Journals that cannot be used

@@ -64,7 +64,7 @@ def test_the_last_lines_say_what_was_refused_and_why(org: Org, command: Command,
         "Account: 1 failed",
         "Account: failed: 1 REQUIRED_FIELD_MISSING (Name: no value)",
         "people: 2 created, 25 failed",
-        "people: failed: 15 INVALID_EMAIL_ADDRESS (Email), 10 INVALID_FIELD (no Account has this External_Id__c)",
+        "people: failed: 15 INVALID_EMAIL_ADDRESS (Email), 10 INVALID_FIELD (Account.External_Id__c: no Account has this External_Id__c)",
     ]
     assert end[5:] == [
         f"outcome of each record, with reasons: {outcomes}",
