@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -55,6 +56,10 @@ def test_the_last_lines_say_what_was_refused_and_why(org: Org, command: Command,
         unknown_fields="drop",
     )
 
+    today = datetime.now(UTC).date()
+    parents = "10 INVALID_FIELD (Account.External_Id__c: no Account has this External_Id__c)"
+    retry = f"salesforce-bulk retry {target.results_dir} loads them again"
+    outstanding = f"still not in Salesforce: 16 records since {today}: {retry}"
     (outcomes,) = target.results_dir.glob("outcomes-*.jsonl")
     (failed,) = target.results_dir.glob("failed-*.singer.jsonl")
     assert done.returncode == 1
@@ -64,13 +69,13 @@ def test_the_last_lines_say_what_was_refused_and_why(org: Org, command: Command,
         "Account: 1 failed",
         "Account: failed: 1 REQUIRED_FIELD_MISSING (Name: no value)",
         "people: 2 created, 25 failed",
-        "people: failed: 15 INVALID_EMAIL_ADDRESS (Email), 10 INVALID_FIELD (Account.External_Id__c: no Account has this External_Id__c)",
+        "people: failed: 15 INVALID_EMAIL_ADDRESS (Email), " + parents,
     ]
     assert end[5:] == [
         f"outcome of each record, with reasons: {outcomes}",
         f"records that were not loaded, to load again: {failed}",
         f"to see the report: salesforce-bulk report {target.results_dir}",
-        f"26 of 28 records failed, see {failed}; everything else is loaded",
+        f"26 of 28 records failed, see {failed}; everything else is loaded; {outstanding}",
     ]
     assert "Secret" not in done.stderr
 
