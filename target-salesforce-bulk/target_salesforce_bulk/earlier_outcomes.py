@@ -27,7 +27,7 @@ MAX_PLACES = 1000
 
 _TABLES = """
 CREATE TABLE earlier (
-    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB
+    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB, is_loaded INTEGER
 );
 CREATE INDEX by_record ON earlier (destination, record, position);
 CREATE INDEX by_position ON earlier (destination, position);
@@ -35,6 +35,8 @@ CREATE INDEX by_key ON earlier (key) WHERE key != x'';
 CREATE TABLE superseded (key BLOB PRIMARY KEY, stream TEXT, entry BLOB) WITHOUT ROWID;
 """
 
+IN_SALESFORCE = frozenset({OutcomeClass.LOADED, OutcomeClass.INCOMPLETE, OutcomeClass.UNLINKED})
+"""What is known of records that are in Salesforce."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
 
@@ -63,9 +65,9 @@ class EarlierOutcomes:
             records = _parts(known.records)
             keys = _parts(known.keys) if known.keys else [b""] * len(records)
             self._db.executemany(
-                "INSERT INTO earlier (destination, position, class, record, key) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO earlier (destination, position, class, record, key, is_loaded) VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    (destination, position, kind.value, record, key)
+                    (destination, position, kind.value, record, key, kind in IN_SALESFORCE)
                     for position, record, key in zip(known.positions, records, keys, strict=True)
                 ),
             )
@@ -147,7 +149,7 @@ class EarlierOutcomes:
         place = self._places.get(destination)
         first = place.first_position if place else self._numbers_before_state.get(destination, 0)
         found = self._db.execute(
-            "SELECT 1 FROM earlier WHERE destination = ? AND position >= ? AND class IN ('loaded', 'failed') LIMIT 1",
+            "SELECT 1 FROM earlier WHERE destination = ? AND position >= ? AND (is_loaded OR class = 'failed') LIMIT 1",
             (destination, first),
         )
         return found.fetchone() is not None
@@ -165,16 +167,17 @@ class EarlierOutcomes:
         found = self._use_up(destination, record, position=position, first_position=place.first_position)
         if found:
             number, outcome = found
-            if outcome is OutcomeClass.LOADED and key:
+            if outcome in IN_SALESFORCE and key:
                 self._supersede(destination, entry, key=key, number=number)
             return Recalled(outcome, entry)
         if key and self._is_overtaken(destination, record, key=key, first_position=place.first_position):
             return Recalled(OutcomeClass.FAILED, entry)
         if key:
             self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
-            self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
+            self._db.execute("DELETE FROM earlier WHERE key = ? AND is_loaded", (key,))
             # A job that nobody can ask may still load an older value of this key.
-            is_doubtful = self._has(key, OutcomeClass.DOUBTFUL)
+            doubtful = "SELECT 1 FROM earlier WHERE key = ? AND class = 'doubtful' LIMIT 1"
+            is_doubtful = self._db.execute(doubtful, (key,)).fetchone() is not None
         else:
             may_be_earlier = not place.is_sure and destination.operation is Operation.INSERT
             is_doubtful = may_be_earlier and bool(self._use_up(destination, record, position=0, first_position=0))
@@ -198,7 +201,7 @@ class EarlierOutcomes:
         """Whether a record that was refused is not tried again, because a later one of its key was loaded."""
         refused = self._db.execute(
             "SELECT id FROM earlier WHERE destination = ? AND record = ? AND position >= ? AND class = 'to_retry'"
-            " AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ? AND later.class = 'loaded'"
+            " AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ? AND later.is_loaded"
             " AND later.id > earlier.id) ORDER BY position LIMIT 1",
             (destination.id, record, first_position, key),
         ).fetchone()
@@ -209,14 +212,10 @@ class EarlierOutcomes:
     def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
         """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
         self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
-        self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded' AND id <= ?", (key, number))
-        if self._has(key, OutcomeClass.LOADED):
+        self._db.execute("DELETE FROM earlier WHERE key = ? AND is_loaded AND id <= ?", (key, number))
+        if self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND is_loaded LIMIT 1", (key,)).fetchone():
             self._destinations[destination.id] = destination
             self._db.execute("INSERT INTO superseded VALUES (?, ?, ?)", (key, destination.id, _encode(entry)))
-
-    def _has(self, key: bytes, outcome: OutcomeClass) -> bool:
-        found = self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND class = ? LIMIT 1", (key, outcome.value))
-        return found.fetchone() is not None
 
     def superseded(self) -> Iterator[tuple[Destination, Entry]]:
         """Yield the records that were skipped although a later one of their key was loaded, which did not come again.

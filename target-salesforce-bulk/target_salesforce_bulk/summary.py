@@ -15,6 +15,9 @@ from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
 
+NOT_COUNTED = frozenset({OutcomeClass.TO_RETRY, OutcomeClass.INCOMPLETE, OutcomeClass.UNLINKED})
+"""What is known of a record when it comes again, and says nothing of its outcome, or counts as another class."""
+
 
 class Tally:
     """Safe to use from several threads."""
@@ -144,9 +147,7 @@ class Tally:
                     for stream, counts in self._streams.items()
                 },
                 "known_from_earlier_run": {
-                    outcome.value: self._known[outcome]
-                    for outcome in OutcomeClass
-                    if outcome is not OutcomeClass.TO_RETRY
+                    outcome.value: self._known[outcome] for outcome in OutcomeClass if outcome not in NOT_COUNTED
                 },
                 "jobs": [dict(job) for job in self._jobs.values()],
                 "settled": list(self._settled),

@@ -32,7 +32,7 @@ from target_salesforce_bulk.batch_files import records_of
 from target_salesforce_bulk.command import LAST_STEP, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
-from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.plan import LOOKUP_UPDATE, Refusal
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
@@ -163,9 +163,18 @@ class TargetSalesforceBulk(Target):
         self._process_record_message(message)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        """Keep the schema as it came in: the failed file is read with the same stream maps again."""
+        """Keep the schema as it came in: the failed file is read with the same stream maps again.
+
+        None applies to lookups that a second pass could not fill.
+        """
         self._schema_message = message_dict
-        super()._process_schema_message(message_dict)
+        schema = message_dict.get("schema")
+        if isinstance(schema, dict) and LOOKUP_UPDATE in schema:
+            stream, key_properties = message_dict["stream"], message_dict.get("key_properties")
+            self.mapper.stream_maps[stream] = [SameRecordTransform(stream, schema, key_properties, None)]
+            self.get_sink(stream, schema=schema, key_properties=key_properties)
+        else:
+            super()._process_schema_message(message_dict)
 
     def source_of(self, stream: str) -> Source:
         """Return what the sink of a (mapped) stream takes records from: the stream whose SCHEMA is being processed."""
