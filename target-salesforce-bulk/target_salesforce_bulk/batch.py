@@ -308,6 +308,7 @@ class Batch:
         batch = Batch(path.stem, files=files, journal=self._journal, state=BatchState.PENDING)
         batch.first_pass = self
         batch.may_skip_job = self.may_skip_job
+        batch.is_awaited = self.is_awaited
         batch.awaits_parents = True
         batch.note_awaited_parents()
         batch._note_keys_of_first_pass()

@@ -203,7 +203,8 @@ class BatchScheduler:
         with self._changed:
             self._running.discard(batch)
             if error is None:
-                self._has_loaded |= batch.number_loaded > loaded_before
+                has_loaded = batch.number_loaded > loaded_before
+                self._has_loaded |= has_loaded
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
                 if batch.awaits_parents:
@@ -211,7 +212,7 @@ class BatchScheduler:
                 elif _is_blocking(batch):
                     self._blocking += [batch, batch.first_pass] if batch.first_pass else [batch]
                 self._awaiting_parents += batch.second_passes - known
-                for child in [each for each in self._awaiting_parents if each.awaits_rows_of(batch)]:
+                for child in [each for each in self._awaiting_parents if has_loaded and each.awaits_rows_of(batch)]:
                     self._awaiting_parents.remove(child)
                     self._unfinished.append(child)
             else:
