@@ -295,6 +295,8 @@ class _BatchOutcomes:
         elif result.kind.is_loaded:
             error = RecordError("LOOKUP_NOT_FILLED", NO_ID, tuple(deferred.cells))
             self._write_unlinked(entry, RowResult(OutcomeKind.FAILED, error=error, job_id=result.job_id))
+            if self._destination.operation is not Operation.INSERT:
+                self._log.write_failed(entry.record, destination=self._destination)
         else:
             return False
         return True
