@@ -172,8 +172,9 @@ class BatchScheduler:
         return any(map(self._is_held, batch.after_rows.intersection(self._unfinished)))
 
     def _awaits_any(self, batches: Set[Batch]) -> bool:
-        """Whether rows of these batches, or a second pass of theirs, wait for their parents."""
-        return any(each.second_passes for each in batches) or not batches.isdisjoint(self._awaiting_parents)
+        """Whether rows of these batches wait for their parents, or a second pass of theirs is under way."""
+        second_passes = (each.first_pass for each in (*self._awaiting_parents, *self._unfinished))
+        return not (batches.isdisjoint(self._awaiting_parents) and batches.isdisjoint(second_passes))
 
     def _send_waiting(self) -> None:
         """Start the batches whose rows wait for their parents, parents first.

@@ -39,7 +39,9 @@ class StreamSettings:
         marked = schema.get(LOOKUP_UPDATE)
         if marked is None:
             return None
-        return cls(object=marked["object"], operation=Operation(marked["operation"]), drops_unknown_fields=True)
+        if not isinstance(marked, Mapping) or marked != {"object": marked.get("object"), "operation": "update"}:
+            raise ConfigError(f'{LOOKUP_UPDATE} in a schema must have an "object", and "update" as its "operation"')
+        return cls(object=marked["object"], operation=Operation.UPDATE, drops_unknown_fields=True)
 
     @classmethod
     def for_stream(cls, stream: str, *, settings: Mapping[str, Any]) -> StreamSettings:
