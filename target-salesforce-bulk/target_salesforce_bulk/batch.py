@@ -309,6 +309,7 @@ class Batch:
         batch.first_pass = self
         batch.may_skip_job = self.may_skip_job
         batch.is_awaited = self.is_awaited
+        batch.parents_may_come = True
         batch.awaits_parents = True
         batch.note_awaited_parents()
         batch._note_keys_of_first_pass()

@@ -224,6 +224,20 @@ def test_a_cycle_in_batches_of_one_row(target: TargetRunner, org: Org) -> None:
     assert len(run.outcomes) == 3
 
 
+def test_second_passes_of_a_batch_wait_for_parents_in_several(target: TargetRunner, org: Org) -> None:
+    """One that is there already does not make the others fail."""
+    again = schema("units", key=["code"], code="string", parent="string", name="string")  # closes the batch before it
+    first, second = [("a", "c"), ("b", "a"), ("c", "b")], [("x", "z"), ("y", "x"), ("z", "w"), ("w", "y")]
+    batches = [first[:1], second[:1], [first[1], second[1]], first[2:], second[2:3], second[3:]]
+    messages = [[again if number % 2 else UNITS, *units(*pairs)] for number, pairs in enumerate(batches)]
+
+    run = load(target, *messages, max_concurrent_jobs=1, small_batch_rows=0)
+
+    assert run.error is None
+    assert parents(org) == dict([*first, *second])
+    assert updated_rows(run)[0] == 2
+
+
 def test_an_update_that_gives_rows_their_keys_can_point_to_them(target: TargetRunner, org: Org) -> None:
     """By Id, with an external id that the same rows set."""
     ids = org.insert("Account", [{"Name": "One"}, {"Name": "Two"}])
