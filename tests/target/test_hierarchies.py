@@ -362,7 +362,7 @@ def test_later_rows_of_a_key_wait_for_its_second_pass(target: TargetRunner, org:
 
 # kill -9
 
-BY_JOBS: dict[str, Any] = {"batch_size_rows": 3, "small_batch_rows": 0}
+BY_JOBS: dict[str, Any] = {"small_batch_rows": 0}
 
 
 @pytest.mark.parametrize(
@@ -374,8 +374,8 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
     target: TargetRunner, org: Org, tmp_path: Path, operation: str, how: dict[str, Any]
 ) -> None:
     """No row twice, each lookup filled, one outcome each, and STATE only after all."""
-    messages = [UNITS, *units(("leaf", "a")), state(1), *units(*TWO), state(2), *units(("own", "own")), state(3)]
-    wanted = {"leaf": "a", "a": "b", "b": "a", "own": "own"}
+    messages = [UNITS, *units(("leaf", "a")), state(1), *units(*TWO), state(2)]
+    wanted = {"leaf": "a", "a": "b", "b": "a"}
     chosen: dict[str, Any] = {
         "mappings": {"units": {"object": "Account", "operation": operation, "fields": FIELDS}},
         "max_concurrent_jobs": 1,
@@ -394,7 +394,7 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
         here = f"killed at step {steps}"
         outcomes = [json.loads(line) for path in logs.glob("outcomes-*") for line in path.read_text().splitlines()]
         assert run.error is None, here
-        assert run.states[-1] == 3, here
+        assert run.states[-1] == 2, here
         assert parents(org) == wanted, here
         assert len(org.rows("Account")) == len(wanted), here
         assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(wanted.keys()), here
@@ -402,4 +402,4 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
         assert list((logs / "pending").iterdir()) == [], here
         steps += 1
 
-    assert steps > (60 if how else 20)
+    assert steps > 50
