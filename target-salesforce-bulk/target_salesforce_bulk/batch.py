@@ -13,13 +13,25 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from target_salesforce_bulk.canonical import canonical_key
+from target_salesforce_bulk.fingerprints import row_fingerprint
 from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
-from target_salesforce_bulk.journal import BatchNote, BatchState, Committed, Journal, KnownOutcomes, OutcomeClass, now
+from target_salesforce_bulk.journal import (
+    LOOKUPS_MARK,
+    BatchNote,
+    BatchState,
+    Committed,
+    Journal,
+    KnownOutcomes,
+    OutcomeClass,
+    now,
+)
 from target_salesforce_bulk.key_set import KeySet
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.outstanding_changes import OutstandingChanges
-from target_salesforce_bulk.plan import Destination
+from target_salesforce_bulk.plan import DeferredLookups, Destination
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +81,13 @@ class Batch:
         """Whether rows of a batch before it were not processed: its own would overtake them."""
         self.outcomes: Counter[OutcomeKind] = Counter()
         """How many of its records have ended how, so far."""
+        self.first_pass: Batch | None = None
+        """The batch that loaded its records, of a second pass that begins in this run."""
+        self.second_passes: set[Batch] = set()
+        """Batches that fill lookups of its records and are not finished."""
+        self.number_incomplete = 0
+        """How many of its records a second pass completes, so far."""
+        self._is_gone = False
         self._awaited: Mapping[str, KeySet] = {}
         """Hashes of the keys of parents that its rows wait for, by the parents' key column."""
         self._journal = journal
@@ -90,7 +109,9 @@ class Batch:
         Raises: JobDataDamaged.
         """
         files = JobDataFiles.find(directory / note.files, number_of_rows=note.number_of_rows)
-        return cls(note.batch_id, files=files, journal=journal, state=note.state, job_id=note.job_id)
+        batch = cls(note.batch_id, files=files, journal=journal, state=note.state, job_id=note.job_id)
+        batch._note_keys_of_first_pass()
+        return batch
 
     @property
     def run_id(self) -> str:
@@ -113,8 +134,13 @@ class Batch:
 
     @property
     def number_loaded(self) -> int:
-        """Rows that were loaded so far."""
-        return sum(number for kind, number in self.outcomes.items() if kind.is_loaded)
+        """Rows that were loaded so far, be it without a lookup."""
+        return self.number_incomplete + sum(number for kind, number in self.outcomes.items() if kind.is_loaded)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of its records have their outcomes."""
+        return self._is_gone and not self.second_passes
 
     @property
     def size_bytes(self) -> int:
@@ -151,7 +177,7 @@ class Batch:
         """Note the keys of the parents that its rows wait for."""
         awaited: defaultdict[str, KeySet] = defaultdict(KeySet)
         names = {
-            place: (column.name.rpartition(".")[2], canonical_key(column.type))
+            place: (column.parent_key, canonical_key(column.type))
             for place, column in enumerate(self.destination.columns)
             if column.is_relationship
         }
@@ -198,6 +224,28 @@ class Batch:
         """Any state but filling → pending: all rows are to be sent again."""
         self._move(BatchState.PENDING, None)
 
+    def defer_lookups(self, columns: Mapping[int, Collection[str]]) -> None:
+        """Pending → pending: these rows are to be sent without these lookups, which a second pass fills."""
+        destination = self.destination
+        fingerprint_of = row_fingerprint(destination)
+        places = {column.name: place for place, column in enumerate(destination.columns)}
+        files = JobDataFiles.create(self._path_of_next(), destination=destination)
+        for number, entry in self.files.row_entries():
+            if names := columns.get(number, ()):
+                assert entry.cells is not None
+                cells = list(entry.cells)
+                earlier = entry.deferred.cells if entry.deferred else {}
+                deferred = DeferredLookups({**earlier, **{name: cells[places[name]] for name in names}})
+                fingerprint = entry.fingerprint or fingerprint_of(cells)
+                for name in names:
+                    cells[places[name]] = ""
+                entry = entry._replace(cells=cells, fingerprint=fingerprint, deferred=deferred)  # noqa: PLW2901
+            files.add(entry)
+        files.close()
+        self._journal.replace_batch(self._note(self.id, files, BatchState.PENDING))
+        self.files.discard()
+        self.files = files
+
     def outcomes_recorded(
         self,
         *,
@@ -205,11 +253,14 @@ class Batch:
         committed: Committed,
         again: Collection[int],
         doubtful: Collection[int],
+        incomplete: Mapping[int, DeferredLookups],
         state_of_doubtful: BatchState,
         job_of_doubtful: str | None,
         reason: str,
     ) -> bool:
         """Any state → gone, or pending with the rows that are sent ``again``; return whether it is gone.
+
+        ``incomplete`` rows are loaded; their lookups become a batch of their own, in `second_passes`.
 
         The outcomes are on disk up to ``committed``. ``doubtful`` rows become a batch of their own that a person
         decides on, for this ``reason``; ``job_of_doubtful`` may still have something to say of them.
@@ -227,6 +278,10 @@ class Batch:
                 )
             )
         destination = self.destination
+        second_pass = None
+        if incomplete:
+            second_pass = self._second_pass(incomplete)
+            following.append(self._note(second_pass.id, second_pass.files, BatchState.PENDING))
         self._journal.commit(
             self.id,
             destination=destination.id,
@@ -241,7 +296,44 @@ class Batch:
             self.files = next_files
             self.state = BatchState.PENDING
             self.job_id = None
-        return next_files is None
+        if second_pass:
+            self.second_passes.add(second_pass)
+            self.number_incomplete += len(incomplete)
+        self._is_gone = next_files is None
+        if self.is_finished and self.first_pass:
+            self.first_pass.second_passes.discard(self)
+        return self._is_gone
+
+    def _second_pass(self, incomplete: Mapping[int, DeferredLookups]) -> Batch:
+        """Return a batch that fills the lookups of rows that are loaded, with its files closed."""
+        lookups = {name for deferred in incomplete.values() for name in deferred.cells}
+        destination = self.destination.second_pass(lookups)
+        names = [column.name for column in destination.columns[1:]]
+        path = self._path_of_next(LOOKUPS_MARK.removeprefix("."))
+        files = JobDataFiles.create(path, destination=destination)
+        for number, entry in self.files.row_entries():
+            if deferred := incomplete.get(number):
+                assert entry.cells is not None
+                key = self.destination.key_text(entry.cells) or ""
+                cells = [deferred.id, *(deferred.cells.get(name, "") for name in names)]
+                files.add(entry._replace(cells=cells, deferred=msgspec.structs.replace(deferred, key=key)))
+        files.close()
+        batch = Batch(path.stem, files=files, journal=self._journal, state=BatchState.PENDING)
+        batch.first_pass = self
+        batch.may_skip_job = self.may_skip_job
+        batch.is_awaited = self.is_awaited
+        batch.parents_may_come = True
+        batch.awaits_parents = True
+        batch.note_awaited_parents()
+        batch._note_keys_of_first_pass()
+        return batch
+
+    def _note_keys_of_first_pass(self) -> None:
+        """Note the keys of the records of a second pass, so that later rows for these wait for it."""
+        if self.destination.first_pass and self.destination.first_pass.key_column is not None:
+            for entry in self.files.entries():
+                if entry.deferred:
+                    self.keys.add(hash(entry.deferred.key))
 
     def _move(self, state: BatchState, job_id: str | None) -> None:
         self._journal.set_state(self.id, state, job_id=job_id)
@@ -251,7 +343,7 @@ class Batch:
     def _note(
         self, batch_id: str, files: JobDataFiles, state: BatchState, *, job_id: str | None = None, reason: str = ""
     ) -> BatchNote:
-        destination = self.destination
+        destination = files.destination
         return BatchNote(
             batch_id=batch_id,
             org=self._journal.org,
@@ -269,6 +361,8 @@ class Batch:
 
     def _path_of_next(self, prefix: str = "") -> Path:
         """Return where rows go that need files of their own: ``{batch}.2.jsonl``, ``{batch}.3.jsonl`` …"""
-        base = self.files.path.name.partition(".")[0]
-        paths = (self.files.path.with_name(f"{base}.{prefix}{number}.jsonl") for number in count(2))
-        return next(path for path in paths if not path.exists())
+        parts = self.files.path.name.split(".")
+        base = ".".join(parts[: 2 if LOOKUPS_MARK in self.files.path.name else 1])
+        directory = self.files.path.parent
+        stems = (f"{base}.{prefix}{number}" for number in count(2))
+        return directory / f"{next(stem for stem in stems if not any(directory.glob(f'{stem}.*')))}.jsonl"

@@ -120,10 +120,14 @@ class BatchLoader:
         """Record the outcomes of a batch whose job an earlier run may have closed; an Open one is aborted.
 
         Nothing is sent: what was not processed comes again with the input. So does a batch without a job: it went
-        without one, which is only done with what may be done again, or was not sent.
+        without one, which is only done with what may be done again, or was not sent. A second pass does not come
+        again, so it is sent, which may be done twice.
 
         Raises: SalesforceError that says nothing of this batch alone; LeftToNextRun.
         """
+        if batch.destination.first_pass:
+            self.resend(batch)
+            return
         if batch.job_id is None:
             self._recorder.drop(batch)
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 
 from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.outcomes import OutcomeKind
@@ -24,9 +24,20 @@ LOOK_S = 0.5
 class BatchScheduler:
     """Its methods are for the main thread; the work is done in threads that do not keep the process alive."""
 
-    def __init__(self, work: Callable[[Batch], None], *, max_concurrent: int, check: Callable[[], None]) -> None:
-        """``work`` loads one batch; ``check`` is called while waiting, and may raise to end that."""
+    def __init__(
+        self,
+        work: Callable[[Batch], None],
+        *,
+        max_concurrent: int,
+        check: Callable[[], None],
+        break_cycles: Callable[[Sequence[Batch]], bool] = lambda _: False,
+    ) -> None:
+        """``work`` loads one batch; ``check`` is called while waiting, and may raise to end that.
+
+        ``break_cycles`` lets rows of these batches that wait for each other be sent, and returns whether there are any.
+        """
         self._work = work
+        self._break_cycles = break_cycles
         self._max_concurrent = max_concurrent
         self._check = check
         self._changed = threading.Condition()
@@ -82,14 +93,24 @@ class BatchScheduler:
         Raises: the first error of a batch; what ``check`` raises.
         """
         while True:
+            self.wait_until_idle()
+            with self._changed:
+                if not self._awaiting_parents:
+                    return
+                self._send_waiting()
+
+    def wait_until_idle(self) -> list[Batch]:
+        """Wait until no batch runs, and return those whose rows wait for their parents.
+
+        Raises: the first error of a batch; what ``check`` raises.
+        """
+        while True:
             self._check()
             with self._changed:
                 if not self._running:
                     if self.error:
                         raise self.error
-                    if not self._awaiting_parents:
-                        return
-                    self._send_waiting()
+                    return list(self._awaiting_parents)
                 self._changed.wait(LOOK_S)
 
     @property
@@ -142,23 +163,29 @@ class BatchScheduler:
         """Whether nothing that a batch waits for is left: of parents only those that can be loaded now."""
         before = batch.after.intersection(self._unfinished)
         parents = before - batch.after_rows
-        is_held = not batch.after_rows.isdisjoint(self._awaiting_parents)
-        return not is_held and before == parents and all(map(self._is_held, parents))
+        return not self._awaits_any(batch.after_rows) and before == parents and all(map(self._is_held, parents))
 
     def _is_held(self, batch: Batch) -> bool:
         """Whether a batch waits for rows that wait for their parents."""
-        if not batch.after_rows.isdisjoint(self._awaiting_parents):
+        if self._awaits_any(batch.after_rows):
             return True
         return any(map(self._is_held, batch.after_rows.intersection(self._unfinished)))
+
+    def _awaits_any(self, batches: Set[Batch]) -> bool:
+        """Whether rows of these batches wait for their parents, or a second pass of theirs is under way."""
+        second_passes = (each.first_pass for each in (*self._awaiting_parents, *self._unfinished))
+        return not (batches.isdisjoint(self._awaiting_parents) and batches.isdisjoint(second_passes))
 
     def _send_waiting(self) -> None:
         """Start the batches whose rows wait for their parents, parents first.
 
-        When nothing was loaded since the last time, their parents do not come any more, and the rows are refused.
+        When nothing was loaded since the last time, and no rows wait for each other, their parents do not come any
+        more, and the rows are refused.
         """
         waiting, self._awaiting_parents = self._awaiting_parents, []
+        parents_may_come = self._has_loaded or self._break_cycles(waiting)
         for number, batch in enumerate(waiting):
-            batch.parents_may_come = self._has_loaded
+            batch.parents_may_come = parents_may_come
             batch.after.update(
                 each for each in waiting[:number] if each.destination.object in batch.destination.parents
             )
@@ -168,6 +195,7 @@ class BatchScheduler:
 
     def _run(self, batch: Batch) -> None:
         loaded_before = batch.number_loaded
+        known = set(batch.second_passes)
         error: BaseException | None = None
         try:
             self._work(batch)
@@ -176,14 +204,16 @@ class BatchScheduler:
         with self._changed:
             self._running.discard(batch)
             if error is None:
-                self._has_loaded |= batch.number_loaded > loaded_before
+                has_loaded = batch.number_loaded > loaded_before
+                self._has_loaded |= has_loaded
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
                 if batch.awaits_parents:
                     self._awaiting_parents.append(batch)
                 elif _is_blocking(batch):
-                    self._blocking.append(batch)
-                for child in [each for each in self._awaiting_parents if each.awaits_rows_of(batch)]:
+                    self._blocking += [batch, batch.first_pass] if batch.first_pass else [batch]
+                self._awaiting_parents += batch.second_passes - known
+                for child in [each for each in self._awaiting_parents if has_loaded and each.awaits_rows_of(batch)]:
                     self._awaiting_parents.remove(child)
                     self._unfinished.append(child)
             else:

@@ -162,11 +162,13 @@ class Batcher:
 
 
 def _has_same_keys(one: Destination, other: Destination) -> bool:
+    one, other = one.of_records, other.of_records
     return (one.object, one.key_column) == (other.object, other.key_column)
 
 
 def _is_ordered(earlier: Destination, later: Destination) -> bool:
     """Whether the later batch waits for the earlier one whatever their keys: nothing tells their records apart."""
+    earlier = earlier.of_records
     if earlier.object == later.object:
         both_insert = earlier.operation is later.operation is Operation.INSERT
         return not both_insert and earlier.key_column != later.key_column

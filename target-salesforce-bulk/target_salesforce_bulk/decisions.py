@@ -159,6 +159,8 @@ class Decisions:
         for other in left:
             if other.state.awaits_decision and other.batch_id != note.batch_id:
                 message += f"; {other.number_of_rows} rows wait as {other.batch_id}: {other.reason}"
+            elif other.is_second_pass and other.batch_id != note.batch_id:
+                message += f"; lookups of {other.number_of_rows} rows wait as {other.batch_id} for the next run"
         return Decision(batch_id=note.batch_id, message=message, is_left=bool(left))
 
     def _resume(self, note: BatchNote, loader: BatchLoader) -> str:

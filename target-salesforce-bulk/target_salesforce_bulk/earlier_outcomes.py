@@ -16,7 +16,7 @@ from salesforce_bulk_client import Operation
 
 from target_salesforce_bulk.fingerprints import SIZE, fingerprint_of, key_fingerprint
 from target_salesforce_bulk.job_data_files import Entry
-from target_salesforce_bulk.journal import Journal, OutcomeClass
+from target_salesforce_bulk.journal import IN_SALESFORCE, Journal, OutcomeClass
 from target_salesforce_bulk.plan import Destination
 
 MAX_LEADING_RECORDS = 1000
@@ -27,13 +27,15 @@ MAX_PLACES = 1000
 
 _TABLES = """
 CREATE TABLE earlier (
-    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB, run INTEGER
+    id INTEGER PRIMARY KEY, destination TEXT, position INTEGER, class TEXT, record BLOB, key BLOB, is_loaded INTEGER,
+    run INTEGER
 );
 CREATE INDEX by_record ON earlier (destination, record, position);
 CREATE INDEX by_position ON earlier (destination, position);
 CREATE INDEX by_key ON earlier (key) WHERE key != x'';
 CREATE TABLE superseded (key BLOB PRIMARY KEY, stream TEXT, entry BLOB) WITHOUT ROWID;
 """
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
@@ -68,9 +70,10 @@ class EarlierOutcomes:
             records = _parts(known.records)
             keys = _parts(known.keys) if known.keys else [b""] * len(records)
             self._db.executemany(
-                "INSERT INTO earlier (destination, position, class, record, key, run) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO earlier (destination, position, class, record, key, is_loaded, run)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
-                    (destination, position, kind.value, record, key, run)
+                    (destination, position, kind.value, record, key, kind in IN_SALESFORCE, run)
                     for position, record, key in zip(known.positions, records, keys, strict=True)
                 ),
             )
@@ -152,7 +155,7 @@ class EarlierOutcomes:
         place = self._places.get(destination)
         first = place.first_position if place else self._numbers_before_state.get(destination, 0)
         found = self._db.execute(
-            "SELECT 1 FROM earlier WHERE destination = ? AND position >= ? AND class IN ('loaded', 'failed') LIMIT 1",
+            "SELECT 1 FROM earlier WHERE destination = ? AND position >= ? AND (is_loaded OR class = 'failed') LIMIT 1",
             (destination, first),
         )
         return found.fetchone() is not None
@@ -169,7 +172,7 @@ class EarlierOutcomes:
         key = b"" if key_text is None else key_fingerprint(destination)(key_text)
         found = self._use_up(destination, record, position=position, first_position=place.first_position)
         if found:
-            if found.outcome is OutcomeClass.LOADED and key:
+            if found.outcome in IN_SALESFORCE and key:
                 self._supersede(destination, entry, key=key, number=found.number)
             return Recalled(found.outcome, entry, run_id=found.run_id)
         if key:
@@ -178,9 +181,10 @@ class EarlierOutcomes:
                 return Recalled(OutcomeClass.FAILED, entry, run_id=overtaken.run_id)
         if key:
             self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
-            self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded'", (key,))
+            self._db.execute("DELETE FROM earlier WHERE key = ? AND is_loaded", (key,))
             # A job that nobody can ask may still load an older value of this key.
-            is_doubtful = self._has(key, OutcomeClass.DOUBTFUL)
+            doubtful = "SELECT 1 FROM earlier WHERE key = ? AND class = 'doubtful' LIMIT 1"
+            is_doubtful = self._db.execute(doubtful, (key,)).fetchone() is not None
         else:
             may_be_earlier = not place.is_sure and destination.operation is Operation.INSERT
             is_doubtful = may_be_earlier and bool(self._use_up(destination, record, position=0, first_position=0))
@@ -202,7 +206,7 @@ class EarlierOutcomes:
         row = self._db.execute(
             "SELECT id, class, run FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
             " AND class = 'to_retry' AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ?"
-            " AND later.class = 'loaded' AND later.id > earlier.id) ORDER BY position LIMIT 1",
+            " AND later.is_loaded AND later.id > earlier.id) ORDER BY position LIMIT 1",
             (destination.id, record, first_position, key),
         ).fetchone()
         return self._take_out(row)
@@ -217,14 +221,10 @@ class EarlierOutcomes:
     def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
         """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
         self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
-        self._db.execute("DELETE FROM earlier WHERE key = ? AND class = 'loaded' AND id <= ?", (key, number))
-        if self._has(key, OutcomeClass.LOADED):
+        self._db.execute("DELETE FROM earlier WHERE key = ? AND is_loaded AND id <= ?", (key, number))
+        if self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND is_loaded LIMIT 1", (key,)).fetchone():
             self._destinations[destination.id] = destination
             self._db.execute("INSERT INTO superseded VALUES (?, ?, ?)", (key, destination.id, _encode(entry)))
-
-    def _has(self, key: bytes, outcome: OutcomeClass) -> bool:
-        found = self._db.execute("SELECT 1 FROM earlier WHERE key = ? AND class = ? LIMIT 1", (key, outcome.value))
-        return found.fetchone() is not None
 
     def superseded(self) -> Iterator[tuple[Destination, Entry]]:
         """Yield the records that were skipped although a later one of their key was loaded, which did not come again.

@@ -1,8 +1,9 @@
 """`JobDataFiles`: the records of one batch on disk, and the job data made of them.
 
 Two files, mode 600. ``{batch}.jsonl`` has the batch's `Destination`, then a line for each record: its position in its
-stream, its fingerprint where the row's cells do not give it, and the record as it came in, or a list of why there can
-be no row and the record. ``{batch}.csv`` is the job data: a row for each record that has one, in the same order.
+stream, its fingerprint where the row's cells do not give it (and, after a space, the lookups that a second pass fills),
+and the record as it came in, or a list of why there can be no row and the record.
+``{batch}.csv`` is the job data: a row for each record that has one, in the same order.
 Together they are all that is needed to send the rows again and to recognise them in result files, also for a later run
 that finds this one crashed.
 """
@@ -20,7 +21,7 @@ import msgspec
 from salesforce_bulk_client import JobData
 
 from target_salesforce_bulk.errors import JobDataDamaged
-from target_salesforce_bulk.plan import Destination, Refusal
+from target_salesforce_bulk.plan import DeferredLookups, Destination, Refusal
 
 LONGEST_VALUE = 1 << 30
 """The csv module's own limit, 131,072, is below a rich text with its markup."""
@@ -41,6 +42,8 @@ class Entry(NamedTuple):
     """Which record of its stream it is, from 0."""
     key: str | None = None
     """The text of its key, where it has one and no row."""
+    deferred: DeferredLookups | None = None
+    """Lookups that are not in its row; then it has a fingerprint."""
 
 
 class StoredEntry(NamedTuple):
@@ -52,7 +55,9 @@ class StoredEntry(NamedTuple):
     record: bytes
     fingerprint: bytes | None
     position: int
-    key: str | None = None
+    key: str | None
+    """As in `Entry`."""
+    deferred: DeferredLookups | None
     """As in `Entry`."""
 
 
@@ -69,6 +74,7 @@ class JobDataFiles:
 
     _encode = msgspec.json.Encoder(decimal_format="number").encode
     _decode_refused = msgspec.json.Decoder(_Refused).decode
+    _decode_deferred = msgspec.json.Decoder(DeferredLookups).decode
 
     def __init__(self, path: Path, *, destination: Destination) -> None:
         self.path = path
@@ -128,8 +134,10 @@ class JobDataFiles:
         """Take one entry; False, with nothing taken, when the job data has no room for its row."""
         if self._file is None or self._data is None:
             raise ValueError(f"the job data {self.path.name} is closed")
-        cells, refusal, record, fingerprint, position, key = entry
+        cells, refusal, record, fingerprint, position, key, deferred = entry
         identity = fingerprint.hex().encode() if fingerprint else b""
+        if deferred:
+            identity += b" " + self._encode(deferred)
         if cells is None:
             line = self._encode(_Refused(refusal, msgspec.Raw(record), key)) if refusal else b""
             self._file.write(b"%d\t%b\t%b\n" % (position, identity, line))
@@ -196,23 +204,32 @@ class JobDataFiles:
             file.readline()
             for line in file:
                 position, identity, record = line.split(b"\t", 2)
-                fingerprint = bytes.fromhex(identity.decode()) if identity else None
+                fingerprint, deferred = self._identified(identity) if identity else (None, None)
                 if record.startswith(b"["):
                     refused = self._decode_refused(record)
                     yield StoredEntry(
-                        number, refused.refusal, bytes(refused.record), fingerprint, int(position), refused.key
+                        number, refused.refusal, bytes(refused.record), fingerprint, int(position), refused.key, None
                     )
                 else:
-                    yield StoredEntry(number, None, record[:-1], fingerprint, int(position))
+                    yield StoredEntry(number, None, record[:-1], fingerprint, int(position), None, deferred)
                     number += 1
+
+    def _identified(self, identity: bytes) -> tuple[bytes, DeferredLookups | None]:
+        fingerprint, _, deferred = identity.partition(b" ")
+        return bytes.fromhex(fingerprint.decode()), self._decode_deferred(deferred) if deferred else None
+
+    def row_entries(self) -> Iterator[tuple[int, Entry]]:
+        """Yield the number and the entry of each row."""
+        stored = (entry for entry in self.entries() if entry.refusal is None)
+        for entry, (number, cells) in zip(stored, self.rows(), strict=True):
+            yield number, Entry(cells, None, entry.record, entry.fingerprint, entry.position, deferred=entry.deferred)
 
     def only(self, rows: Collection[int], *, path: Path) -> JobDataFiles:
         """Return new, closed files at ``path`` with the entries of these rows."""
         files = JobDataFiles.create(path, destination=self.destination)
-        stored = (entry for entry in self.entries() if entry.refusal is None)
-        for entry, (number, cells) in zip(stored, self.rows(), strict=True):
+        for number, entry in self.row_entries():
             if number in rows:
-                files.add(Entry(cells, None, entry.record, entry.fingerprint, entry.position))
+                files.add(entry)
         files.close()
         return files
 

@@ -54,6 +54,8 @@ _UPGRADE_FROM_2 = f"""
 ALTER TABLE outcomes ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = {VERSION};
 """
+LOOKUPS_MARK = ".lookups-"
+"""In the ids of batches, and names of their files, whose rows fill lookups of records that are loaded."""
 
 BUSY_TIMEOUT_S = 5.0
 """How long another program may hold the file, such as one that copies it."""
@@ -87,6 +89,14 @@ class OutcomeClass(Enum):
     """Refused or not processed by a run that has ended and said so: sent again when it comes again."""
     FORGOTTEN = "forgotten"
     """A person has decided not to load it again; kept for as long as what was loaded."""
+    UNLINKED = "unlinked"
+    """It is loaded but for a lookup, so it failed, and is never loaded again."""
+    INCOMPLETE = "incomplete"
+    """It is loaded but for lookups, which a second pass under way fills: that brings its outcome."""
+
+
+IN_SALESFORCE = frozenset({OutcomeClass.LOADED, OutcomeClass.INCOMPLETE, OutcomeClass.UNLINKED})
+"""What is known of records that are in Salesforce."""
 
 
 class Memory(Enum):
@@ -121,6 +131,11 @@ class BatchNote:
     """Why a person has to decide, in words; empty for other states."""
     since: str
     """When the state began; ISO 8601, UTC."""
+
+    @property
+    def is_second_pass(self) -> bool:
+        """Whether its rows only fill lookups of records that are loaded."""
+        return LOOKUPS_MARK in self.batch_id
 
 
 @dataclass
@@ -315,6 +330,15 @@ class Journal:
                 "UPDATE batches SET state = ?, reason = ?, since = ? WHERE batch_id = ?",
                 (BatchState.SET_ASIDE.value, reason, now(), batch_id),
             )
+            db.execute(
+                "UPDATE outcomes SET kind = ? WHERE batch_id = ?", (OutcomeClass.DOUBTFUL.value, batch_id)
+            )  # of a second pass
+
+    def replace_batch(self, note: BatchNote) -> None:
+        """Note that the rows of a batch are sent in another form."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM batches WHERE batch_id = ?", (note.batch_id,))
+            _insert_batch(db, note)
 
     def drop_batch(self, batch_id: str) -> None:
         """Note that nothing of a batch was processed, or that all of it may come again."""
@@ -345,7 +369,8 @@ class Journal:
     ) -> None:
         """Note, all at once, outcomes that are on disk, and ``changes`` of the outstanding records.
 
-        The batch is replaced by ``following``: its rows that are sent again, and those that are doubtful.
+        The batch is replaced by ``following``: its rows that are sent again, those that are doubtful, and those of a
+        second pass.
         """
         with self._transaction() as db:
             db.execute(
@@ -353,7 +378,10 @@ class Journal:
             )
             db.execute("DELETE FROM batches WHERE batch_id = ?", (batch_id,))
             db.execute("DELETE FROM outcomes WHERE batch_id = ?", (batch_id,))  # what was doubtful of it
-            doubtful = next((note.batch_id for note in following if note.state.awaits_decision), "")
+            owners = {
+                OutcomeClass.DOUBTFUL: next((note.batch_id for note in following if note.state.awaits_decision), ""),
+                OutcomeClass.INCOMPLETE: next((note.batch_id for note in following if note.is_second_pass), ""),
+            }
             for kind, outcomes in known.items():
                 if outcomes.positions:
                     db.execute(
@@ -363,7 +391,7 @@ class Journal:
                             self._org,
                             destination,
                             kind.value,
-                            doubtful if kind is OutcomeClass.DOUBTFUL else "",
+                            owners.get(kind, ""),
                             outcomes.records,
                             outcomes.keys,
                             outcomes.positions.tobytes(),
@@ -374,7 +402,7 @@ class Journal:
                 _insert_batch(db, note)
             outstanding.release_batch(db, batch_id)
             if changes and self._path:  # what is forgotten at the end of the run is no list
-                changes.apply(db, org=self._org, doubtful_batch=doubtful, since=now())
+                changes.apply(db, org=self._org, doubtful_batch=owners[OutcomeClass.DOUBTFUL], since=now())
 
     def awaiting_decision(self) -> list[BatchNote]:
         """Return this org's batches that only a person can go on with."""

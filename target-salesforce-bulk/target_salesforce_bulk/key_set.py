@@ -30,14 +30,23 @@ class KeySet:
         return (key for key in self._slots if key)
 
     def __contains__(self, key: int) -> bool:
+        return self.slot(key) is not None
+
+    @property
+    def number_of_slots(self) -> int:
+        """How many slots there are, until a hash is added."""
+        return len(self._slots)
+
+    def slot(self, key: int) -> int | None:
+        """Return the slot of a hash, for what is to be kept with it; None if it is not there."""
         slots, mask = self._slots, self._mask
         key = key or 1  # an empty slot is 0
         place = key & mask
         while found := slots[place]:
             if found == key:
-                return True
+                return place
             place = (place + 1) & mask
-        return False
+        return None
 
     def isdisjoint(self, other: KeySet) -> bool:
         """Whether no hash is in both.

@@ -41,6 +41,7 @@ from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.pruning import prune, suggest_pruning
 from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.report import Line, RunReport
+from target_salesforce_bulk.second_passes import defer_lookups
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
@@ -94,7 +95,10 @@ class Load:
             stopping=stopping,
         )
         self._scheduler = BatchScheduler(
-            self._load_batch, max_concurrent=settings.max_concurrent_jobs, check=self._while_waiting
+            self._load_batch,
+            max_concurrent=settings.max_concurrent_jobs,
+            check=self._while_waiting,
+            break_cycles=defer_lookups,
         )
         self._progress = Progress(self._tally, in_flight=lambda: self._scheduler.number_running)
         self._batcher = Batcher(
@@ -138,8 +142,10 @@ class Load:
             found = list(batches_to_resume(self._journal, client=self.client, pending_dir=self._pending_dir))
         self._delete_orphans()
         for batch in found:
+            batch.parents_may_come = batch.destination.first_pass is not None
             self._scheduler.submit(batch)
-        self._scheduler.wait_for_all()
+        for batch in self._scheduler.wait_until_idle():  # second passes, whose parents may come with this input
+            self._gate.begin(batch)
         self._tally.note_resumed()
         self._earlier.read(self._journal)
 
@@ -207,8 +213,10 @@ class Load:
         key_text = None if entry.cells is None else destination.key_text(entry.cells)
         outcome, entry, is_doubtful, run_id = self._earlier.recall(destination, entry, key_text=key_text)
         self._positions[destination.id] = entry.position + 1
-        if outcome:
-            self._tally.add_known(outcome, run_id=run_id)
+        if outcome is OutcomeClass.INCOMPLETE:
+            pass  # its second pass is under way, and brings its outcome
+        elif outcome:
+            self._tally.add_known(OutcomeClass.FAILED if outcome is OutcomeClass.UNLINKED else outcome, run_id=run_id)
             if outcome is OutcomeClass.DOUBTFUL and not self._has_doubtful:
                 self._has_doubtful = True
                 self._gate.begin(OutcomeClass.DOUBTFUL)  # never released: STATE does not pass such a record
@@ -279,8 +287,9 @@ class Load:
                 f"stopped after the first job with failures (fail_fast): {self._report.failures()};"
                 " run again to load the rest"
             )
-        if not batch.awaits_parents and not any(number and kind.holds_state for kind, number in batch.outcomes.items()):
-            self._gate.release(batch)
+        for each in filter(None, (batch, batch.first_pass)):
+            if each.is_finished and not any(number and kind.holds_state for kind, number in each.outcomes.items()):
+                self._gate.release(each)
 
     def end_input(self) -> None:
         """Note that no more records will come."""

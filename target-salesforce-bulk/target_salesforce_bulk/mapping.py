@@ -225,7 +225,8 @@ class _Draft:
                 " take it apart by stream_maps, or map it to null in fields"
             )
         else:
-            column = Column(name=found.name, type=found.field.type, parent=found.parent or "")
+            is_deferrable = found.parent is not None and found.writes.nillable and found.writes.updateable
+            column = Column(found.name, found.field.type, parent=found.parent or "", is_deferrable=is_deferrable)
             kinds = types_of(property_schema)
             may_be_null = not kinds or "null" in kinds
             self.placed.append(_Placed(name, column, found.field.length, found.parent, found.writes, may_be_null))

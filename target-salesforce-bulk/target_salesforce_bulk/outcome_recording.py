@@ -24,7 +24,7 @@ from target_salesforce_bulk.outcomes import (
     loaded_kind,
     parse_sf_error,
 )
-from target_salesforce_bulk.plan import Destination, Refusal
+from target_salesforce_bulk.plan import DeferredLookups, Destination, Refusal
 from target_salesforce_bulk.result_files import ResultFile, ResultRow
 from target_salesforce_bulk.summary import Tally
 
@@ -125,6 +125,7 @@ class OutcomeRecorder:
                 committed=self._log.sync(),
                 again=outcomes.again,
                 doubtful=outcomes.doubtful,
+                incomplete=outcomes.incomplete,
                 state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
                 job_of_doubtful=None if end and end.info else batch.job_id,  # one that was read has said all
                 reason=outcomes.reason(end) if end else "",
@@ -171,6 +172,7 @@ class OutcomeRecorder:
                 committed=self._log.sync(),
                 again=(),
                 doubtful=outcomes.doubtful,
+                incomplete={},
                 state_of_doubtful=BatchState.DOUBTFUL,
                 job_of_doubtful=None,
                 reason=reason,
@@ -182,6 +184,7 @@ class OutcomeRecorder:
 
 SILENCE = "no result file of the job names these rows"
 BLOCKED = "a row before it that may name the same record, or its parent, was not processed"
+NO_ID = "the record is loaded without this lookup, and the job's results do not give its Id to fill it by"
 FORGOTTEN = "its outcome is not known, and a person has decided not to load it again"
 
 
@@ -196,7 +199,8 @@ class _BatchOutcomes:
         self._files = files
         self._log = log
         self._destination = files.destination
-        self._is_keyed = files.destination.key_column is not None
+        self._is_keyed = files.destination.of_records.key_column is not None
+        self._first_key_of = key_fingerprint(files.destination.of_records)
         self._results: list[ResultRow | None] = []
         """What the result files say of each row."""
         self.result_of: Callable[[ResultRow | None], RowResult | None] = lambda _: None
@@ -208,6 +212,8 @@ class _BatchOutcomes:
         """Numbers of the rows that are to be sent again."""
         self.doubtful: set[int] = set()
         """Numbers of the rows that a person has to decide on."""
+        self.incomplete: dict[int, DeferredLookups] = {}
+        """By the numbers of rows that were loaded, lookups of theirs that a second pass is to fill."""
         self.known: dict[OutcomeClass, KnownOutcomes] = {kind: KnownOutcomes() for kind in OutcomeClass}
         self.is_dropped = False
         """Whether all of its records come again."""
@@ -251,7 +257,7 @@ class _BatchOutcomes:
         )
         without_row = self.known[OutcomeClass.FAILED]
         for entry in self._files.entries():
-            number, refusal, record, _, _, _ = entry
+            number, refusal, record, _, _, _, deferred = entry
             result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
@@ -262,6 +268,10 @@ class _BatchOutcomes:
                     self._note(entry, to_retry)
                 else:
                     self.again.add(number)
+                    if deferred and deferred.is_second_pass:
+                        self._note(entry, self.known[OutcomeClass.INCOMPLETE])
+                continue
+            if deferred and self._is_written(entry, deferred, result):
                 continue
             kind, error = result.kind, result.error
             log.write(result, record=record, destination=destination)
@@ -275,6 +285,44 @@ class _BatchOutcomes:
                 log.write_failed(record, destination=destination)
                 known = to_retry if kind is OutcomeKind.UNPROCESSED else without_row if refusal else refused
             self._note(entry, known, code=error and error.code)
+
+    def _is_written(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> bool:
+        """Write what became of a row with lookups for a second pass; False if it is a row like others."""
+        if deferred.is_second_pass:
+            self._write_second_pass(entry, deferred, result)
+        elif result.kind.is_loaded and result.id:
+            self.incomplete[entry.number] = DeferredLookups(deferred.cells, id=result.id, status=result.kind.value)
+            self._note(entry, self.known[OutcomeClass.INCOMPLETE])
+        elif result.kind.is_loaded:
+            error = RecordError("LOOKUP_NOT_FILLED", NO_ID, tuple(deferred.cells))
+            self._write_unlinked(entry, RowResult(OutcomeKind.FAILED, error=error, job_id=result.job_id))
+            if self._destination.operation is not Operation.INSERT:
+                self._log.write_failed(entry.record, destination=self._destination)
+        else:
+            return False
+        return True
+
+    def _write_second_pass(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> None:
+        """Write the one outcome of a record that was loaded in two passes."""
+        if result.kind is OutcomeKind.DOUBTFUL:
+            self._write(entry, result._replace(id=deferred.id), self.known[OutcomeClass.DOUBTFUL])
+            self.doubtful.add(entry.number)
+        elif result.kind.is_loaded:
+            kind = OutcomeKind(deferred.status)
+            self._write(entry, result._replace(kind=kind, id=deferred.id), self.known[OutcomeClass.LOADED])
+        else:
+            self._write_unlinked(entry, result._replace(kind=OutcomeKind.FAILED, id=deferred.id))
+            self._log.write_failed(deferred.record, destination=self._destination)
+
+    def _write_unlinked(self, entry: StoredEntry, result: RowResult) -> None:
+        """Write that a record is loaded, but not its lookup."""
+        is_forgotten = self._class_of_failed is OutcomeClass.FORGOTTEN
+        self._write(entry, result, self.known[OutcomeClass.FORGOTTEN if is_forgotten else OutcomeClass.UNLINKED])
+
+    def _write(self, entry: StoredEntry, result: RowResult, known: KnownOutcomes) -> None:
+        self._log.write(result, record=entry.record, destination=self._destination.of_records)
+        self.counts[result.kind, result.error and cause_of(result.error)] += 1
+        self._note(entry, known)
 
     @property
     def awaits_parents(self) -> bool:
@@ -292,9 +340,11 @@ class _BatchOutcomes:
         return f"{what}, and no result file names these rows"
 
     def _note(self, entry: StoredEntry, known: KnownOutcomes, *, code: str | None = None) -> None:
-        number, refusal, _, fingerprint, position, _ = entry
+        number, refusal, _, fingerprint, position, _, deferred = entry
         its = slice(number * SIZE, (number + 1) * SIZE)
-        key = b"" if not self._is_keyed else _NO_KEY if refusal else self._keys[its]
+        key: bytes | bytearray = b"" if not self._is_keyed else _NO_KEY if refusal else self._keys[its]
+        if deferred and deferred.is_second_pass and self._is_keyed:
+            key = self._first_key_of(deferred.key)
         known.add(fingerprint or self._records[its], key=key, position=position, code=code)
 
 

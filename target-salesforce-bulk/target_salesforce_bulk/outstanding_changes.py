@@ -13,7 +13,7 @@ import msgspec
 from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, source_key_fingerprint
 from target_salesforce_bulk.job_data_files import StoredEntry
-from target_salesforce_bulk.journal import KnownOutcomes, OutcomeClass
+from target_salesforce_bulk.journal import IN_SALESFORCE, KnownOutcomes, OutcomeClass
 from target_salesforce_bulk.plan import Destination
 
 _OF_KEY = """org = :org AND fingerprint = :fingerprint AND is_keyed
@@ -67,6 +67,8 @@ class OutstandingChanges:
 
     def apply(self, db: sqlite3.Connection, *, org: str, doubtful_batch: str, since: str) -> None:
         """Make the changes; ``doubtful_batch`` is the batch to which doubtful rows go."""
+        if self.destination.first_pass:
+            return  # its records are in Salesforce, and were taken off the list when they were loaded
         if self.destination.is_retry:
             self._apply_retry(db, doubtful_batch=doubtful_batch)
             return
@@ -77,7 +79,7 @@ class OutstandingChanges:
     def _apply_retry(self, db: sqlite3.Connection, *, doubtful_batch: str) -> None:
         """Change the very records that were sent: their fingerprints are their ids."""
         known = self.known
-        for kind in (OutcomeClass.LOADED, OutcomeClass.FORGOTTEN):
+        for kind in (*IN_SALESFORCE, OutcomeClass.FORGOTTEN):
             outstanding.forget(db, _ids(known[kind]))
         db.executemany(
             "UPDATE outstanding SET batch_id = ? WHERE id = ?",
@@ -94,18 +96,23 @@ class OutstandingChanges:
         place = {"org": org, "object": destination.object, "stream": destination.stream, "destination": destination.id}
         if not db.execute("SELECT 1 FROM outstanding WHERE org = :org AND object = :object LIMIT 1", place).fetchone():
             return
-        loaded = known[OutcomeClass.LOADED]
         if destination.key_column:
             forgotten, doubtful = known[OutcomeClass.FORGOTTEN], known[OutcomeClass.DOUBTFUL]
-            number = db.executemany(_CLEAR_KEY, _each(loaded.keys, loaded, place)).rowcount
             db.executemany(_CLEAR_KEY, _each(forgotten.keys, forgotten, place))
             db.executemany(_HIDE_KEY, _each(doubtful.keys, doubtful, place | {"batch_id": doubtful_batch}))
-        else:
-            number = db.executemany(_CLEAR_EQUAL, _each(loaded.records, loaded, place)).rowcount
-            if destination.key_properties:
-                number += db.executemany(_CLEAR_KEY, self._by_source_key(loaded, place)).rowcount
-        if number:
+        if number := sum(self._clear_loaded(db, known[kind], place) for kind in IN_SALESFORCE):
             _count(db, place, loaded_later=number)
+
+    def _clear_loaded(self, db: sqlite3.Connection, loaded: KnownOutcomes, place: Mapping[str, Any]) -> int:
+        """Take what is loaded off the list, and return how many records that were."""
+        if not loaded.positions:
+            return 0
+        if self.destination.key_column:
+            return db.executemany(_CLEAR_KEY, _each(loaded.keys, loaded, place)).rowcount
+        number = db.executemany(_CLEAR_EQUAL, _each(loaded.records, loaded, place)).rowcount
+        if self.destination.key_properties:
+            number += db.executemany(_CLEAR_KEY, self._by_source_key(loaded, place)).rowcount
+        return number
 
     def _by_source_key(self, known: KnownOutcomes, place: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         key_of = source_key_fingerprint(self.destination)

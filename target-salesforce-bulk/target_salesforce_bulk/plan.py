@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -25,12 +25,19 @@ class Column(msgspec.Struct, frozen=True):
     name: str
     type: str
     parent: str = ""
-    """The parent's object, for a relationship column."""
+    """The parent's object, for a relationship column: one with a key of the parent's, ``Account.External_Ref__c``."""
+    is_deferrable: bool = False
+    """Whether a record can be created without this parent, and updated with it later."""
 
     @property
     def is_relationship(self) -> bool:
-        """Whether it names a parent by a key of the parent's, such as ``Account.External_Ref__c``."""
-        return "." in self.name
+        """Whether it names a parent by a key of the parent's."""
+        return bool(self.parent)
+
+    @property
+    def parent_key(self) -> str:
+        """The parent's field that a relationship column has values of."""
+        return self.name.rpartition(".")[2]
 
 
 class Destination(msgspec.Struct, kw_only=True, dict=True):
@@ -66,9 +73,14 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
     is_retry: bool = False
     """Whether its records come from the list of outstanding records, by whose ids they are recognized."""
 
+    first_pass: Destination | None = None
+    """For a second pass, which only fills lookups of records that are loaded: where these came in."""
+
     @cached_property
     def id(self) -> str:
         """What tells destinations apart, also in a later run: stream, object, operation, key and mapping."""
+        if self.first_pass:
+            return self.first_pass.id
         parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]
         if self.is_retry:
             parts.append("retry")  # an unfinished run of the stream's own input knows nothing of it
@@ -105,6 +117,30 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
         """Gives the text that all spellings of a key have in common."""
         return canonical_key(self.columns[self.key_index or 0].type)
 
+    @property
+    def of_records(self) -> Destination:
+        """What outcomes and the order of rows are about: for a second pass the destination of the first."""
+        return self.first_pass or self
+
+    def second_pass(self, lookups: Collection[str]) -> Destination:
+        """Return where rows go that fill these lookups of records which are loaded without them."""
+        columns = tuple(column for column in self.columns if column.name in lookups)
+        schema = lookup_schema(self.object, (column.name for column in columns))
+        return msgspec.structs.replace(
+            self,
+            operation=Operation.UPDATE,
+            external_id_field=None,
+            assignment_rule_id=None,
+            columns=(Column("Id", "id"), *columns),
+            key_column="Id",
+            parents=tuple(sorted({column.parent for column in columns})),
+            references=(),
+            key_properties=("Id",),
+            stream_schema=schema,
+            number_columns=(),
+            first_pass=self,
+        )
+
     def ingest_spec(self, *, line_ending: str) -> IngestSpec:
         """Return what a job for these rows is to do."""
         return IngestSpec(
@@ -114,6 +150,46 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
             assignment_rule_id=self.assignment_rule_id,
             line_ending=line_ending,
         )
+
+
+LOOKUP_UPDATE = "x-salesforce-bulk"
+"""Where the schema of a stream of lookup updates says what they are."""
+
+
+def lookup_schema(sobject: str, lookups: Iterable[str]) -> dict[str, Any]:
+    """Return the schema of records that fill lookups by Id: the target does just that, whatever its settings.
+
+    >>> lookup_schema("Account", ["Parent.Code__c"])["x-salesforce-bulk"]
+    {'object': 'Account', 'operation': 'update'}
+    """
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("Id", *lookups)},
+        LOOKUP_UPDATE: {"object": sobject, "operation": Operation.UPDATE.value},
+    }
+
+
+class DeferredLookups(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a second pass is to fill in a record that is loaded without some of its lookups."""
+
+    cells: dict[str, str]
+    """By column."""
+    id: str = ""
+    """The record's, when it is loaded."""
+    status: str = ""
+    """What it is then: ``created`` or ``updated``."""
+    key: str = ""
+    """The text of its key, if it has one."""
+
+    @property
+    def is_second_pass(self) -> bool:
+        """Whether the record is loaded, and only its lookups are missing."""
+        return bool(self.id)
+
+    @property
+    def record(self) -> bytes:
+        """The update that fills the lookups, as a record of `lookup_schema`."""
+        return msgspec.json.encode({"Id": self.id, **self.cells})
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True):

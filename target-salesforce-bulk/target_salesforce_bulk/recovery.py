@@ -17,7 +17,7 @@ from target_salesforce_bulk.outcome_log import cut_to_committed
 
 logger = logging.getLogger(__name__)
 
-BATCH_FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-\d{6,}(\.(doubtful-)?\d+)?\.(jsonl|csv|CRLF\.csv)")
+BATCH_FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-\d{6,}(\.lookups-\d+)?(\.(doubtful-)?\d+)?\.(jsonl|csv|CRLF\.csv)")
 """Names of the files that runs leave in the folder of pending batches; all others are somebody else's."""
 
 
@@ -43,16 +43,21 @@ def batches_to_resume(journal: Journal, *, client: SalesforceClient, pending_dir
 
 
 def batch_to_resume(note: BatchNote, *, journal: Journal, client: SalesforceClient, pending_dir: Path) -> Batch | None:
-    """Return a batch of this org; None if its files are damaged: it is set aside, or dropped if it was never closed."""
+    """Return a batch of this org; None if its files are damaged.
+
+    Then it is dropped if it was never closed, since its records come again; else it is set aside.
+    """
     try:
         batch = Batch.found(note, directory=pending_dir, journal=journal)
     except JobDataDamaged as damaged:
-        if note.state is not BatchState.CLOSING:
-            if note.job_id:
-                abort(client, note)
+        if note.state is not BatchState.CLOSING and note.job_id:
+            abort(client, note)
+        if note.state is not BatchState.CLOSING and not note.is_second_pass:
             journal.drop_batch(note.batch_id)
             return None
         reason = f"{damaged}; job {note.job_id} may have loaded its rows"
+        if note.is_second_pass:
+            reason = f"{damaged}; its records are loaded, but not all of their lookups"
         logger.warning("the batch %s of stream %r is set aside: %s", note.batch_id, note.stream, reason)
         journal.set_aside(note.batch_id, reason=reason)
         return None

@@ -57,7 +57,8 @@ class SObjectSink(Sink):
             stream_name,
             schema=self.schema,
             key_properties=self.key_properties,
-            settings=StreamSettings.for_stream(stream_name, settings=self.config),
+            settings=StreamSettings.of_lookups(self.schema)
+            or StreamSettings.for_stream(stream_name, settings=self.config),
             describe=target.describe,
             source=source,
         )

@@ -10,6 +10,8 @@ from typing import Any
 
 from salesforce_bulk_client import ConfigError, Operation
 
+from target_salesforce_bulk.plan import LOOKUP_UPDATE
+
 
 class NullPolicy(Enum):
     """What a null property does to its field."""
@@ -30,6 +32,16 @@ class StreamSettings:
     null_policy: NullPolicy = NullPolicy.CLEAR
     assignment_rule_id: str | None = None
     drops_unknown_fields: bool = False
+
+    @classmethod
+    def of_lookups(cls, schema: Mapping[str, Any]) -> StreamSettings | None:
+        """Return what to do with records of a `lookup_schema`, whatever the settings; None for any other schema."""
+        marked = schema.get(LOOKUP_UPDATE)
+        if marked is None:
+            return None
+        if not isinstance(marked, Mapping) or marked != {"object": marked.get("object"), "operation": "update"}:
+            raise ConfigError(f'{LOOKUP_UPDATE} in a schema must have an "object", and "update" as its "operation"')
+        return cls(object=marked["object"], operation=Operation.UPDATE, drops_unknown_fields=True)
 
     @classmethod
     def for_stream(cls, stream: str, *, settings: Mapping[str, Any]) -> StreamSettings:

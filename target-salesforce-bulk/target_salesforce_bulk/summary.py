@@ -16,6 +16,9 @@ from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.plan import Destination
 
+NOT_COUNTED = frozenset({OutcomeClass.TO_RETRY, OutcomeClass.INCOMPLETE, OutcomeClass.UNLINKED})
+"""What is known of a record when it comes again, and says nothing of its outcome, or counts as another class."""
+
 
 class Skipped(NamedTuple):
     """Records that came again and were not sent, because their outcome was known."""
@@ -192,7 +195,7 @@ def _by_outcome(known: Mapping[tuple[str, OutcomeClass], int]) -> dict[str, int]
     return {
         outcome.value: sum(number for (_, its), number in known.items() if its is outcome)
         for outcome in OutcomeClass
-        if outcome is not OutcomeClass.TO_RETRY
+        if outcome not in NOT_COUNTED
     }
 
 

@@ -37,7 +37,7 @@ from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.load import Load
 from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.outstanding import OUTSTANDING
-from target_salesforce_bulk.plan import Refusal
+from target_salesforce_bulk.plan import LOOKUP_UPDATE, Refusal
 from target_salesforce_bulk.reader import MessageReader
 from target_salesforce_bulk.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
@@ -180,16 +180,21 @@ class TargetSalesforceBulk(Target):
         self._process_record_message(message)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        """Keep the schema as it came in: the failed file is read with the same stream maps again."""
+        """Keep the schema as it came in: the failed file is read with the same stream maps again.
+
+        None applies to lookups that a second pass could not fill.
+        """
         self._schema_message = message_dict
-        if message_dict.get(OUTSTANDING, {}).get("is_mapped"):
+        schema = message_dict.get("schema")
+        is_update = isinstance(schema, dict) and LOOKUP_UPDATE in schema
+        if is_update or message_dict.get(OUTSTANDING, {}).get("is_mapped"):
             self._process_mapped_schema(message_dict)
         else:
             super()._process_schema_message(message_dict)
 
     def _process_mapped_schema(self, message: dict[str, Any]) -> None:
-        """Begin a stream whose retried records are as the stream maps have made them: they are not mapped again."""
-        stream, schema, key_properties = message["stream"], message["schema"], message["key_properties"]
+        """Begin a stream whose records are as the target has made them: stream maps do not apply to them."""
+        stream, schema, key_properties = message["stream"], message["schema"], message.get("key_properties")
         self.mapper.stream_maps[stream] = [SameRecordTransform(stream, schema, key_properties, flattening_options=None)]
         self.get_sink(stream, schema=schema, key_properties=key_properties)
 

@@ -433,6 +433,106 @@ def test_resending_a_job_that_cannot_be_read_sets_it_aside(
     assert len(org.faults.completed) == 2
 
 
+# Second passes
+
+UNITS = schema("units", key=["n"], n="integer", code="string", parent="string", Name="string")
+CYCLE = [
+    UNITS,
+    records(
+        "units", {"n": 1, "code": "a", "parent": "b", "Name": "A"}, {"n": 2, "code": "b", "parent": "a", "Name": "B"}
+    ),
+    state({"n": 2}),
+]
+
+
+def load_cycle(target: TargetRunner) -> Run:
+    """Insert two accounts that are each other's parents."""
+    fields = {"code": "External_Id__c", "parent": "Parent.External_Id__c", "n": None}
+    mapping = {"object": "Account", "operation": "insert", "fields": fields}
+    return target.run(*CYCLE, mappings={"units": mapping}, small_batch_rows=0)
+
+
+def leave_second_pass(target: TargetRunner, org: Org) -> None:
+    """Let a run end when both accounts are created, and one has no parent yet."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=3)
+    load_cycle(target)
+    assert org.faults.completed
+    assert sorted(row["ParentId"] is None for row in org.rows("Account")) == [False, True]
+
+
+@pytest.mark.parametrize("action", ["--resume", "--resend"])
+def test_a_second_pass_that_a_run_has_left_fills_its_lookups(
+    companion: Companion, target: TargetRunner, org: Org, action: str
+) -> None:
+    """Afterwards the same input ends well, and creates nothing."""
+    leave_second_pass(target, org)
+    listed = companion("batches")
+
+    done = companion("batches", action, "all", "--yes", poll_max_s=0.05)
+    filled = [row["ParentId"] is not None for row in org.rows("Account")]
+    run = load_cycle(target)
+
+    assert "the next run sends it: its records are loaded, but not all of their lookups" in listed.stdout
+    assert (done.exit_code, filled) == (0, [True, True])
+    assert (run.error, run.states) == (None, [{"n": 2}])
+    assert len(org.rows("Account")) == 2
+    assert last_lines(target.results_dir) == {1: "created", 2: "created"}
+
+
+def test_a_forgotten_second_pass_is_failed_and_its_failed_file_repairs_it(
+    companion: Companion, target: TargetRunner, org: Org
+) -> None:
+    """The record has an Id, and is not created again."""
+    leave_second_pass(target, org)
+
+    done = companion("batches", "--forget", "all", "--yes")
+    run = load_cycle(target)
+    [failed] = [outcome for outcome in run.outcomes if outcome["status"] == "failed"]
+    repaired = target.run(run.failed_file, mappings={"units": {"object": "Account"}})
+
+    assert done.exit_code == 0
+    assert (run.error, run.states) == (None, [{"n": 2}])
+    assert failed["id"] in {row["Id"] for row in org.rows("Account")}
+    assert repaired.error is None
+    assert [row["ParentId"] is not None for row in org.rows("Account")] == [True, True]
+
+
+def test_a_second_pass_waits_for_parents_that_come_with_the_next_run(target: TargetRunner, org: Org) -> None:
+    """It is sent before the input is read, and again at its end."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=2)
+    load_cycle(target)
+    [created] = org.rows("Account")
+
+    run = load_cycle(target)
+
+    assert org.faults.completed
+    assert created["ParentId"] is None
+    assert (run.error, run.states) == (None, [{"n": 2}])
+    assert [row["ParentId"] is not None for row in org.rows("Account")] == [True, True]
+    assert last_lines(target.results_dir) == {1: "created", 2: "created"}
+
+
+def test_a_second_pass_whose_files_are_damaged_is_set_aside(
+    companion: Companion, target: TargetRunner, org: Org
+) -> None:
+    """Its record is not created again; a person has to fill the lookup."""
+    leave_second_pass(target, org)
+    [path] = (target.results_dir / "pending").glob("*.lookups-*.csv")
+    path.write_text("")
+
+    run = load_cycle(target)
+    listed = companion("batches")
+    done = companion("batches", "--forget", "all", "--yes")
+    last = load_cycle(target)
+
+    assert isinstance(run.error, RecordsDoubtful)
+    assert run.states == []
+    assert "its records are loaded, but not all of their lookups" in listed.stdout
+    assert done.exit_code == 0
+    assert (last.error, last.states) == (None, [{"n": 2}])
+    assert len(org.rows("Account")) == 2
+
+
 # Kills
 
 

@@ -24,7 +24,8 @@ from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 STEPS: list[tuple[type, list[str]]] = [
-    (Journal, ["begin_run", "note_reading", "add_batch", "set_state", "drop_batch", "commit", "note_state"]),
+    (Journal, ["begin_run", "note_reading", "add_batch", "set_state", "replace_batch", "drop_batch", "commit"]),
+    (Journal, ["note_state"]),
     (IngestJob, ["create", "upload", "close", "wait_until_final", "download", "abort"]),
     (OutcomeLog, ["write", "sync"]),
     (JobDataFiles, ["close", "only", "discard"]),

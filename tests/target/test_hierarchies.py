@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Org
+from salesforce_bulk_simulator import Fault, Org, Progression
 
-from tests.target.conftest import Message, Run, TargetRunner, records, schema, state
+from tests.target.conftest import Message, Run, TargetRunner, lines, records, schema, state
+from tests.target.crashing import run_and_kill
+
+CODE = "string(30) externalId unique"
+TEAM = {
+    "name": "Team__c",
+    "fields": {
+        "Code__c": CODE,
+        "Lead__c": "reference(Person__c)",
+        "First_Lead__c": "reference(Person__c) createonly",
+    },
+}
+CLUB = {"name": "Club__c", "fields": {"Code__c": CODE, "Lead__c": "reference(Person__c) required"}}
+PERSON = {
+    "name": "Person__c",
+    "fields": {"Code__c": CODE, "Team__c": "reference(Team__c) createonly", "Club__c": "reference(Club__c) createonly"},
+}
+
+
+@pytest.fixture
+def org() -> Org:
+    """An org with two objects that can be each other's parents."""
+    return Org(progression=Progression.immediate(), objects=[TEAM, CLUB, PERSON])
+
 
 UNITS = schema("units", key=["code"], code="string", parent=["string", "null"], name="string")
 
@@ -137,3 +163,243 @@ def test_rows_that_wait_never_stop_the_run(target: TargetRunner, org: Org) -> No
     assert len(run.outcomes) == 13
     assert run.states == [1]
     assert [row["Name"] for row in org.rows("Account") if row["External_Id__c"] == "child"] in ([], ["11"])
+
+
+# Rows that point to themselves or to each other: the parent cannot come first.
+
+OPERATIONS = pytest.mark.parametrize("operation", ["upsert", "insert"])
+
+SELF = [("a", "a")]
+TWO = [("a", "b"), ("b", "a")]
+THREE = [("a", "b"), ("b", "c"), ("c", "a")]
+
+
+@ROADS
+@OPERATIONS
+@pytest.mark.parametrize("cycle", [SELF, TWO, THREE], ids=["itself", "two", "three"])
+def test_rows_that_point_to_each_other_are_loaded(
+    target: TargetRunner, org: Org, cycle: list[tuple[str, str | None]], operation: str, small_batch_rows: int
+) -> None:
+    """One of them is created without its lookup, which is filled later: two passes, one outcome."""
+    run = load(target, units(*cycle), state(1), operation=operation, small_batch_rows=small_batch_rows)
+
+    assert run.error is None
+    assert parents(org) == dict(cycle)
+    assert run.statuses == ["created"] * len(cycle)
+    assert {outcome["key"]["code"]: outcome["id"] for outcome in run.outcomes} == {
+        row["External_Id__c"]: row["Id"] for row in org.rows("Account")
+    }
+    assert run.states == [1]
+    assert run.summary["records"]["created"] == len(cycle)
+    assert updated_rows(run) == ([1] if small_batch_rows == 0 else [])
+
+
+def updated_rows(run: Run) -> list[int]:
+    """How many rows each job has updated."""
+    return [job["rows"] for job in run.summary["jobs"] if job["operation"] == "update"]
+
+
+@OPERATIONS
+def test_rows_that_hang_on_a_cycle_need_no_second_pass(target: TargetRunner, org: Org, operation: str) -> None:
+    """They are loaded after it, whatever the depth; so is another cycle that points to the first."""
+    pairs = [("leaf", "twig"), ("twig", "a"), *THREE, ("x", "y"), ("y", "x"), ("child", "y"), ("own", "own")]
+
+    run = load(target, units(*pairs), state(1), operation=operation, small_batch_rows=0)
+
+    assert run.error is None
+    assert parents(org) == dict(pairs)
+    assert sum(updated_rows(run)) == 3
+    assert run.states == [1]
+
+
+def test_a_cycle_in_batches_of_one_row(target: TargetRunner, org: Org) -> None:
+    """STATE waits for all of its rows, and for the second pass of the first."""
+    messages = [message for number, pair in enumerate(THREE) for message in [*units(pair), state(number)]]
+
+    run = load(target, *messages, batch_size_rows=1, small_batch_rows=0)
+
+    assert run.error is None
+    assert parents(org) == dict(THREE)
+    assert run.states[-1] == 2
+    assert len(run.outcomes) == 3
+
+
+def test_second_passes_of_a_batch_wait_for_parents_in_several(target: TargetRunner, org: Org) -> None:
+    """One that is there already does not make the others fail."""
+    again = schema("units", key=["code"], code="string", parent="string", name="string")  # closes the batch before it
+    first, second = [("a", "c"), ("b", "a"), ("c", "b")], [("x", "z"), ("y", "x"), ("z", "w"), ("w", "y")]
+    batches = [first[:1], second[:1], [first[1], second[1]], first[2:], second[2:3], second[3:]]
+    messages = [[again if number % 2 else UNITS, *units(*pairs)] for number, pairs in enumerate(batches)]
+
+    run = load(target, *messages, max_concurrent_jobs=1, small_batch_rows=0)
+
+    assert run.error is None
+    assert parents(org) == dict([*first, *second])
+    assert updated_rows(run)[0] == 2
+
+
+def test_an_update_that_gives_rows_their_keys_can_point_to_them(target: TargetRunner, org: Org) -> None:
+    """By Id, with an external id that the same rows set."""
+    ids = org.insert("Account", [{"Name": "One"}, {"Name": "Two"}])
+    stream = schema("units", key=["Id"], Id="string", code="string", parent="string")
+    rows = records("units", {"Id": ids[0], "code": "a", "parent": "b"}, {"Id": ids[1], "code": "b", "parent": "a"})
+    mapping = {"object": "Account", "operation": "update", "fields": FIELDS}
+
+    run = target.run(stream, rows, mappings={"units": mapping})
+
+    assert run.error is None
+    assert parents(org) == dict(TWO)
+    assert run.statuses == ["updated", "updated"]
+
+
+@ROADS
+def test_a_cycle_across_objects(target: TargetRunner, org: Org, small_batch_rows: int) -> None:
+    """A team that names its lead, who names the team; only one of the two lookups can be filled later."""
+    run = load_teams(target, team="Team", lead="Lead__r.Code__c", small_batch_rows=small_batch_rows)
+
+    [team], [person] = org.rows("Team__c"), org.rows("Person__c")
+    assert run.error is None
+    assert (team["Lead__c"], person["Team__c"]) == (person["Id"], team["Id"])
+    assert run.statuses == ["created", "created"]
+    assert run.states == [1]
+
+
+@ROADS
+@pytest.mark.parametrize(
+    ("team", "lead"),
+    [("Team", "First_Lead__r.Code__c"), ("Club", "Lead__r.Code__c")],
+    ids=["not updateable", "required"],
+)
+def test_rows_whose_lookups_cannot_be_filled_later_are_refused(
+    target: TargetRunner, org: Org, caplog: pytest.LogCaptureFixture, team: str, lead: str, small_batch_rows: int
+) -> None:
+    """Nothing is created, and the log says why."""
+    run = load_teams(target, team=team, lead=lead, small_batch_rows=small_batch_rows)
+
+    assert "2 of 2 records failed" in str(run.error)
+    assert (org.rows(f"{team}__c"), org.rows("Person__c")) == ([], [])
+    assert run.error_codes == ["INVALID_FIELD", "INVALID_FIELD"]
+    assert f"stream teams: rows point to each other, or to themselves, by {lead}" in caplog.text
+    assert run.states == [1]
+
+
+def load_teams(target: TargetRunner, *, team: str, lead: str, **more: Any) -> Run:
+    """Load a team and its lead, who is in that team."""
+    return target.run(
+        schema("teams", key=["code"], code="string", lead="string"),
+        records("teams", {"code": "a", "lead": "1"}),
+        schema("people", key=["code"], code="string", team="string"),
+        records("people", {"code": "1", "team": "a"}),
+        state(1),
+        mappings={
+            "teams": {"object": f"{team}__c", "fields": {"code": "Code__c", "lead": lead}},
+            "people": {"object": "Person__c", "fields": {"code": "Code__c", "team": f"{team}__r.Code__c"}},
+        },
+        **more,
+    )
+
+
+# A second pass that is refused
+
+LOCK = Fault.lock_rows(where=lambda row: "Id" in row)
+LOCKED: dict[str, Any] = {"record_retries": 0, "small_batch_rows": 0}
+
+
+@OPERATIONS
+def test_a_refused_second_pass_is_one_failed_outcome(target: TargetRunner, org: Org, operation: str) -> None:
+    """With the record's Id and the second error; the failed file has the update, and fed back it does just that."""
+    org.faults.add("ingest.close", LOCK, after=3)
+
+    run = load(target, units(*TWO), state(1), operation=operation, **LOCKED)
+
+    [failed] = [outcome for outcome in run.outcomes if outcome["status"] == "failed"]
+    [incomplete] = [row for row in org.rows("Account") if row["ParentId"] is None]
+    assert org.faults.completed
+    assert "1 of 2 records failed" in str(run.error)
+    assert (failed["id"], failed["error_code"]) == (incomplete["Id"], "UNABLE_TO_LOCK_ROW")
+    assert failed["key"] == {"code": incomplete["External_Id__c"]}
+    assert len(run.outcomes) == 2
+    assert run.states == [1]
+
+    repaired = load(target, run.failed_file, operation=operation)
+
+    assert repaired.error is None
+    assert parents(org) == dict(TWO)
+    assert repaired.summary["records"]["updated"] == 1
+    assert len(org.rows("Account")) == 2
+
+
+def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunner, org: Org) -> None:
+    """The lookups of a row whose parent was refused for another reason, and that parent; stream maps are left out."""
+    renamed = {"stream_maps": {"units": {"name": "name.upper() if name else None"}}}
+    rows = records("units", {"code": "b", "parent": "a", "name": None}, {"code": "a", "parent": "b", "name": "A"})
+    stream = schema("units", key=["code"], code="string", parent="string", name=["string", "null"])
+    mapping = {"object": "Account", "fields": FIELDS}
+
+    run = target.run(stream, rows, mappings={"units": mapping}, **renamed)
+
+    assert "2 of 2 records failed" in str(run.error)
+    assert run.error_codes == ["INVALID_FIELD", "REQUIRED_FIELD_MISSING"]
+    assert [row["External_Id__c"] for row in org.rows("Account")] == ["a"]
+
+    org.insert("Account", [{"Name": "B", "External_Id__c": "b"}])
+    repaired = target.run(run.failed_file, mappings={"units": mapping}, **renamed)
+
+    assert repaired.error is None
+    assert parents(org) == dict(TWO)
+
+
+def test_later_rows_of_a_key_wait_for_its_second_pass(target: TargetRunner, org: Org) -> None:
+    """The last value of the input wins, though the first is written in two passes."""
+    changes = [*units(*TWO), *units(("root", None)), *units(("a", "root"), ("b", None))]
+
+    run = load(target, changes, batch_size_rows=2, small_batch_rows=0)
+
+    assert run.error is None
+    assert parents(org) == {"root": None, "a": "root", "b": None}
+    assert len(run.outcomes) == 5
+
+
+# kill -9
+
+BY_JOBS: dict[str, Any] = {"small_batch_rows": 0}
+
+
+@pytest.mark.parametrize(
+    ("operation", "how"),
+    [("insert", BY_JOBS), ("upsert", BY_JOBS), ("upsert", {})],
+    ids=["inserts by jobs", "upserts by jobs", "upserts by requests"],
+)
+def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
+    target: TargetRunner, org: Org, tmp_path: Path, operation: str, how: dict[str, Any]
+) -> None:
+    """No row twice, each lookup filled, one outcome each, and STATE only after all."""
+    messages = [UNITS, *units(("leaf", "a")), state(1), *units(*TWO), state(2)]
+    wanted = {"leaf": "a", "a": "b", "b": "a"}
+    chosen: dict[str, Any] = {
+        "mappings": {"units": {"object": "Account", "operation": operation, "fields": FIELDS}},
+        "max_concurrent_jobs": 1,
+        **how,
+    }
+    steps = 0
+    while True:
+        logs = tmp_path / str(steps)
+        org.delete("Account", [row["Id"] for row in org.rows("Account")])
+        config = target.config(**chosen, results_dir=str(logs))
+        if not run_and_kill(at=steps, config=config, data=lines(messages), stdout=tmp_path / "stdout"):
+            break
+
+        run = target.run(*messages, **chosen, results_dir=str(logs))
+
+        here = f"killed at step {steps}"
+        outcomes = [json.loads(line) for path in logs.glob("outcomes-*") for line in path.read_text().splitlines()]
+        assert run.error is None, here
+        assert run.states[-1] == 2, here
+        assert parents(org) == wanted, here
+        assert len(org.rows("Account")) == len(wanted), here
+        assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(wanted.keys()), here
+        assert {outcome["status"] for outcome in outcomes} <= {"created", "updated"}, here
+        assert list((logs / "pending").iterdir()) == [], here
+        steps += 1
+
+    assert steps > 50

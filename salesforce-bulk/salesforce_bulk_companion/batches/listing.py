@@ -30,6 +30,7 @@ NEXT_RUN = {
     BatchState.SENDING: "the next run drops it: its records come again, which changes nothing",
 }
 """What becomes of batches that wait for no decision."""
+LOOKUPS_WAIT = "the next run sends it: its records are loaded, but not all of their lookups"
 
 
 def print_batches(notes: Sequence[BatchNote]) -> None:
@@ -78,6 +79,8 @@ def number_of_batches(notes: Sequence[BatchNote]) -> str:
 
 
 def _reason(note: BatchNote) -> str:
+    if note.is_second_pass and note.state in NEXT_RUN:
+        return LOOKUPS_WAIT
     return note.reason or NEXT_RUN.get(note.state, "")
 
 
