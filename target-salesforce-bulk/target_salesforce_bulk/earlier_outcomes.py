@@ -107,7 +107,8 @@ class EarlierOutcomes:
         else:
             is_sure = resumes or not before_state
         first = starts[0] if starts and is_sure else before_state
-        self._places[destination.id] = Place(first, first, is_sure=is_sure)
+        is_another = not starts and not self._may_be(destination.id, before_state, fingerprints[0])
+        self._places[destination.id] = Place(first, first, is_sure=is_sure, is_another=is_another)
         return True
 
     def _starts(self, destination: str, fingerprints: Sequence[bytes], *, before_state: int) -> list[int]:
@@ -174,11 +175,14 @@ class EarlierOutcomes:
         if found:
             if found.outcome in IN_SALESFORCE and key:
                 self._supersede(destination, entry, key=key, number=found.number)
-            return Recalled(found.outcome, entry, run_id=found.run_id)
+            return Recalled(found.outcome, entry, run_id=found.run_id, earlier_position=found.position)
         if key:
             overtaken = self._use_up_overtaken(destination, record, key=key, first_position=place.first_position)
             if overtaken:
-                return Recalled(OutcomeClass.FAILED, entry, run_id=overtaken.run_id)
+                return Recalled(
+                    OutcomeClass.FAILED, entry, run_id=overtaken.run_id, earlier_position=overtaken.position
+                )
+        tried = self._use_up_tried(destination, record, position=position, first_position=place.first_position)
         if key:
             self._db.execute("DELETE FROM superseded WHERE key = ?", (key,))
             self._db.execute("DELETE FROM earlier WHERE key = ? AND is_loaded", (key,))
@@ -188,13 +192,30 @@ class EarlierOutcomes:
         else:
             may_be_earlier = not place.is_sure and destination.operation is Operation.INSERT
             is_doubtful = may_be_earlier and bool(self._use_up(destination, record, position=0, first_position=0))
-        return Recalled(None, entry, is_doubtful=is_doubtful)
+        return Recalled(
+            None,
+            entry,
+            is_doubtful=is_doubtful,
+            earlier_position=tried and tried.position,
+            is_new=tried is None and (destination.key_column is not None or place.is_another),
+        )
 
     def _use_up(self, destination: Destination, record: bytes, *, position: int, first_position: int) -> _Found | None:
         """Take out the outcome of an equal record, the one at the same position, else the first that is left."""
         row = self._db.execute(
-            "SELECT id, class, run FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            "SELECT id, class, run, position FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
             " AND class != 'to_retry' ORDER BY position = ? DESC, position LIMIT 1",
+            (destination.id, record, first_position, position),
+        ).fetchone()
+        return self._take_out(row)
+
+    def _use_up_tried(
+        self, destination: Destination, record: bytes, *, position: int, first_position: int
+    ) -> _Found | None:
+        """Take out an equal record that is to be tried again, the one at the same position, else the first."""
+        row = self._db.execute(
+            "SELECT id, class, run, position FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            " AND class = 'to_retry' ORDER BY position = ? DESC, position LIMIT 1",
             (destination.id, record, first_position, position),
         ).fetchone()
         return self._take_out(row)
@@ -204,19 +225,19 @@ class EarlierOutcomes:
     ) -> _Found | None:
         """Take out a record that was refused and is not tried again, because a later one of its key was loaded."""
         row = self._db.execute(
-            "SELECT id, class, run FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
+            "SELECT id, class, run, position FROM earlier WHERE destination = ? AND record = ? AND position >= ?"
             " AND class = 'to_retry' AND EXISTS (SELECT 1 FROM earlier AS later WHERE later.key = ?"
             " AND later.is_loaded AND later.id > earlier.id) ORDER BY position LIMIT 1",
             (destination.id, record, first_position, key),
         ).fetchone()
         return self._take_out(row)
 
-    def _take_out(self, row: tuple[int, str, int] | None) -> _Found | None:
+    def _take_out(self, row: tuple[int, str, int, int] | None) -> _Found | None:
         if row is None:
             return None
-        number, outcome, run = row
+        number, outcome, run, position = row
         self._db.execute("DELETE FROM earlier WHERE id = ?", (number,))
-        return _Found(number, OutcomeClass(outcome), self._run_ids[run])
+        return _Found(number, OutcomeClass(outcome), self._run_ids[run], position)
 
     def _supersede(self, destination: Destination, entry: Entry, *, key: bytes, number: int) -> None:
         """Note a loaded record that comes again; what was loaded of its key before it does not come again after it."""
@@ -244,6 +265,8 @@ class Place(NamedTuple):
     next_position: int
     is_sure: bool
     """Whether it is known; if not, equal records from before the last STATE may be theirs after all."""
+    is_another: bool
+    """Whether the input is another one: that run had another record where this one begins."""
 
 
 class Recalled(NamedTuple):
@@ -257,6 +280,11 @@ class Recalled(NamedTuple):
     """Whether nothing tells if it is one that was loaded or another one that is equal."""
     run_id: str = ""
     """The run whose files have that outcome; the present one, if it took it from a job that an earlier one left."""
+    earlier_position: int | None = None
+    """Its position in the unfinished run's input; None if it is not known to have been there."""
+    is_new: bool = False
+    """Whether it comes after all that was refused of its key. Keyed rows have their outcomes in the order of the
+    input, so one whose outcome is not known is such a row; inserts are not ordered."""
 
 
 class _Found(NamedTuple):
@@ -265,6 +293,7 @@ class _Found(NamedTuple):
     number: int
     outcome: OutcomeClass
     run_id: str
+    position: int
 
 
 def _parts(fingerprints: bytes | bytearray) -> list[bytes]:

@@ -17,7 +17,7 @@ from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.batch_loading import BatchLoader, LoadPolicy
 from target_salesforce_bulk.batch_scheduler import BatchScheduler
 from target_salesforce_bulk.batcher import Batcher
-from target_salesforce_bulk.earlier_outcomes import EarlierOutcomes, LeadingRecords
+from target_salesforce_bulk.earlier_outcomes import EarlierOutcomes, LeadingRecords, Recalled
 from target_salesforce_bulk.errors import (
     DISK_FULL,
     Interrupted,
@@ -36,6 +36,7 @@ from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, Me
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
+from target_salesforce_bulk.outstanding_changes import correct_place
 from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.pruning import prune, suggest_pruning
@@ -108,6 +109,8 @@ class Load:
             small_rows=settings.small_batch_rows,
         )
         self._earlier = EarlierOutcomes()
+        self._has_places = False
+        """Whether outstanding records have a place in the input of an unfinished run."""
         self._leading = LeadingRecords(self._earlier, take=self._take_again, take_state=self._hold_state)
         self._destinations: dict[str, Destination] = {}
         """Those of this run, by id."""
@@ -148,6 +151,8 @@ class Load:
             self._gate.begin(batch)
         self._tally.note_resumed()
         self._earlier.read(self._journal)
+        with self._journal.outstanding_records() as db:
+            self._has_places = outstanding.has_places(db, org=self._journal.org)
 
     def begin_stream(self, destination: Destination) -> None:
         """Note a stream, or a new schema of one: rows of the old one go first."""
@@ -211,19 +216,35 @@ class Load:
     def _take_again(self, entry: Entry, destination: Destination) -> None:
         """Take one record that may have come in an unfinished run."""
         key_text = None if entry.cells is None else destination.key_text(entry.cells)
-        outcome, entry, is_doubtful, run_id = self._earlier.recall(destination, entry, key_text=key_text)
+        recalled = self._earlier.recall(destination, entry, key_text=key_text)
+        outcome, entry = recalled.outcome, recalled.entry
         self._positions[destination.id] = entry.position + 1
+        if self._has_places and (recalled.is_new or recalled.earlier_position not in {None, entry.position}):
+            self._correct_place(recalled, destination, key_text=entry.key or key_text)
         if outcome is OutcomeClass.INCOMPLETE:
             pass  # its second pass is under way, and brings its outcome
         elif outcome:
-            self._tally.add_known(OutcomeClass.FAILED if outcome is OutcomeClass.UNLINKED else outcome, run_id=run_id)
+            counted = OutcomeClass.FAILED if outcome is OutcomeClass.UNLINKED else outcome
+            self._tally.add_known(counted, run_id=recalled.run_id)
             if outcome is OutcomeClass.DOUBTFUL and not self._has_doubtful:
                 self._has_doubtful = True
                 self._gate.begin(OutcomeClass.DOUBTFUL)  # never released: STATE does not pass such a record
-        elif is_doubtful:
+        elif recalled.is_doubtful:
             self._doubt(entry, destination)
         else:
             self._batcher.add(entry, destination=destination, key_text=entry.key or key_text)
+
+    def _correct_place(self, recalled: Recalled, destination: Destination, *, key_text: str | None) -> None:
+        """Let the list of outstanding records know where a record is in this input."""
+        with self._journal.outstanding_records() as db:
+            correct_place(
+                db,
+                org=self._journal.org,
+                destination=destination,
+                entry=recalled.entry,
+                key_text=key_text,
+                earlier_position=recalled.earlier_position,
+            )
 
     def add_state(self, value: Any) -> None:
         """Hold STATE until the outcomes of all records before it are on disk."""

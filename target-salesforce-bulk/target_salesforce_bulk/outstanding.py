@@ -109,6 +109,12 @@ def end_reading(db: sqlite3.Connection, *, org: str, destination: str) -> None:
     )
 
 
+def has_places(db: sqlite3.Connection, *, org: str) -> bool:
+    """Whether records have a position in the input of an unfinished run."""
+    found = db.execute("SELECT 1 FROM outstanding WHERE org = ? AND position IS NOT NULL LIMIT 1", (org,))
+    return found.fetchone() is not None
+
+
 def is_outstanding(db: sqlite3.Connection, record_id: int, *, org: str) -> bool:
     """Whether a record is still to be loaded."""
     found = db.execute("SELECT 1 FROM outstanding WHERE id = ? AND org = ? AND batch_id = ''", (record_id, org))

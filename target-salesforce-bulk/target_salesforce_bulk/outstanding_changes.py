@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from target_salesforce_bulk import outstanding
-from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, source_key_fingerprint
-from target_salesforce_bulk.job_data_files import StoredEntry
+from target_salesforce_bulk.fingerprints import SIZE, fingerprint_of, key_fingerprint, source_key_fingerprint
+from target_salesforce_bulk.job_data_files import Entry, StoredEntry
 from target_salesforce_bulk.journal import IN_SALESFORCE, KnownOutcomes, OutcomeClass
 from target_salesforce_bulk.plan import Destination
 
@@ -52,6 +52,13 @@ _REFRESH = {
     for is_keyed, condition in ((True, _OF_KEY), (False, _EQUAL))
 }
 
+_NO_PLACE = """UPDATE outstanding SET position = NULL
+WHERE org = :org AND fingerprint = :fingerprint AND is_keyed AND destination = :destination"""
+_OTHER_PLACE = """UPDATE outstanding SET position = :position WHERE id = (
+    SELECT id FROM outstanding WHERE org = :org AND fingerprint = :fingerprint AND destination = :destination
+    AND position = :earlier_position LIMIT 1
+)"""
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -72,9 +79,9 @@ class OutstandingChanges:
         if self.destination.is_retry:
             self._apply_retry(db, doubtful_batch=doubtful_batch)
             return
-        self._clear(db, org=org, doubtful_batch=doubtful_batch)
         if self.known[OutcomeClass.FAILED].positions:
             self._add(db, org=org, since=since)
+        self._clear(db, org=org, doubtful_batch=doubtful_batch)  # inserts of one batch may have the same key
 
     def _apply_retry(self, db: sqlite3.Connection, *, doubtful_batch: str) -> None:
         """Change the very records that were sent: their fingerprints are their ids."""
@@ -172,6 +179,30 @@ class OutstandingChanges:
             else:  # of one without a key the same content is the same record: it may be loaded twice
                 key = content if entry.key is None else key_print(entry.key)
             yield _Failed(key or content, key is not None, entry.position, failed.codes[number], entry.record)
+
+
+def correct_place(
+    db: sqlite3.Connection,
+    *,
+    org: str,
+    destination: Destination,
+    entry: Entry,
+    key_text: str | None,
+    earlier_position: int | None,
+) -> None:
+    """Let an outstanding record follow where it is in another input than that of the unfinished run.
+
+    Without ``earlier_position`` this is a newer record of its key: what is listed comes before it.
+    """
+    key = source_key_fingerprint(destination)(entry.record) if destination.key_column is None else None
+    if destination.key_column is not None and key_text is not None:
+        key = key_fingerprint(destination)(key_text)
+    place = {"org": org, "destination": destination.id, "position": entry.position}
+    if earlier_position is None:
+        db.execute(_NO_PLACE, {**place, "fingerprint": key})
+    else:
+        fingerprint = key or fingerprint_of(destination, entry)
+        db.execute(_OTHER_PLACE, {**place, "fingerprint": fingerprint, "earlier_position": earlier_position})
 
 
 class _Failed(NamedTuple):

@@ -184,6 +184,79 @@ def test_an_insert_is_known_by_its_key_properties(target: TargetRunner, org: Org
     assert names(org) == ["corrected"]
 
 
+# An unfinished run, and then another input
+
+
+STOPPED: dict[str, Any] = {"batch_size_rows": 1, "max_concurrent_jobs": 1}
+LONG = {"External_Id__c": "C-5", "Name": "x" * 300}
+SHORT = {**LONG, "Name": "newer"}
+
+
+@pytest.mark.parametrize("same_beginning", [False, True], ids=["another input", "a row is there before it"])
+@pytest.mark.parametrize("is_good", [True, False], ids=["loaded", "refused again"])
+def test_a_newer_row_counts_at_whatever_place_it_comes_after_an_unfinished_run(
+    target: TargetRunner, org: Org, *, same_beginning: bool, is_good: bool
+) -> None:
+    """Its place in another input says nothing: only a row that comes again can be older than one that was refused."""
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=3)
+    others = [{"External_Id__c": f"C-{n}", "Name": "x"} for n in range(3)]
+    target.run(UNITS, units(*others, LONG, C_6), **PARENT, **STOPPED)
+    assert keys(target.results_dir) == ["C-5"]
+    newer = SHORT if is_good else {**LONG, "Name": "newer" * 60}
+
+    target.run(UNITS, units(*others[:same_beginning], newer), **PARENT, **STOPPED)
+
+    assert org.faults.completed
+    if is_good:
+        assert keys(target.results_dir) == []
+    else:
+        with closing(sqlite3.connect(target.results_dir / "journal.sqlite")) as db:
+            [(record,)] = db.execute("SELECT record FROM outstanding").fetchall()
+        assert b"newer" in record
+
+
+@pytest.mark.parametrize("key", [[], ["External_Id__c"]], ids=["by its content", "by its key properties"])
+def test_an_insert_is_recognized_at_whatever_place_it_comes_after_a_run_that_stopped(
+    target: TargetRunner, org: Org, key: list[str]
+) -> None:
+    """It was refused and is loaded now, behind a row that was not there before: nothing is left."""
+    events = schema("Account", key=key, External_Id__c="string", Name=TEXT, parent=TEXT)
+    chosen = {**INSERT, **STOPPED, "on_record_failure": "fail_fast"}
+    target.run(events, units(C_5, C_6), **chosen)
+    org.insert("Account", [{"Name": "parent", "External_Id__c": "P"}])
+
+    run = target.run(events, units({"Name": "new", "External_Id__c": "N"}, C_5, C_6), **chosen)
+
+    assert run.error is None
+    assert keys(target.results_dir) == []
+    assert names(org) == ["Monday", "Six", "new", "parent"]
+
+
+def test_a_corrected_insert_counts_at_whatever_place_it_comes_after_an_unfinished_run(
+    target: TargetRunner, org: Org
+) -> None:
+    """It is known by its key properties, and its input is not that of the unfinished run."""
+    events = schema("Account", key=["External_Id__c"], External_Id__c="string", Name=TEXT)
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=1)
+    target.run(events, units(C_6, LONG, {"Name": "x", "External_Id__c": "X"}), operation="insert", **STOPPED)
+    assert keys(target.results_dir) == ["C-5"]
+
+    target.run(events, units(SHORT), operation="insert", **STOPPED)
+
+    assert keys(target.results_dir) == []
+    assert org.faults.completed
+
+
+@pytest.mark.parametrize("is_last", [True, False], ids=["good, then refused", "refused, then good"])
+def test_the_last_insert_of_a_key_decides(target: TargetRunner, org: Org, *, is_last: bool) -> None:
+    """Both are rows of one job."""
+    events = schema("Account", key=["External_Id__c"], External_Id__c="string", Name=TEXT)
+    run = target.run(events, units(SHORT, LONG) if is_last else units(LONG, SHORT), operation="insert")
+
+    assert isinstance(run.error, RecordsFailed)
+    assert keys(target.results_dir) == (["C-5"] if is_last else [])
+
+
 # Whose records they are
 
 
