@@ -23,8 +23,9 @@ from examples.nycflights13.verdict import Verdict
 from examples.nycflights13.warehouse import fill_warehouse
 from hub.definitions import PLUGINS, Plugin, definition, settings_in_project, settings_of_companion
 from tests.end_to_end.conftest import BIN, Project, install_plugins
-from tests.end_to_end.pages import Example
+from tests.end_to_end.pages import Example, examples
 
+PAGE = PROJECT / "docs" / "meltano.md"
 WRITE_AGAIN = "meltano.yml is written anew by python -m hub.definitions"
 SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
 
@@ -107,6 +108,29 @@ def test_a_load_is_silent_and_its_report_names_meltanos_command(org: Org, projec
     assert "warn" not in printed.lower()
     assert command == f"meltano --environment=postgres invoke target-salesforce-bulk --input {failed}"
     assert [row["Name"] for row in org.rows("Account")] == ["Ada"]
+
+
+def test_refused_records_are_listed_and_loaded_again_as_the_page_says(org: Org, project: Project) -> None:
+    """The list needs no settings; ``retry`` takes the target's, as Meltano writes them."""
+    schema = {"properties": {name: {"type": ["string", "null"]} for name in ("id", "name")}}
+    messages: list[dict[str, Any]] = [
+        {"type": "SCHEMA", "stream": "warehouse-accounts", "key_properties": ["id"], "schema": schema},
+        {"type": "RECORD", "stream": "warehouse-accounts", "record": {"id": "A-1", "name": None}},
+    ]
+    (project.folder / "one.singer.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in messages))
+    settings = {"MELTANO_ENVIRONMENT": "postgres", "NO_COLOR": "1"}
+    project = replace(project, variables={**project.variables, **settings})
+    listing, again = examples(PAGE, section="Refused records")
+    load = "$ meltano invoke target-salesforce-bulk --input one.singer.jsonl || true\n"
+    project.run(Example(language="console", text=load))
+
+    project.run(replace(listing, text=listing.text.replace("--list", "--list || true")))
+    org.insert("Account", [{"Name": "Ada", "External_Id__c": "A-1"}])  # now an update, to which no name is nothing new
+    project.run(again)
+
+    assert not (project.folder / "target.json").exists()
+    left = project.run(Example(language="console", text="$ meltano invoke salesforce-bulk:retry --list\n"))
+    assert "no record is outstanding" in left
 
 
 def test_a_warehouse_goes_to_salesforce_and_back(tmp_path: Path) -> None:
