@@ -305,7 +305,7 @@ def test_the_lines_about_a_job_have_it_in_fields(watched: Watched) -> None:
         for line in log
         if line["logger_name"] == "salesforce_bulk_client.jobs"
     ]
-    (summary,) = (line for line in log if line["message"].startswith("people: "))
+    (summary,) = (line for line in log if re.match(r"people: \d", line["message"]))
 
     account, contact, people = watched.job_ids
     assert ended == [
