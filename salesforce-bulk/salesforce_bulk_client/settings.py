@@ -22,9 +22,16 @@ SETTING_NAMES = frozenset(
         *("rest_fallback", "resume_jobs", "schema_drift", "schema_registry", "select_fields_by_default"),
         *("soql_filters", "start_date", "streams_to_discover", "window_days"),
         # the target
-        *("batch_wait_limit_seconds", "dry_run", "external_id_field", "job_data_max_bytes", "journal", "mappings"),
-        *("null_policy", "object", "on_record_failure", "operation", "record_retries", "results_dir"),
-        *("small_batch_rows", "status_tracking", "unknown_fields"),
+        *("batch_wait_limit_seconds", "dry_run", "external_id_field", "fail_on_outstanding", "html_report"),
+        *("job_data_max_bytes", "journal", "mappings", "null_policy", "object", "on_record_failure", "operation"),
+        *(
+            "record_retries",
+            "results_dir",
+            "results_keep_days",
+            "small_batch_rows",
+            "status_tracking",
+            "unknown_fields",
+        ),
         # the Meltano SDK
         *("add_record_metadata", "batch_config", "batch_size_rows", "faker_config", "flattening_enabled"),
         *("flattening_max_depth", "flattening_max_key_length", "flattening_separator", "load_method"),
