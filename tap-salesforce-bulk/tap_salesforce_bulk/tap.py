@@ -90,6 +90,8 @@ class TapSalesforceBulk(Tap):
             kwargs["state"] = usable_state(kwargs["state"])
         _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
         entries = kwargs["catalog"].get("streams", ()) if isinstance(kwargs.get("catalog"), dict) else ()
+        for entry in entries:
+            _check_entry(entry)
         self._entries = {entry.get("tap_stream_id"): entry for entry in entries}
         super().__init__(**kwargs)
 
@@ -413,6 +415,37 @@ def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | di
         if not isinstance(inner, kind) or not all(isinstance(entry, dict) for entry in entries):
             wanted = "a list" if kind is list else "an object"
             raise ConfigError(f"the {name} is no Singer {name}: its {part} must be {wanted}")
+
+
+def _check_entry(entry: Mapping[str, Any]) -> None:
+    """Check the form of a stream in a catalog, in which the SDK trusts.
+
+    Raises: ConfigError.
+    """
+    name = entry.get("tap_stream_id")
+    if not isinstance(name, str):
+        raise ConfigError("a stream of the catalog has no tap_stream_id: discover again")
+    if entry.get("stream", name) != name:
+        raise ConfigError(
+            f"the catalog calls the stream {name!r} {entry['stream']!r}: leave out stream; __alias__ in stream_maps"
+            " gives the target another name"
+        )
+    if not isinstance(entry.get("schema", {}), dict):
+        raise ConfigError(f"the catalog's schema of {name!r} must be an object: discover again")
+    metadata = entry.get("metadata", [])
+    if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
+        raise ConfigError(
+            f"the catalog's metadata of {name!r} must be a list of objects, each with breadcrumb and metadata:"
+            " discover again"
+        )
+
+
+def _is_metadata(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("breadcrumb"), list)
+        and isinstance(value.get("metadata"), dict)
+    )
 
 
 def _matching(names: list[str], pattern: str) -> list[str]:

@@ -163,6 +163,9 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
     assert '"RECORD"' not in done.stdout
 
 
+ACCOUNT = {"tap_stream_id": "Account", "schema": {}}
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [
@@ -170,6 +173,20 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
         ({"state": {"bookmarks": ["Account"]}}, "the state is no Singer state: its bookmarks must be an object"),
         ({"catalog": [{"stream": "Account"}]}, "the catalog is a list, but must be an object with streams"),
         ({"catalog": {"streams": None}}, "the catalog is no Singer catalog: its streams must be a list"),
+        ({"catalog": {"streams": [{"stream": "Account"}]}}, "a stream of the catalog has no tap_stream_id"),
+        (
+            {"catalog": {"streams": [{**ACCOUNT, "stream": "renamed"}]}},
+            "the catalog calls the stream 'Account' 'renamed': leave out stream; __alias__ in stream_maps",
+        ),
+        (
+            {"catalog": {"streams": [{**ACCOUNT, "schema": True}]}},
+            "the catalog's schema of 'Account' must be an object",
+        ),
+        ({"catalog": {"streams": [{**ACCOUNT, "metadata": None}]}}, "metadata of 'Account' must be a list of objects"),
+        (
+            {"catalog": {"streams": [{**ACCOUNT, "metadata": [{"breadcrumb": []}]}]}},
+            "metadata of 'Account' must be a list of objects, each with breadcrumb and metadata",
+        ),
     ],
 )
 def test_a_file_of_another_form_is_one_line(command: Any, files: dict[str, Any], told: str) -> None:
