@@ -163,7 +163,7 @@ def _show_end(console: Console, *, sandbox: Sandbox, is_good: bool) -> None:
         console,
         "Look at",
         {
-            f"{folder}/outcomes/report.html": "what each load did, for a browser: made by salesforce-bulk report",
+            f"{folder}/outcomes/report.html": "what each load did, for a browser",
             f"{folder}/outcomes/outcomes-*.jsonl": "one line for each record that was sent: key, Id, status, error",
             f"{folder}/outcomes/failed-*.singer.jsonl": "the refused records, ready to be piped into the target again",
             f"{folder}/logs": "what Meltano and the simulator said",

@@ -24,7 +24,7 @@ from target_salesforce_bulk.small_loads import request_for
 logger = logging.getLogger(__name__)
 
 REQUESTS_OF_A_JOB = 7
-"""Create, upload, close, one look at it, three result files; each further look costs one more."""
+"""Create, upload, close, one poll, three result files; each further poll costs one more."""
 
 ROWS_OF_A_BATCH = 10_000
 """Salesforce counts a batch for so many rows of a job (Limits, "Bulk API 2.0")."""
@@ -165,7 +165,7 @@ class DryRun:
         batches = sum(stream.batches for stream in self._streams.values())
         lines.append(
             f"in all: {jobs} jobs, {batches} batches, {requests} API requests"
-            f" and one for each further look at a job{self._quota()}"
+            f" and one for each further poll of a job{self._quota()}"
         )
         return lines
 

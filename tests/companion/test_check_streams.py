@@ -173,7 +173,7 @@ def test_the_time_rests_on_an_earlier_job_and_on_the_sample(
 
     assert "Estimate   at least 0." in without.stdout
     assert (
-        "not in it is the time that Salesforce takes to run the query: no earlier job of its size tells of it"
+        "without the time that Salesforce takes to run the query: no earlier job of its size shows how long that is"
         in without.stdout
     )
     assert "Estimate   about 0." in with_one.stdout
@@ -191,7 +191,7 @@ def test_a_job_of_another_size_tells_nothing(companion: Run, org: Org, settings:
 
     done = companion("check", "--stream", "Account")
 
-    assert "no earlier job of its size tells of it" in done.stdout
+    assert "no earlier job of its size shows how long that is" in done.stdout
 
 
 def test_a_speed_that_is_given_is_believed(companion: Run, accounts: None) -> None:

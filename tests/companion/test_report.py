@@ -299,6 +299,25 @@ def test_in_a_meltano_project_the_command_is_meltanos(
     )
 
 
+@pytest.mark.parametrize("loader", [None, "target-salesforce-bulk--nightly"])
+def test_what_an_earlier_run_has_left_is_loaded_by_a_command_that_has_the_settings(
+    org: Org, target: TargetRunner, monkeypatch: pytest.MonkeyPatch, loader: str | None
+) -> None:
+    """A retry takes all settings of the target; Meltano writes them to a file that only its owner can read."""
+    if loader:
+        monkeypatch.setenv("MELTANO_LOADER_NAME", loader)
+        monkeypatch.setenv("MELTANO_ENVIRONMENT", "prod")
+    mixed_run(target)
+    target.run(ACCOUNTS, records("accounts", {"no": "a0", "Name": "Firm"}))
+    monkeypatch.undo()
+
+    (step,) = as_json(target)[0]["next_steps"]
+
+    retry = f"salesforce-bulk retry {target.results_dir} --config"
+    dump = f"(umask 077; meltano --environment=prod invoke --dump=config {loader} > target.json)"
+    assert step["command"] == (f"{dump}; {retry} target.json; rm target.json" if loader else f"{retry} config.json")
+
+
 def test_lines_that_cannot_be_read_are_told(org: Org, target: TargetRunner) -> None:
     """They are not counted, and the numbers of the summary win."""
     mixed_run(target)

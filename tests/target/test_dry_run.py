@@ -47,7 +47,7 @@ def test_the_plan_tells_rows_jobs_bytes_requests_and_problems(
         "Contact: insert Contact: 1 rows, 17 bytes of job data, 1 jobs, 0 small requests",
     ]
     assert told(caplog)[-1].startswith(
-        "in all: 3 jobs, 3 batches, 21 API requests and one for each further look at a job; the org has 999"
+        "in all: 3 jobs, 3 batches, 21 API requests and one for each further poll of a job; the org has 999"
     )
     assert " of 15000 batches left" in told(caplog)[-1]
     assert run.states == []

@@ -77,13 +77,13 @@ def estimate(reading: Reading, *, given: Speed | None, server: Speed | None, dow
         basis.append(f"{duration(waited_s)} until the job is done: {server.basis}")
     elif reading.is_bulk:
         basis.append(
-            "not in it is the time that Salesforce takes to run the query: no earlier job of its size tells of it"
+            "without the time that Salesforce takes to run the query: no earlier job of its size shows how long that is"
         )
     if download:
         times = f", {at_once} at a time" if at_once > 1 else ""
         basis.append(f"{duration(download_s)} to download {counted(pages, 'page')}{times}: {download.basis}")
     elif reading.rows:
-        basis.append("not in it is the time to download: no records were read to measure it")
+        basis.append("without the time to download: no records were read to measure it")
     return Estimate(
         pages=pages,
         api_calls=api_calls,

@@ -164,12 +164,17 @@ def _other_steps(run: Run) -> list[Step]:
     if run.summary is None or not run.summary.is_finished:
         return _steps_of_unfinished(run)
     if run.failed_file is None and run.outstanding:
-        return [Step("Load again what is still not in Salesforce.", _retry_command(run))]
+        return [
+            Step(
+                "Load again what is still not in Salesforce, with the configuration of the run:",
+                _command_to_retry(run, meltano=run.summary.meltano),
+            )
+        ]
     if run.failed_file is None:
         return []
     return [
         Step(
-            "Mend what the errors name: at the source, in the org, or in the file of the records that were not loaded."
+            "Correct what the errors name: at the source, in the org, or in the file of records that were not loaded."
         ),
         Step(
             "Load that file again, with the configuration of the run:",
@@ -182,8 +187,21 @@ def _command_to_load(path: Path, *, meltano: Meltano | None) -> str:
     """Return the command that loads a file as the run was: a Meltano project has no config file."""
     if meltano is None:
         return f"target-salesforce-bulk --config config.json < {shlex.quote(str(path))}"
+    return f"{_invoke(meltano)} {shlex.quote(meltano.loader)} --input {shlex.quote(str(path.resolve()))}"
+
+
+def _command_to_retry(run: Run, *, meltano: Meltano | None) -> str:
+    """Return the command that loads outstanding records; Meltano writes the settings, secrets too, into a file."""
+    retry = f"{_retry_command(run)} --config"
+    if meltano is None:
+        return f"{retry} config.json"
+    dump = f"{_invoke(meltano)} --dump=config {shlex.quote(meltano.loader)}"
+    return f"(umask 077; {dump} > target.json); {retry} target.json; rm target.json"
+
+
+def _invoke(meltano: Meltano) -> str:
     environment = f" --environment={shlex.quote(meltano.environment)}" if meltano.environment else ""
-    return f"meltano{environment} invoke {shlex.quote(meltano.loader)} --input {shlex.quote(str(path.resolve()))}"
+    return f"meltano{environment} invoke"
 
 
 def _retry_command(run: Run) -> str:
@@ -192,14 +210,14 @@ def _retry_command(run: Run) -> str:
 
 def _steps_of_unfinished(run: Run) -> list[Step]:
     if not run.is_newest:
-        return [Step("Nothing, if the run after it had the same input: it has gone on where this one stopped.")]
+        return [Step("Nothing, if the run after it had the same input: it resumed where this one stopped.")]
     again = (
         " the same command again, with the same input or from its last STATE. Jobs that were left behind are found"
         " again, and records that are loaded are skipped, as long as the results folder keeps its journal."
     )
     if run.summary is None:
         return [
-            Step("If the run is still going on, make this report again when it has ended."),
+            Step("If it is still running, make this report again when it has ended."),
             Step(f"If not, then run{again}"),
         ]
-    return [Step("See to what has stopped it."), Step(f"Run{again}")]
+    return [Step("Correct what stopped it."), Step(f"Run{again}")]
