@@ -14,7 +14,7 @@ _UNESCAPED_QUOTE = (
 _WRONG_LINE_ENDING = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {}"
 
 
-_TOO_LONG = "InvalidBatch : Failed to parse CSV. A value is longer than 131072 characters"
+_UNREADABLE = "InvalidBatch : Failed to parse CSV"
 """A value's greatest length is in the App Limits, "Bulk API"; the text is inferred. Python's reader has the same."""
 
 
@@ -40,13 +40,14 @@ def read_job_data(
         return [], []
     _check_quotes(text, DELIMITERS[delimiter])
     _check_line_ending(text, line_ending, in_quotes=in_quotes)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # its field says if a value is too long
     rows = csv.reader(
         io.StringIO(text, newline=""), delimiter=DELIMITERS[delimiter], quotechar='"', doublequote=True, strict=True
     )
     try:
         header, *data_rows = rows
     except csv.Error:
-        raise JobDataRefused(_TOO_LONG) from None
+        raise JobDataRefused(_UNREADABLE) from None
     return header, [row for row in data_rows if row]
 
 

@@ -175,6 +175,8 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_comparable, value))
     number = _number(value)
+    if isinstance(value, Decimal) and number is None:  # NaN and infinity, some of which have no hash
+        return (Decimal, str(value))
     return (type(value), value) if number is None else number
 
 
