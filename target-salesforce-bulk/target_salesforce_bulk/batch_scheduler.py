@@ -179,19 +179,27 @@ class BatchScheduler:
     def _send_waiting(self) -> None:
         """Start the batches whose rows wait for their parents, parents first.
 
-        When nothing was loaded since the last time, and no rows wait for each other, their parents do not come any
-        more, and the rows are refused.
+        When nothing was loaded since the last time, and no rows wait for each other, rows are refused: those that a
+        later batch waits for, which may have parents of the others; and if there are none, all.
         """
-        waiting, self._awaiting_parents = self._awaiting_parents, []
+        waiting = self._awaiting_parents
         parents_may_come = self._has_loaded or self._break_cycles(waiting)
-        for number, batch in enumerate(waiting):
+        sent = waiting if parents_may_come else self._in_the_way() or waiting
+        self._awaiting_parents = [each for each in waiting if each not in sent]
+        for number, batch in enumerate(sent):
             batch.parents_may_come = parents_may_come
-            batch.after.update(
-                each for each in waiting[:number] if each.destination.object in batch.destination.parents
-            )
+            batch.after.update(each for each in sent[:number] if each.destination.object in batch.destination.parents)
         self._has_loaded = False
-        self._unfinished[:0] = waiting
+        self._unfinished[:0] = sent
         self._start_ready()
+
+    def _in_the_way(self) -> list[Batch]:
+        """Return the batches whose rows wait for their parents, and which the first other one must not overtake."""
+        waiting = self._awaiting_parents
+        for batch in self._unfinished:
+            if found := [each for each in waiting if not batch.after_rows.isdisjoint((each, each.first_pass))]:
+                return found
+        return []
 
     def _run(self, batch: Batch) -> None:
         loaded_before = batch.number_loaded
