@@ -181,6 +181,22 @@ def test_a_parent_behind_a_row_that_is_refused_is_still_waited_for(target: Targe
     assert run.states == [1]
 
 
+def test_a_later_row_of_a_key_waits_only_for_rows_of_its_key(target: TargetRunner, org: Org) -> None:
+    """A row that is loaded already keeps no later batch back, though other rows of its batch wait for their parents."""
+    run = load(
+        target,
+        units(("child", "late"), ("a", None), ("late", None), ("a", None)),
+        state(1),
+        batch_size_rows=2,
+        small_batch_rows=0,
+    )
+
+    assert run.error is None
+    assert parents(org) == {"child": "late", "a": None, "late": None}
+    assert len(run.outcomes) == 4
+    assert run.states == [1]
+
+
 # Rows that point to themselves or to each other: the parent cannot come first.
 
 OPERATIONS = pytest.mark.parametrize("operation", ["upsert", "insert"])
