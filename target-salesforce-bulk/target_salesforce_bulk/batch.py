@@ -88,6 +88,10 @@ class Batch:
         self.number_incomplete = 0
         """How many of its records a second pass completes, so far."""
         self._is_gone = False
+        self.after_all_rows: set[Batch] = set()
+        """Those of `after_rows` whose rows are not told apart from its own by their keys."""
+        self._keys_left: KeySet | None = None
+        """Hashes of the keys of its rows that wait for their parents, when that is all that is left of it."""
         self._awaited: Mapping[str, KeySet] = {}
         """Hashes of the keys of parents that its rows wait for, by the parents' key column."""
         self._journal = journal
@@ -174,7 +178,8 @@ class Batch:
         return self.files.open_data(line_ending=self.line_ending)
 
     def note_awaited_parents(self) -> None:
-        """Note the keys of the parents that its rows wait for."""
+        """Note the keys of its rows, which wait for their parents, and of these parents."""
+        self._keys_left = None if self.destination.first_pass else KeySet()
         awaited: defaultdict[str, KeySet] = defaultdict(KeySet)
         names = {
             place: (column.parent_key, canonical_key(column.type))
@@ -182,6 +187,8 @@ class Batch:
             if column.is_relationship
         }
         for _, cells in self.files.rows():
+            if self._keys_left is not None and (key := self.destination.key_text(cells)) is not None:
+                self._keys_left.add(hash(key))
             for place, (parent_key, form) in names.items():
                 awaited[parent_key].add(hash(form(cells[place])))
         self._awaited = awaited
@@ -194,10 +201,19 @@ class Batch:
         awaited = self._awaited.get(destination.key_column)
         return awaited is not None and not awaited.isdisjoint(other.keys)
 
-    def wait_for(self, others: Collection[Batch]) -> None:
-        """Start only after all rows of these are loaded or refused."""
+    def must_follow(self, other: Batch) -> bool:
+        """Whether its rows may name the same records as those of another batch that wait for their parents."""
+        if other.first_pass in self.after_rows or other in self.after_all_rows:
+            return True
+        left = other.keys if other._keys_left is None else other._keys_left
+        return other in self.after_rows and not left.isdisjoint(self.keys)
+
+    def wait_for(self, others: Collection[Batch], *, whatever_keys: bool = False) -> None:
+        """Start only after the rows of these with its keys, or all rows, are loaded or refused."""
         for other in others:
             other.is_awaited = True
+        if whatever_keys:
+            self.after_all_rows.update(others)
         self.after_rows.update(others)
         self.after.update(others)
 

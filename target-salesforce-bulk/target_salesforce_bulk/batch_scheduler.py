@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 
 from target_salesforce_bulk.batch import Batch
 from target_salesforce_bulk.outcomes import OutcomeKind
@@ -156,6 +156,7 @@ class BatchScheduler:
                 batch.is_blocked = not batch.after.isdisjoint(self._blocking)
                 batch.after.clear()  # they are finished: nothing shall hold on to them
                 batch.after_rows.clear()
+                batch.after_all_rows.clear()
                 self._running.add(batch)
                 threading.Thread(target=self._run, args=(batch,), name=batch.id, daemon=True).start()
 
@@ -163,35 +164,45 @@ class BatchScheduler:
         """Whether nothing that a batch waits for is left: of parents only those that can be loaded now."""
         before = batch.after.intersection(self._unfinished)
         parents = before - batch.after_rows
-        return not self._awaits_any(batch.after_rows) and before == parents and all(map(self._is_held, parents))
+        return not self._follows_waiting(batch) and before == parents and all(map(self._is_held, parents))
 
     def _is_held(self, batch: Batch) -> bool:
         """Whether a batch waits for rows that wait for their parents."""
-        if self._awaits_any(batch.after_rows):
+        if self._follows_waiting(batch):
             return True
         return any(map(self._is_held, batch.after_rows.intersection(self._unfinished)))
 
-    def _awaits_any(self, batches: Set[Batch]) -> bool:
-        """Whether rows of these batches wait for their parents, or a second pass of theirs is under way."""
-        second_passes = (each.first_pass for each in (*self._awaiting_parents, *self._unfinished))
-        return not (batches.isdisjoint(self._awaiting_parents) and batches.isdisjoint(second_passes))
+    def _follows_waiting(self, batch: Batch) -> bool:
+        """Whether rows before it, which it must not overtake, wait for their parents or for a second pass."""
+        if not batch.after_rows:
+            return False
+        second_passes = (each for each in self._unfinished if each.first_pass)
+        return any(map(batch.must_follow, (*self._awaiting_parents, *second_passes)))
 
     def _send_waiting(self) -> None:
         """Start the batches whose rows wait for their parents, parents first.
 
-        When nothing was loaded since the last time, and no rows wait for each other, their parents do not come any
-        more, and the rows are refused.
+        When nothing was loaded since the last time, and no rows wait for each other, rows are refused: those that a
+        later batch waits for, which may have parents of the others; and if there are none, all.
         """
-        waiting, self._awaiting_parents = self._awaiting_parents, []
+        waiting = self._awaiting_parents
         parents_may_come = self._has_loaded or self._break_cycles(waiting)
-        for number, batch in enumerate(waiting):
+        sent = waiting if parents_may_come else self._in_the_way() or waiting
+        self._awaiting_parents = [each for each in waiting if each not in sent]
+        for number, batch in enumerate(sent):
             batch.parents_may_come = parents_may_come
-            batch.after.update(
-                each for each in waiting[:number] if each.destination.object in batch.destination.parents
-            )
+            batch.after.update(each for each in sent[:number] if each.destination.object in batch.destination.parents)
         self._has_loaded = False
-        self._unfinished[:0] = waiting
+        self._unfinished[:0] = sent
         self._start_ready()
+
+    def _in_the_way(self) -> list[Batch]:
+        """Return the batches whose rows wait for their parents, and which the first other one must not overtake."""
+        waiting = self._awaiting_parents
+        for batch in self._unfinished:
+            if found := [each for each in waiting if batch.must_follow(each)]:
+                return found
+        return []
 
     def _run(self, batch: Batch) -> None:
         loaded_before = batch.number_loaded

@@ -121,7 +121,8 @@ class Batcher:
             if stream != destination.stream and any(_is_ordered(other.destination, destination) for other in others):
                 self._close_through(others[-1])
         batch = self._begin(destination)
-        batch.wait_for([other for other in self._under_way() if _is_ordered(other.destination, destination)])
+        ordered = [other for other in self._under_way() if _is_ordered(other.destination, destination)]
+        batch.wait_for(ordered, whatever_keys=True)
         self._asked_for = 0
         return batch
 

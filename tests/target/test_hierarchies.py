@@ -165,6 +165,38 @@ def test_rows_that_wait_never_stop_the_run(target: TargetRunner, org: Org) -> No
     assert [row["Name"] for row in org.rows("Account") if row["External_Id__c"] == "child"] in ([], ["11"])
 
 
+def test_a_parent_behind_a_row_that_is_refused_is_still_waited_for(target: TargetRunner, org: Org) -> None:
+    """Only the row that a later one of its key waits for is refused, not all those that wait at that time."""
+    first, second, third = (
+        [("a", "nobody"), ("x", None)],
+        [("child", "late"), ("y", None)],
+        [("late", None), ("a", None)],
+    )
+
+    run = load(target, units(*first, *second, *third), state(1), batch_size_rows=2, small_batch_rows=0)
+
+    assert "1 of 6 records failed" in str(run.error)
+    assert parents(org) == {"a": None, "x": None, "child": "late", "y": None, "late": None}
+    assert len(run.outcomes) == 6
+    assert run.states == [1]
+
+
+def test_a_later_row_of_a_key_waits_only_for_rows_of_its_key(target: TargetRunner, org: Org) -> None:
+    """A row that is loaded already keeps no later batch back, though other rows of its batch wait for their parents."""
+    run = load(
+        target,
+        units(("child", "late"), ("a", None), ("late", None), ("a", None)),
+        state(1),
+        batch_size_rows=2,
+        small_batch_rows=0,
+    )
+
+    assert run.error is None
+    assert parents(org) == {"child": "late", "a": None, "late": None}
+    assert len(run.outcomes) == 4
+    assert run.states == [1]
+
+
 # Rows that point to themselves or to each other: the parent cannot come first.
 
 OPERATIONS = pytest.mark.parametrize("operation", ["upsert", "insert"])
