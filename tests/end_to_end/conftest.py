@@ -23,6 +23,7 @@ WriteJson = Callable[[str, Any], Path]
 BIN = Path(sys.executable).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process run these tests: they share Meltano's plugins and other environments."""
     for item in items:
