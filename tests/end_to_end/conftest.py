@@ -23,14 +23,6 @@ WriteJson = Callable[[str, Any], Path]
 BIN = Path(sys.executable).parent
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run these tests: they share Meltano's plugins and other environments."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("end_to_end"))
-
-
 @pytest.fixture(scope="session")
 def singer_bin(request: pytest.FixtureRequest) -> Path:
     """The folder of target-jsonl and singer-check-tap; they need an old jsonschema, so an environment of their own."""
