@@ -451,7 +451,7 @@ class Load:
                 write_page_of(self._results_dir, run_id=self.run_id)
             if settings.results_keep_days is None:
                 suggest_pruning(self._results_dir)
-            elif is_good and settings.has_journal:  # without one nothing tells what is still needed
+            elif is_good and settings.has_journal:  # without a journal it is not known what is still needed
                 prune(self._results_dir, keep_days=settings.results_keep_days, journal=self._journal)
         except Exception as error:  # noqa: BLE001
             logger.warning("no report, or old files were not removed: %s: %s", type(error).__name__, error)

@@ -117,24 +117,10 @@ class OutcomeRecorder:
         """
         with self._log.writing():
             outcomes = _BatchOutcomes(batch.files, log=self._log)
-            if end:
-                outcomes.read_results(end, parents_may_come=batch.parents_may_come)
-            outcomes.write()
-            is_finished = batch.outcomes_recorded(
-                known=outcomes.known,
-                committed=self._log.sync(),
-                again=outcomes.again,
-                doubtful=outcomes.doubtful,
-                incomplete=outcomes.incomplete,
-                state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
-                job_of_doubtful=None if end and end.info else batch.job_id,  # one that was read has said all
-                reason=outcomes.reason(end) if end else "",
-            )
-            self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
-        for (kind, _), number in outcomes.counts.items():
-            batch.outcomes[kind] += number
-        batch.awaits_parents = outcomes.awaits_parents
-        return is_finished
+            if end is None:
+                return self._commit(batch, outcomes)
+            outcomes.read_results(end, parents_may_come=batch.parents_may_come)
+            return self._commit(batch, outcomes, end=end)
 
     def forget(self, batch: Batch) -> None:
         """Give up a batch that a person has decided on: its rows are `failed`, and in the failed file."""
@@ -166,20 +152,26 @@ class OutcomeRecorder:
             outcomes.read_rows()
             outcomes.result_of = lambda _: result
             outcomes.is_dropped = result is None
-            outcomes.write()
-            batch.outcomes_recorded(
-                known=outcomes.known,
-                committed=self._log.sync(),
-                again=(),
-                doubtful=outcomes.doubtful,
-                incomplete={},
-                state_of_doubtful=BatchState.DOUBTFUL,
-                job_of_doubtful=None,
-                reason=reason,
-            )
-            self._tally.add(batch.destination, counts=outcomes.counts, job=None)
+            self._commit(batch, outcomes, reason=reason)
+
+    def _commit(self, batch: Batch, outcomes: _BatchOutcomes, *, end: JobEnd | None = None, reason: str = "") -> bool:
+        """Write the outcomes, and return whether the batch is finished."""
+        outcomes.write()
+        is_finished = batch.outcomes_recorded(
+            known=outcomes.known,
+            committed=self._log.sync(),
+            again=outcomes.again,
+            doubtful=outcomes.doubtful,
+            incomplete=outcomes.incomplete,
+            state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
+            job_of_doubtful=batch.job_id if end and not end.info else None,  # a job that was read has said all
+            reason=outcomes.reason(end) if end else reason,
+        )
+        self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
         for (kind, _), number in outcomes.counts.items():
             batch.outcomes[kind] += number
+        batch.awaits_parents = outcomes.awaits_parents
+        return is_finished
 
 
 SILENCE = "no result file of the job names these rows"
@@ -287,7 +279,7 @@ class _BatchOutcomes:
             self._note(entry, known, code=error and error.code)
 
     def _is_written(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> bool:
-        """Write what became of a row with lookups for a second pass; False if it is a row like others."""
+        """Write what became of a row with lookups for a second pass; False if nothing of it needs a second pass."""
         if deferred.is_second_pass:
             self._write_second_pass(entry, deferred, result)
         elif result.kind.is_loaded and result.id:

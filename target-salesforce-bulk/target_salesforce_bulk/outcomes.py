@@ -93,7 +93,7 @@ def loaded_kind(operation: Operation, *, was_created: bool) -> OutcomeKind:
 def parse_sf_error(text: str, *, columns: Sequence[Column] = ()) -> RecordError:
     """Return the parts of an ``sf__Error``: ``CODE:message:FIELD1,FIELD2 --``.
 
-    Salesforce names no field for a parent that is missing; its message tells which of the ``columns`` it may be.
+    Salesforce names no field for a parent that is missing; the names in its message fit one or more of the ``columns``.
 
     >>> parse_sf_error("REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --")
     RecordError(code='REQUIRED_FIELD_MISSING', message='Required fields are missing: [Name]', fields=('Name',))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
+from target_salesforce_bulk.errors import RecordsUnprocessed
 
 from tests.target.conftest import Message, Run, TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill
@@ -435,3 +436,28 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
         steps += 1
 
     assert steps > 50
+
+
+def test_rows_that_wait_for_a_parent_that_was_not_processed_are_not_sent(target: TargetRunner, org: Org) -> None:
+    """The job of the parent fails when it is sent again: its child is unprocessed too, and comes again."""
+    people = schema("people", key=["no"], no="string", unit="string", LastName="string")
+    mappings = {
+        "units": {"object": "Account", "operation": "insert", "fields": FIELDS},
+        "people": {"object": "Contact", "fields": {"no": "External_Id__c", "unit": "Account.External_Id__c"}},
+    }
+    person = records("people", {"no": "1", "unit": "child", "LastName": "Ada"})
+    messages = [UNITS, *units(("child", "root")), people, *person, *units(("root", None)), state(1)]
+    more: dict[str, Any] = {"batch_size_rows": 1, "max_concurrent_jobs": 1, "small_batch_rows": 0}
+    org.faults.add("ingest.close", Fault.job_fails("InvalidBatch : x"), after=3)
+
+    run = target.run(*messages, mappings=mappings, **more)
+    first = sorted(run.statuses)
+    again = target.run(*messages, mappings=mappings, **more)
+
+    assert org.faults.completed
+    assert isinstance(run.error, RecordsUnprocessed)
+    assert first == ["created", "unprocessed", "unprocessed"]
+    assert run.states == []
+    assert (again.error, again.states) == (None, [1])
+    assert parents(org) == {"child": "root", "root": None}
+    assert [row["AccountId"] is not None for row in org.rows("Contact")] == [True]
