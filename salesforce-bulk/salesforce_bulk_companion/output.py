@@ -13,6 +13,16 @@ from salesforce_bulk_plugin.formatting import printable
 
 _LABEL_WIDTH = 10
 
+FORMAT = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines to read, or data for a program.",
+)
+"""The option of commands that print either."""
+
 
 def print_heading(text: str) -> None:
     """Print an empty line and a heading."""

@@ -53,15 +53,24 @@ class Settings:
         return replace(config, retry_total_s=min(PATIENCE_S, config.retry_total_s))
 
 
-def connection_options(command: Command) -> Command:
-    """Add the options that say where the settings are."""
-    config = click.option(
+def target_config(needed: str) -> Callable[[Command], Command]:
+    """Return the option of a command that reads the target's settings only; ``needed`` is a sentence."""
+    return _config_option("the target", more=f" {needed}")
+
+
+def _config_option(owner: str, *, more: str = "") -> Callable[[Command], Command]:
+    return click.option(
         "--config",
         multiple=True,
         metavar="FILE",
-        help="Config file of the tap or the target; later ones win over earlier ones. ENV stands for the environment"
-        " variables, and is what is read when this option is not given.",
+        help=f"Config file of {owner}; later ones win over earlier ones. ENV stands for the environment variables, and"
+        f" is what is read when this option is not given.{more}",
     )
+
+
+def connection_options(command: Command) -> Command:
+    """Add the options that say where the settings are."""
+    config = _config_option("the tap or the target")
     target = click.option(
         "--target",
         "is_target",

@@ -13,7 +13,8 @@ from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 
 from salesforce_bulk_companion.batches.listing import as_json, number_of_batches, print_batches
 from salesforce_bulk_companion.command import EXIT_FAILED
-from salesforce_bulk_companion.settings import Settings, read_settings, results_folder
+from salesforce_bulk_companion.output import FORMAT
+from salesforce_bulk_companion.settings import Settings, read_settings, results_folder, target_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,25 +24,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("results_dir", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--config",
-    multiple=True,
-    metavar="FILE",
-    help="Config file of the target; later ones win over earlier ones. ENV stands for the environment variables, and is"
-    " what is read when this option is not given. Needed for the three actions only.",
-)
+@target_config("Needed for the three actions only.")
 @click.option("--resume", metavar="ID|all", help="Ask Salesforce again, and record the outcomes.")
 @click.option("--resend", metavar="ID|all", help="Load the rows again, except what Salesforce says is loaded.")
 @click.option("--forget", metavar="ID|all", help="Load the rows no more: they are failed, and in the failed file.")
 @click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal to ask at.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines to read, or data for a program.",
-)
+@FORMAT
 @click.pass_context
 def batches(
     ctx: click.Context,

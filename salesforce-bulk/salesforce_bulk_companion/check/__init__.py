@@ -15,6 +15,7 @@ from salesforce_bulk_companion.check.findings import Findings
 from salesforce_bulk_companion.check.streams import StreamChecker
 from salesforce_bulk_companion.check.text import TextReport
 from salesforce_bulk_companion.org import look_at_org, uses_of
+from salesforce_bulk_companion.output import FORMAT
 from salesforce_bulk_companion.settings import connection_options, read_json_object, read_settings
 
 if TYPE_CHECKING:
@@ -56,14 +57,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="Estimate the time with this speed, instead of one that was measured.",
 )
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines to read, or data for a program.",
-)
+@FORMAT
 @click.pass_context
 def check(
     ctx: click.Context,

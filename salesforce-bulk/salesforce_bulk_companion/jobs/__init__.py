@@ -13,9 +13,9 @@ from salesforce_bulk_companion.advice import advice_on
 from salesforce_bulk_companion.command import EXIT_FAILED
 from salesforce_bulk_companion.jobs.acting import abort, acting_command, delete
 from salesforce_bulk_companion.jobs.in_org import find_job
-from salesforce_bulk_companion.jobs.options import AWAITED, FORMAT, SELECTION, job_ids, open_org, options_of
+from salesforce_bulk_companion.jobs.options import AWAITED, SELECTION, job_ids, open_org, options_of
 from salesforce_bulk_companion.jobs.report import as_json, print_job, print_jobs
-from salesforce_bulk_companion.output import print_problem
+from salesforce_bulk_companion.output import FORMAT, print_problem
 
 
 @click.group()

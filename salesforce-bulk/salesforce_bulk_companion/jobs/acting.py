@@ -15,7 +15,6 @@ from salesforce_bulk_companion.jobs.in_org import OrgJob, find_job
 from salesforce_bulk_companion.jobs.options import (
     ACTING,
     AWAITED,
-    FORMAT,
     SELECTION,
     Org,
     job_ids,
@@ -23,7 +22,7 @@ from salesforce_bulk_companion.jobs.options import (
     options_of,
 )
 from salesforce_bulk_companion.jobs.report import print_jobs
-from salesforce_bulk_companion.output import ask, print_problem
+from salesforce_bulk_companion.output import FORMAT, ask, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

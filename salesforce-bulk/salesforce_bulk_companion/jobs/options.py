@@ -85,14 +85,6 @@ AWAITED: tuple[Command, ...] = (
         help="The tap's state, which names the jobs that its next run goes on with. Repeatable.",
     ),
 )
-FORMAT = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines to read, or data for a program.",
-)
 ACTING: tuple[Command, ...] = (
     click.option("--yes", is_flag=True, help="Do not ask. Needed where there is no terminal to ask at."),
     click.option("--force", is_flag=True, help="Also jobs that a run of the target or the tap will go on with."),

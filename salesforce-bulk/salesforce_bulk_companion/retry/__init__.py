@@ -15,9 +15,9 @@ from target_salesforce_bulk.errors import TargetError
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 
 from salesforce_bulk_companion.command import EXIT_FAILED
-from salesforce_bulk_companion.output import ask
+from salesforce_bulk_companion.output import FORMAT, ask
 from salesforce_bulk_companion.retry.listing import list_as_json, print_records
-from salesforce_bulk_companion.settings import read_settings, results_folder
+from salesforce_bulk_companion.settings import read_settings, results_folder, target_config
 
 if TYPE_CHECKING:
     from target_salesforce_bulk.outstanding import Left
@@ -25,25 +25,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("results_dir", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--config",
-    multiple=True,
-    metavar="FILE",
-    help="Config file of the target; later ones win over earlier ones. ENV stands for the environment variables, and is"
-    " what is read when this option is not given. Needed to load records only.",
-)
+@target_config("Needed to load records only.")
 @click.option("--list", "lists", is_flag=True, help="Show the records, and load none.")
 @click.option("--forget", "key", metavar="KEY", help="Take a record off the list, by its key or #number in --list.")
 @click.option("--forget-all", "forgets_all", is_flag=True, help="Take all records off the list.")
 @click.option("--yes", is_flag=True, help="Do not ask before --forget-all. Needed where there is no terminal.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Lines to read, or data for a program.",
-)
+@FORMAT
 @click.pass_context
 def retry(
     ctx: click.Context,
