@@ -255,7 +255,7 @@ class Batch:
                 fingerprint = entry.fingerprint or fingerprint_of(cells)
                 for name in names:
                     cells[places[name]] = ""
-                entry = entry._replace(cells=cells, fingerprint=fingerprint, deferred=deferred)  # noqa: PLW2901
+                entry = msgspec.structs.replace(entry, cells=cells, fingerprint=fingerprint, deferred=deferred)  # noqa: PLW2901
             files.add(entry)
         files.close()
         self._journal.replace_batch(self._note(self.id, files, BatchState.PENDING))
@@ -332,7 +332,9 @@ class Batch:
                 assert entry.cells is not None
                 key = self.destination.key_text(entry.cells) or ""
                 cells = [deferred.id, *(deferred.cells.get(name, "") for name in names)]
-                files.add(entry._replace(cells=cells, deferred=msgspec.structs.replace(deferred, key=key)))
+                files.add(
+                    msgspec.structs.replace(entry, cells=cells, deferred=msgspec.structs.replace(deferred, key=key))
+                )
         files.close()
         batch = Batch(path.stem, files=files, journal=self._journal, state=BatchState.PENDING)
         batch.first_pass = self

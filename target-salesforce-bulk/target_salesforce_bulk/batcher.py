@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+import msgspec
 from salesforce_bulk_client import Operation
 
 from target_salesforce_bulk.batch import Batch
@@ -65,7 +66,9 @@ class Batcher:
                 return
             if batch.is_empty:
                 identity = fingerprint_of(destination, entry)
-                entry = entry._replace(cells=None, refusal=TOO_LARGE, fingerprint=identity, key=key_text)
+                entry = msgspec.structs.replace(
+                    entry, cells=None, refusal=TOO_LARGE, fingerprint=identity, key=key_text
+                )
             else:
                 self._has_more.add(destination.stream)
                 self._close_through(batch)

@@ -29,7 +29,9 @@ def canonical_form(field_type: str) -> Canonical:
     >>> canonical_form("datetime")("2024-01-15T12:30:00.123+02:00"), canonical_form("datetime")("2024-01-15T10:30:00Z")
     ('1705314600', '1705314600')
     """
-    form = _BY_TYPE.get(field_type, _text)
+    form = _BY_TYPE.get(field_type)
+    if form is None:
+        return _text
 
     def canonical(cell: str) -> str:
         return form(cell) if cell and cell != NULL_IN_JOB_DATA else ""
@@ -49,7 +51,7 @@ def canonical_key(field_type: str) -> Canonical:
 
 def _text(cell: str) -> str:
     # NULs are taken out of result files on their way in.
-    return cell.replace("\r\n", "\n").replace("\0", "").strip()
+    return "" if cell == NULL_IN_JOB_DATA else cell.replace("\r\n", "\n").replace("\0", "").strip()
 
 
 def _whole_number(cell: str) -> str:

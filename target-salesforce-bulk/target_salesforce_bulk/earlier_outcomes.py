@@ -168,7 +168,7 @@ class EarlierOutcomes:
         place = self._places[destination.id]
         position = place.next_position
         self._places[destination.id] = place._replace(next_position=position + 1)
-        entry = entry._replace(position=position)
+        entry = msgspec.structs.replace(entry, position=position)
         record = fingerprint_of(destination, entry)
         key = b"" if key_text is None else key_fingerprint(destination)(key_text)
         found = self._use_up(destination, record, position=position, first_position=place.first_position)

@@ -146,7 +146,7 @@ _is_plain = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII).fullmatch
 LONGEST_PLAIN = 40
 """Numbers with more places than that are compared in scientific notation: `1e999999` has a million zeros."""
 
-_CANONICAL = r"(?:0|-?(?:0|[1-9]\d{0,14})\.\d{0,14}[1-9]|-?[1-9]\d{0,14})?"
+_CANONICAL = rf"(?:0|-?(?:0|[1-9]\d{{0,14}})\.\d{{0,14}}[1-9]|-?[1-9]\d{{0,14}}|{NULL_IN_JOB_DATA})?"
 
 _are_canonical = re.compile(f"{_CANONICAL}(?:,{_CANONICAL})*", re.ASCII).fullmatch
 """Whether a row's numbers, with commas between them, are all as `canonical_number` would write them: most are."""

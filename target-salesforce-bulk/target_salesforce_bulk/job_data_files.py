@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import msgspec
 from salesforce_bulk_client import JobData
@@ -27,7 +27,7 @@ LONGEST_VALUE = 1 << 30
 """The csv module's own limit, 131,072, is below a rich text with its markup."""
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One record."""
 
     cells: Sequence[str] | None
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     """Lookups that are not in its row; then it has a fingerprint."""
 
 
-class StoredEntry(NamedTuple):
+class StoredEntry(msgspec.Struct, frozen=True, gc=False):
     """One record on disk."""
 
     number: int
@@ -134,17 +134,16 @@ class JobDataFiles:
         """Take one entry; False, with nothing taken, when the job data has no room for its row."""
         if self._file is None or self._data is None:
             raise ValueError(f"the job data {self.path.name} is closed")
-        cells, refusal, record, fingerprint, position, key, deferred = entry
-        identity = fingerprint.hex().encode() if fingerprint else b""
-        if deferred:
-            identity += b" " + self._encode(deferred)
+        cells, line = entry.cells, entry.record
         if cells is None:
-            line = self._encode(_Refused(refusal, msgspec.Raw(record), key)) if refusal else b""
-            self._file.write(b"%d\t%b\t%b\n" % (position, identity, line))
-        elif self._data.add(cells):
-            self._file.write(b"%d\t%b\t%b\n" % (position, identity, record))
-        else:
+            assert entry.refusal
+            line = self._encode(_Refused(entry.refusal, msgspec.Raw(line), entry.key))
+        elif not self._data.add(cells):
             return False
+        identity = entry.fingerprint.hex().encode() if entry.fingerprint else b""
+        if entry.deferred:
+            identity += b" " + self._encode(entry.deferred)
+        self._file.write(b"%d\t%b\t%b\n" % (entry.position, identity, line))
         self._count(has_row=cells is not None)
         return True
 

@@ -17,7 +17,7 @@ from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
 from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
-from target_salesforce_bulk.rows import NUMBER_TYPES, converter
+from target_salesforce_bulk.rows import INTEGER_TYPES, NUMBER_TYPES, converter
 from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 from target_salesforce_bulk.validation import types_of
@@ -77,7 +77,8 @@ def make_plan(
             number_columns=tuple(
                 place
                 for place, entry in enumerate(draft.placed)
-                if entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"}
+                if entry.column.type not in INTEGER_TYPES  # whose cells have one spelling each
+                and (entry.column.type in NUMBER_TYPES or types_of(properties[entry.property]) & {"number", "integer"})
             ),
             key_prefix=described.key_prefix,
             takes_mapped=source.is_shared,

@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 SAMPLE_ROWS = 1000
 MOST_TELLING_COLUMNS = 3
 
-Look = Callable[[Sequence[str]], None]
-"""Is shown the cells of each row that was sent, in order, while they are read anyway."""
-
 Identity = str | bytes
-"""A key, or a fingerprint."""
+"""A key's canonical text, or a fingerprint."""
+
+Look = Callable[[Sequence[str], Identity], None]
+"""Is given the cells of each row that was sent, in order, while they are read anyway, and what they are matched by."""
 
 IdentityAt = Callable[[Sequence[int]], Callable[[Sequence[str]], Identity]]
 """Gives for the places of some columns what gives for a row's cells what the same row has on the other side as well."""
@@ -93,7 +93,7 @@ class _Search:
         for number, identity, cells in self._rows_left(columns, identity_at):
             ours[identity] = None if identity in ours else number
             if look:
-                look(cells)
+                look(cells, identity)
         place_of = array("Q", [0]) * len(self.found)
         for place, row, identity in self._results_left(columns, identity_at):
             one = ours.get(identity)
@@ -167,7 +167,7 @@ class _Search:
         errors = sorted({row.error for _, row, _ in results})
         error = errors[0] if len(errors) == 1 else f"one of these: {'; '.join(errors)}"
         for number, (place, row, _) in zip(left, results, strict=True):
-            self._take(number, row._replace(id="", error=error), place)
+            self._take(number, msgspec.structs.replace(row, id="", error=error), place)
 
     def _take(self, number: int, row: ResultRow, place: int) -> None:
         self.found[number] = row

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+import msgspec
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
 from target_salesforce_bulk.batch import Batch
@@ -14,7 +15,7 @@ from target_salesforce_bulk.causes import Cause, cause_of
 from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, row_fingerprint
 from target_salesforce_bulk.job_data_files import JobDataFiles, StoredEntry
 from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
-from target_salesforce_bulk.matching import Look, match
+from target_salesforce_bulk.matching import Identity, Look, match
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcomes import (
     TRANSIENT_CODES,
@@ -228,10 +229,11 @@ class _BatchOutcomes:
         of_row, of_key = row_fingerprint(destination), key_fingerprint(destination)
         key_index = destination.key_index
 
-        def look(cells: Sequence[str]) -> None:
+        def look(cells: Sequence[str], identity: Identity) -> None:
             self._records += of_row(cells)
             if key_index is not None:
-                self._keys += of_key(destination.key_form(cells[key_index]))
+                # It is a fingerprint where results lack the key's column.
+                self._keys += of_key(identity if isinstance(identity, str) else destination.key_form(cells[key_index]))
 
         return look
 
@@ -249,7 +251,7 @@ class _BatchOutcomes:
         )
         without_row = self.known[OutcomeClass.FAILED]
         for entry in self._files.entries():
-            number, refusal, record, _, _, _, deferred = entry
+            number, refusal, deferred = entry.number, entry.refusal, entry.deferred
             result = _refused(refusal) if refusal and not self.is_dropped else result_of(results[number])
             if result is None:
                 if self._unloaded is Unloaded.WAIT:
@@ -266,7 +268,7 @@ class _BatchOutcomes:
             if deferred and self._is_written(entry, deferred, result):
                 continue
             kind, error = result.kind, result.error
-            log.write(result, record=record, destination=destination)
+            log.write(result, record=entry.record, destination=destination)
             counts[kind, error and cause_of(error)] += 1
             if kind.is_loaded:
                 known = loaded
@@ -274,7 +276,7 @@ class _BatchOutcomes:
                 known = doubtful
                 self.doubtful.add(number)
             else:
-                log.write_failed(record, destination=destination)
+                log.write_failed(entry.record, destination=destination)
                 known = to_retry if kind is OutcomeKind.UNPROCESSED else without_row if refusal else refused
             self._note(entry, known, code=error and error.code)
 
@@ -297,13 +299,15 @@ class _BatchOutcomes:
     def _write_second_pass(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> None:
         """Write the one outcome of a record that was loaded in two passes."""
         if result.kind is OutcomeKind.DOUBTFUL:
-            self._write(entry, result._replace(id=deferred.id), self.known[OutcomeClass.DOUBTFUL])
+            self._write(entry, msgspec.structs.replace(result, id=deferred.id), self.known[OutcomeClass.DOUBTFUL])
             self.doubtful.add(entry.number)
         elif result.kind.is_loaded:
             kind = OutcomeKind(deferred.status)
-            self._write(entry, result._replace(kind=kind, id=deferred.id), self.known[OutcomeClass.LOADED])
+            self._write(
+                entry, msgspec.structs.replace(result, kind=kind, id=deferred.id), self.known[OutcomeClass.LOADED]
+            )
         else:
-            self._write_unlinked(entry, result._replace(kind=OutcomeKind.FAILED, id=deferred.id))
+            self._write_unlinked(entry, msgspec.structs.replace(result, kind=OutcomeKind.FAILED, id=deferred.id))
             self._log.write_failed(deferred.record, destination=self._destination)
 
     def _write_unlinked(self, entry: StoredEntry, result: RowResult) -> None:
@@ -332,12 +336,11 @@ class _BatchOutcomes:
         return f"{what}, and no result file names these rows"
 
     def _note(self, entry: StoredEntry, known: KnownOutcomes, *, code: str | None = None) -> None:
-        number, refusal, _, fingerprint, position, _, deferred = entry
-        its = slice(number * SIZE, (number + 1) * SIZE)
-        key: bytes | bytearray = b"" if not self._is_keyed else _NO_KEY if refusal else self._keys[its]
-        if deferred and deferred.is_second_pass and self._is_keyed:
-            key = self._first_key_of(deferred.key)
-        known.add(fingerprint or self._records[its], key=key, position=position, code=code)
+        its = slice(entry.number * SIZE, (entry.number + 1) * SIZE)
+        key: bytes | bytearray = b"" if not self._is_keyed else _NO_KEY if entry.refusal else self._keys[its]
+        if entry.deferred and entry.deferred.is_second_pass and self._is_keyed:
+            key = self._first_key_of(entry.deferred.key)
+        known.add(entry.fingerprint or self._records[its], key=key, position=entry.position, code=code)
 
 
 _NO_KEY = bytes(SIZE)

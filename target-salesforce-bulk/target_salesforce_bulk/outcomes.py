@@ -61,7 +61,7 @@ class RecordError(NamedTuple):
         return self.code == "INVALID_FIELD" and _MISSING_PARENT.match(self.message) is not None
 
 
-class RowResult(NamedTuple):
+class RowResult(msgspec.Struct, frozen=True, gc=False):
     """What a result file, or a check of ours, says of one record."""
 
     kind: OutcomeKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+import msgspec
 from salesforce_bulk_client import ResultKind
 
 from target_salesforce_bulk.job_data_files import LONGEST_VALUE
@@ -23,7 +23,7 @@ def result_path(directory: Path, *, sobject: str, name: str, kind: ResultKind) -
     return directory / f"{sobject}_{name}_{_FILE_NAMES[kind]}.csv"
 
 
-class ResultRow(NamedTuple):
+class ResultRow(msgspec.Struct, frozen=True, gc=False):
     """What one row of a result file says."""
 
     kind: ResultKind

@@ -76,8 +76,10 @@ def test_a_key_is_the_objects_whatever_the_stream() -> None:
     assert of_key("k") != key_fingerprint(destination(key_column="Name"))("k")
 
 
-NUMBER_LIKE = st.text("0123456789.-,eE+ ", max_size=8) | st.from_regex(
-    r"-?\d{0,45}(\.\d{0,45})?(e-?\d)?", fullmatch=True
+NUMBER_LIKE = (
+    st.text("0123456789.-,eE+ ", max_size=8)
+    | st.from_regex(r"-?\d{0,45}(\.\d{0,45})?(e-?\d)?", fullmatch=True)
+    | st.just("#N/A")
 )
 
 

@@ -393,17 +393,17 @@ def test_a_result_for_a_row_that_is_lost_is_given_to_none(matched: Match) -> Non
 
 
 def test_each_row_is_shown_while_they_are_read(matched: Match) -> None:
-    """In the order in which they were sent, each once."""
-    shown: list[list[str]] = []
+    """In the order in which they were sent, each once, with the key that it is matched by."""
+    shown: list[tuple[list[str], str | bytes]] = []
 
     matched(
         [["Ada", "1", ""], ["Bob", "2", ""]],
         successful=OK + '"2","true","Bob","2",""\n',
         key_column="Name",
-        look=lambda cells: shown.append(list(cells)),
+        look=lambda cells, key: shown.append((list(cells), key)),
     )
 
-    assert shown == [["Ada", "1", ""], ["Bob", "2", ""]]
+    assert shown == [(["Ada", "1", ""], "ada"), (["Bob", "2", ""], "bob")]
 
 
 def test_a_value_may_be_longer_than_the_csv_module_allows(matched: Match) -> None:

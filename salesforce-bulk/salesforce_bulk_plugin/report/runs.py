@@ -145,7 +145,8 @@ def _read_run(
     failed_file = directory / f"failed-{run_id}.singer.jsonl"
     summary = read_summary(summary_file)
     outcomes = Outcomes()
-    if outcomes_file.exists():
+    has_errors = not summary or summary.errors
+    if outcomes_file.exists() and (has_errors or max_outcome_bytes is None):
         outcomes = read_outcomes(outcomes_file, max_samples=max_samples, max_bytes=max_outcome_bytes)
     ended_at = summary.ended_at if summary else _written_at(outcomes_file)
     notes = []
