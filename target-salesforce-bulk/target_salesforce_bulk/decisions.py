@@ -22,20 +22,20 @@ from salesforce_bulk_client import (
     telemetry,
 )
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.batch_loading import BatchLoader, LeftToNextRun, LoadPolicy
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.job_data_files import files_of
 from target_salesforce_bulk.errors import JobDataDamaged
-from target_salesforce_bulk.job_data_files import files_of
+from target_salesforce_bulk.jobs.batch_loader import BatchLoader, LeftToNextRun, LoadPolicy
+from target_salesforce_bulk.jobs.resume import abort, batch_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.journal import JOURNAL_FILE, BatchNote, BatchState, Journal, Memory
-from target_salesforce_bulk.load import lock
-from target_salesforce_bulk.outcome_log import OutcomeLog
-from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.recovery import abort, batch_to_resume, cut_outcome_files, delete_orphans
-from target_salesforce_bulk.report import RunReport
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
+from target_salesforce_bulk.results.outcome_recorder import OutcomeRecorder
+from target_salesforce_bulk.results.run_counts import Tally
+from target_salesforce_bulk.results.run_summary import RunReport
+from target_salesforce_bulk.run import lock
 from target_salesforce_bulk.settings import LoadSettings
 from target_salesforce_bulk.stopping import Stopping
-from target_salesforce_bulk.summary import Tally
 
 
 class Action(Enum):

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from salesforce_bulk_client import RequestRefused, SalesforceClient
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.batcher import Batcher
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.batcher import Batcher
+from target_salesforce_bulk.batches.job_data_files import Entry
 from target_salesforce_bulk.errors import RecordsFailed, TargetError
-from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.jobs.collections_requests import request_for
 from target_salesforce_bulk.journal import Journal
-from target_salesforce_bulk.plan import Destination, Refusal
+from target_salesforce_bulk.mapping.plan import Destination, Refusal
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
-from target_salesforce_bulk.small_loads import request_for
 
 logger = logging.getLogger(__name__)
 

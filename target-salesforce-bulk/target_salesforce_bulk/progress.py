@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from target_salesforce_bulk.summary import Tally
+from target_salesforce_bulk.results.run_counts import Tally
 
 logger = logging.getLogger(__name__)
 

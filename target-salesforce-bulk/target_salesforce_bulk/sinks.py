@@ -12,14 +12,14 @@ from singer_sdk import metrics
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks import Sink
 
-from target_salesforce_bulk.fast_records import FastRecords
-from target_salesforce_bulk.fingerprints import record_fingerprint
-from target_salesforce_bulk.mapping import make_plan
-from target_salesforce_bulk.outstanding_changes import id_as_fingerprint
-from target_salesforce_bulk.plan import Refusal
-from target_salesforce_bulk.rows import decode_json
+from target_salesforce_bulk.batches.outstanding_changes import id_as_fingerprint
+from target_salesforce_bulk.mapping.cells import decode_json
+from target_salesforce_bulk.mapping.fingerprints import record_fingerprint
+from target_salesforce_bulk.mapping.plan import Refusal
+from target_salesforce_bulk.mapping.plan_builder import make_plan
+from target_salesforce_bulk.messages.fast_records import FastRecords
+from target_salesforce_bulk.messages.validation import RecordValidator
 from target_salesforce_bulk.stream_settings import StreamSettings
-from target_salesforce_bulk.validation import RecordValidator
 
 if TYPE_CHECKING:
     from target_salesforce_bulk.target import TargetSalesforceBulk

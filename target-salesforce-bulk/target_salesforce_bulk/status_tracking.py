@@ -12,7 +12,7 @@ from typing import Any
 from salesforce_bulk_client import ConfigError, Field, NotFound, SalesforceClient, SalesforceError, describe
 from salesforce_bulk_client.sobject_collections import upsert_records
 
-from target_salesforce_bulk.rows import NUMBER_TYPES
+from target_salesforce_bulk.mapping.cells import NUMBER_TYPES
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from salesforce_bulk_client import ConfigError, Operation
 
-from target_salesforce_bulk.plan import LOOKUP_UPDATE
+from target_salesforce_bulk.mapping.plan import LOOKUP_UPDATE
 
 
 class NullPolicy(Enum):

@@ -31,19 +31,19 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_salesforce_bulk.batch_files import records_of
 from target_salesforce_bulk.command import LAST_STEP, RESULT, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
-from target_salesforce_bulk.load import Load
+from target_salesforce_bulk.mapping.plan import LOOKUP_UPDATE, Refusal
+from target_salesforce_bulk.mapping.sources import Source
+from target_salesforce_bulk.messages.batch_files import records_of
+from target_salesforce_bulk.messages.reader import MessageReader
+from target_salesforce_bulk.messages.record_chunks import RecordChunks, Take
+from target_salesforce_bulk.messages.state_gate import StateGate
 from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.outstanding import OUTSTANDING
-from target_salesforce_bulk.plan import LOOKUP_UPDATE, Refusal
-from target_salesforce_bulk.reader import MessageReader
-from target_salesforce_bulk.record_chunks import RecordChunks, Take
+from target_salesforce_bulk.run import Load
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
 from target_salesforce_bulk.sinks import SObjectSink
-from target_salesforce_bulk.sources import Source
-from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.stopping import Stopping
 from target_salesforce_bulk.stream_settings import unmatched
 

@@ -14,7 +14,7 @@ from salesforce_bulk_client import IngestJob, IngestSpec, Operation, SalesforceC
 from salesforce_bulk_simulator import Fault, Org, Progression
 from target_salesforce_bulk.errors import RecordsDoubtful
 from target_salesforce_bulk.journal import BatchState, Journal
-from target_salesforce_bulk.load import lock
+from target_salesforce_bulk.run import lock
 
 from tests.companion.conftest import Run as Companion
 from tests.target.conftest import Run, TargetRunner, records, schema, state

@@ -12,7 +12,7 @@ from salesforce_bulk_companion.retry.loading import _lines
 from salesforce_bulk_simulator import Fault, Org, running
 from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.journal import Journal
-from target_salesforce_bulk.load import lock
+from target_salesforce_bulk.run import lock
 
 from tests.companion.conftest import Run as Companion
 from tests.target.conftest import Message, TargetRunner, records, schema, state

@@ -16,11 +16,11 @@ from typing import Any
 
 from salesforce_bulk_client import IngestJob
 from salesforce_bulk_companion.command import main
+from target_salesforce_bulk.batches.job_data_files import JobDataFiles
 from target_salesforce_bulk.errors import Interrupted
-from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
-from target_salesforce_bulk.outcome_log import OutcomeLog
-from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.messages.state_gate import StateGate
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
 from target_salesforce_bulk.target import TargetSalesforceBulk
 
 STEPS: list[tuple[type, list[str]]] = [

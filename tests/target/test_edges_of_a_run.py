@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.messages.state_gate import StateGate
 
 from tests.target.conftest import Command, TargetRunner, lines, records, schema, state
 

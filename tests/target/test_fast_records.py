@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
 from singer_sdk.exceptions import InvalidRecord
-from target_salesforce_bulk.columns import ColumnConverter
-from target_salesforce_bulk.fast_records import FastRecords
-from target_salesforce_bulk.plan import Column, Destination, Filling, Plan, Refusal
-from target_salesforce_bulk.record_types import record_type
-from target_salesforce_bulk.rows import converter, decode_json
-from target_salesforce_bulk.validation import RecordValidator
+from target_salesforce_bulk.mapping.cells import converter, decode_json
+from target_salesforce_bulk.mapping.column_conversion import ColumnConverter
+from target_salesforce_bulk.mapping.plan import Column, Destination, Filling, Plan, Refusal
+from target_salesforce_bulk.messages.fast_records import FastRecords
+from target_salesforce_bulk.messages.record_types import record_type
+from target_salesforce_bulk.messages.validation import RecordValidator
 
 FIELD_TYPES = [
     *("string", "textarea", "picklist", "multipicklist", "combobox", "reference", "id", "email", "phone", "url"),

@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
 from salesforce_bulk_simulator import Fault, Org
 from target_salesforce_bulk import journal
-from target_salesforce_bulk.fingerprints import canonical_number, key_fingerprint, record_fingerprint, row_fingerprint
-from target_salesforce_bulk.plan import Column, Destination
+from target_salesforce_bulk.mapping.fingerprints import (
+    canonical_number,
+    key_fingerprint,
+    record_fingerprint,
+    row_fingerprint,
+)
+from target_salesforce_bulk.mapping.plan import Column, Destination
 
 from tests.target.conftest import TargetRunner, records, schema, state
 

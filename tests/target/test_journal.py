@@ -22,8 +22,8 @@ from target_salesforce_bulk.errors import (
     RecordsUnprocessed,
 )
 from target_salesforce_bulk.journal import BatchNote, Journal
-from target_salesforce_bulk.outcome_log import OutcomeLog
-from target_salesforce_bulk.report import RunReport
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
+from target_salesforce_bulk.results.run_summary import RunReport
 
 from tests.target.conftest import Message, Run, TargetRunner, records, schema, state
 

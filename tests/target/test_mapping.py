@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from msgspec import Raw
 from salesforce_bulk_client import ConfigError, Operation, SalesforceClient, describe
-from target_salesforce_bulk.fast_records import FastRecords
-from target_salesforce_bulk.mapping import make_plan
-from target_salesforce_bulk.plan import Plan, Refusal
-from target_salesforce_bulk.sources import Source
+from target_salesforce_bulk.mapping.plan import Plan, Refusal
+from target_salesforce_bulk.mapping.plan_builder import make_plan
+from target_salesforce_bulk.mapping.sources import Source
+from target_salesforce_bulk.messages.fast_records import FastRecords
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 
 from tests.target.conftest import schema
@@ -373,7 +373,7 @@ def test_an_operation_that_the_user_may_not_do_is_refused(client: SalesforceClie
 
 def test_no_more_columns_than_salesforce_takes(plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many are fine, one more is told before anything is sent."""
-    monkeypatch.setattr("target_salesforce_bulk.mapping.MAX_RECORD_FIELDS", 2)
+    monkeypatch.setattr("target_salesforce_bulk.mapping.plan_builder.MAX_RECORD_FIELDS", 2)
 
     assert columns(plan("LastName", "Phone")) == ["LastName", "Phone"]
     with pytest.raises(ConfigError, match="3 columns are more than the 2 that Salesforce takes"):

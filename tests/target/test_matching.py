@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from salesforce_bulk_client import Operation, ResultKind
-from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
-from target_salesforce_bulk.matching import Look, match
-from target_salesforce_bulk.plan import Column, Destination
-from target_salesforce_bulk.result_files import ResultFile
+from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles
+from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.results.matching import Look, match
+from target_salesforce_bulk.results.result_files import ResultFile
 
 COLUMNS = (Column("Name", "string"), Column("Amount", "currency"), Column("Day", "datetime"))
 Matched = tuple[dict[int, str], list[int]]

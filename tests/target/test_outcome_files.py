@@ -21,11 +21,11 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import Operation
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk import outcome_log
+from target_salesforce_bulk.batches.job_data_files import JobDataFiles
 from target_salesforce_bulk.errors import JournalUnusable, RecordsFailed
-from target_salesforce_bulk.job_data_files import JobDataFiles
 from target_salesforce_bulk.journal import Journal
-from target_salesforce_bulk.plan import Destination
+from target_salesforce_bulk.mapping.plan import Destination
+from target_salesforce_bulk.results import outcome_log
 
 from tests.target.conftest import TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_stop

@@ -13,8 +13,8 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from salesforce_bulk_simulator import Org
-from target_salesforce_bulk.causes import Cause, Causes, cause_of
 from target_salesforce_bulk.outcomes import RecordError
+from target_salesforce_bulk.results.causes import Cause, Causes, cause_of
 
 from tests.target.conftest import Command, TargetRunner, lines, records, schema, state
 from tests.target.crashing import KILLED_AT_THE_SECOND_JOB

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from salesforce_bulk_plugin.report import files
 from salesforce_bulk_simulator import Fault, Org
-from target_salesforce_bulk import outstanding, pruning
+from target_salesforce_bulk import outstanding
+from target_salesforce_bulk.results import pruning
 
 from tests.target.conftest import Message, TargetRunner, records, schema
 

@@ -12,8 +12,8 @@ import pytest
 from salesforce_bulk_client import IngestJob, PollPolicy, QuotaExceeded, RequestRefused, SalesforceClient
 from salesforce_bulk_client.jobs import NOT_FOUND_TRIES
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.batch_loading import LoadPolicy
 from target_salesforce_bulk.errors import RecordsDoubtful, RecordsFailed, RecordsUnprocessed
+from target_salesforce_bulk.jobs.batch_loader import LoadPolicy
 from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
 from target_salesforce_bulk.target import TargetSalesforceBulk
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from target_salesforce_bulk.state_gate import StateGate
+from target_salesforce_bulk.messages.state_gate import StateGate
 
 
 def test_a_state_with_nothing_before_it_passes_at_once() -> None:

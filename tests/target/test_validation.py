@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from singer_sdk.exceptions import InvalidRecord
-from target_salesforce_bulk.validation import RecordValidator
+from target_salesforce_bulk.messages.validation import RecordValidator
 
 
 def problem(entry: Any, value: Any, **schema: Any) -> str | None:

@@ -118,7 +118,7 @@ def _read(folder: Path) -> tuple[list[BatchNote], bool]:
 
 
 def _is_in_use(folder: Path) -> bool:
-    from target_salesforce_bulk.load import lock
+    from target_salesforce_bulk.run import lock
 
     try:
         lock(folder).release()

@@ -89,7 +89,7 @@ def _list(ctx: click.Context, journal: Journal, *, is_json: bool) -> NoReturn:
 
 
 def _forget(ctx: click.Context, journal: Journal, key: str, *, folder: Path, is_json: bool) -> NoReturn:
-    from target_salesforce_bulk.load import lock
+    from target_salesforce_bulk.run import lock
 
     with lock(folder), journal.outstanding_records() as db:
         number = outstanding.forget_named(db, key)
@@ -100,7 +100,7 @@ def _forget(ctx: click.Context, journal: Journal, key: str, *, folder: Path, is_
 
 
 def _forget_all(ctx: click.Context, journal: Journal, *, folder: Path, is_sure: bool, is_json: bool) -> NoReturn:
-    from target_salesforce_bulk.load import lock
+    from target_salesforce_bulk.run import lock
 
     number = _left(journal).number
     if number and not is_sure:

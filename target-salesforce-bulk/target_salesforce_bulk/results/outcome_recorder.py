@@ -10,13 +10,11 @@ from enum import Enum
 import msgspec
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.causes import Cause, cause_of
-from target_salesforce_bulk.fingerprints import SIZE, key_fingerprint, row_fingerprint
-from target_salesforce_bulk.job_data_files import JobDataFiles, StoredEntry
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.job_data_files import JobDataFiles, StoredEntry
 from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
-from target_salesforce_bulk.matching import Identity, Look, match
-from target_salesforce_bulk.outcome_log import OutcomeLog
+from target_salesforce_bulk.mapping.fingerprints import SIZE, key_fingerprint, row_fingerprint
+from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination, Refusal
 from target_salesforce_bulk.outcomes import (
     TRANSIENT_CODES,
     OutcomeKind,
@@ -25,9 +23,11 @@ from target_salesforce_bulk.outcomes import (
     loaded_kind,
     parse_sf_error,
 )
-from target_salesforce_bulk.plan import DeferredLookups, Destination, Refusal
-from target_salesforce_bulk.result_files import ResultFile, ResultRow
-from target_salesforce_bulk.summary import Tally
+from target_salesforce_bulk.results.causes import Cause, cause_of
+from target_salesforce_bulk.results.matching import Identity, Look, match
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
+from target_salesforce_bulk.results.result_files import ResultFile, ResultRow
+from target_salesforce_bulk.results.run_counts import Tally
 
 FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"})
 """A job that failed for one of these would fail again (`salesforce-api.md`, 4.3)."""

@@ -29,13 +29,13 @@ from salesforce_bulk_client import (
     SalesforceError,
 )
 
-from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.jobs.collections_requests import request_for, results_of, write_result_files
 from target_salesforce_bulk.journal import BatchState
-from target_salesforce_bulk.outcome_recording import JobEnd, OutcomeRecorder, Unloaded
-from target_salesforce_bulk.result_files import ResultFile, result_path
-from target_salesforce_bulk.small_loads import request_for, results_of, write_result_files
+from target_salesforce_bulk.results.outcome_recorder import JobEnd, OutcomeRecorder, Unloaded
+from target_salesforce_bulk.results.result_files import ResultFile, result_path
+from target_salesforce_bulk.results.run_counts import Tally
 from target_salesforce_bulk.stopping import Stopping
-from target_salesforce_bulk.summary import Tally
 
 logger = logging.getLogger(__name__)
 

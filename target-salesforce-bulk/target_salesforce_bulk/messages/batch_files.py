@@ -11,7 +11,7 @@ from typing import IO, Any
 from upath import UPath
 
 from target_salesforce_bulk.errors import InputBroken
-from target_salesforce_bulk.rows import decode_json
+from target_salesforce_bulk.mapping.cells import decode_json
 
 Record = dict[str, Any]
 

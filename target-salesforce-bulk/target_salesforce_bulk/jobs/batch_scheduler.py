@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.batches.batch import Batch
 from target_salesforce_bulk.outcomes import OutcomeKind
 
 MAX_READY = 2

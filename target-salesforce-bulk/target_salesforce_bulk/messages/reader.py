@@ -14,8 +14,8 @@ import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_salesforce_bulk.errors import InputBroken
-from target_salesforce_bulk.record_chunks import RecordChunks
-from target_salesforce_bulk.rows import decode_json
+from target_salesforce_bulk.mapping.cells import decode_json
+from target_salesforce_bulk.messages.record_chunks import RecordChunks
 from target_salesforce_bulk.stopping import Stopping
 
 Callbacks = dict[str, Callable[[dict[str, Any]], None]]

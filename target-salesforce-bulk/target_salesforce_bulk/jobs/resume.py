@@ -9,11 +9,11 @@ from pathlib import Path
 
 from salesforce_bulk_client import IngestJob, JobError, NotFound, RequestRefused, SalesforceClient
 
-from target_salesforce_bulk.batch import Batch
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.job_data_files import files_of
 from target_salesforce_bulk.errors import JobDataDamaged
-from target_salesforce_bulk.job_data_files import files_of
 from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
-from target_salesforce_bulk.outcome_log import cut_to_committed
+from target_salesforce_bulk.results.outcome_log import cut_to_committed
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from target_salesforce_bulk.journal import Committed
+from target_salesforce_bulk.mapping.plan import Destination
 from target_salesforce_bulk.outcomes import Outcome, RowResult
-from target_salesforce_bulk.plan import Destination
 
 BUFFER_BYTES = 1 << 18
 

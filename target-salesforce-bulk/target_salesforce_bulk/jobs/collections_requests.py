@@ -20,10 +20,10 @@ from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, Sale
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 from salesforce_bulk_client.sobject_collections import SaveResult, delete_records, update_records, upsert_records
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.plan import Column
-from target_salesforce_bulk.result_files import ResultFile, result_path
-from target_salesforce_bulk.rows import NUMBER_TYPES
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.mapping.cells import NUMBER_TYPES
+from target_salesforce_bulk.mapping.plan import Column
+from target_salesforce_bulk.results.result_files import ResultFile, result_path
 
 logger = logging.getLogger(__name__)
 

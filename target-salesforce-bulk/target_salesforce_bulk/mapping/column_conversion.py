@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import UNSET, Raw
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.rows import (
+from target_salesforce_bulk.mapping.cells import (
     ID_LENGTHS,
     ID_TYPES,
     INTEGER_TYPES,

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Raw
 from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, MAX_RECORD_FIELDS
 
-from target_salesforce_bulk.columns import ColumnConverter, WrongKind
-from target_salesforce_bulk.plan import Plan, Refusal
-from target_salesforce_bulk.record_types import is_number, record_type, takes_null
-from target_salesforce_bulk.rows import LONGEST_PLAIN_EXPONENT
+from target_salesforce_bulk.mapping.cells import LONGEST_PLAIN_EXPONENT
+from target_salesforce_bulk.mapping.column_conversion import ColumnConverter, WrongKind
+from target_salesforce_bulk.mapping.plan import Plan, Refusal
+from target_salesforce_bulk.messages.record_types import is_number, record_type, takes_null
 
 Row = tuple[str, ...] | Refusal | None
 """Cells; or why there are none; or None for a record that has to be looked at by itself."""

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from itertools import accumulate
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.cycles import RowGraph
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.row_graph import RowGraph
 
 logger = logging.getLogger(__name__)
 

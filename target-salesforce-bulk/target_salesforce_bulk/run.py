@@ -13,11 +13,12 @@ from salesforce_bulk_client import Operation, SalesforceClient, telemetry
 from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
 from target_salesforce_bulk import outstanding
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.batch_loading import BatchLoader, LoadPolicy
-from target_salesforce_bulk.batch_scheduler import BatchScheduler
-from target_salesforce_bulk.batcher import Batcher
-from target_salesforce_bulk.earlier_outcomes import EarlierOutcomes, LeadingRecords, Recalled
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.batcher import Batcher
+from target_salesforce_bulk.batches.earlier_outcomes import EarlierOutcomes, LeadingRecords, Recalled
+from target_salesforce_bulk.batches.job_data_files import Entry
+from target_salesforce_bulk.batches.outstanding_changes import correct_place
+from target_salesforce_bulk.batches.second_passes import defer_lookups
 from target_salesforce_bulk.errors import (
     DISK_FULL,
     Interrupted,
@@ -31,23 +32,22 @@ from target_salesforce_bulk.errors import (
     StoppedAtFailure,
     TargetError,
 )
-from target_salesforce_bulk.job_data_files import Entry
+from target_salesforce_bulk.jobs.batch_loader import BatchLoader, LoadPolicy
+from target_salesforce_bulk.jobs.batch_scheduler import BatchScheduler
+from target_salesforce_bulk.jobs.resume import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, Memory, OutcomeClass
-from target_salesforce_bulk.outcome_log import OutcomeLog
-from target_salesforce_bulk.outcome_recording import OutcomeRecorder
+from target_salesforce_bulk.mapping.plan import Destination, Refusal
+from target_salesforce_bulk.messages.state_gate import StateGate
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.outstanding_changes import correct_place
-from target_salesforce_bulk.plan import Destination, Refusal
 from target_salesforce_bulk.progress import Progress
-from target_salesforce_bulk.pruning import prune, suggest_pruning
-from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
-from target_salesforce_bulk.report import Line, RunReport
-from target_salesforce_bulk.second_passes import defer_lookups
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
+from target_salesforce_bulk.results.outcome_recorder import OutcomeRecorder
+from target_salesforce_bulk.results.pruning import prune, suggest_pruning
+from target_salesforce_bulk.results.run_counts import Tally
+from target_salesforce_bulk.results.run_summary import Line, RunReport
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
-from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
 from target_salesforce_bulk.stopping import GRACE_S, Stopping
-from target_salesforce_bulk.summary import Tally
 
 logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import msgspec
 from salesforce_bulk_client import IngestSpec, Operation
 from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.canonical import Canonical, canonical_key
+from target_salesforce_bulk.mapping.canonical_form import Canonical, canonical_key
+from target_salesforce_bulk.mapping.cells import Convert, ValueRefused
 from target_salesforce_bulk.names import quoted
-from target_salesforce_bulk.rows import Convert, ValueRefused
 
 _MISSING = object()
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from target_salesforce_bulk.canonical import CONVERTED_TYPES, canonical_form
-from target_salesforce_bulk.fingerprints import fingerprint_after
-from target_salesforce_bulk.job_data_files import JobDataFiles
-from target_salesforce_bulk.plan import Column, Destination
-from target_salesforce_bulk.result_files import ResultFile, ResultRow
+from target_salesforce_bulk.batches.job_data_files import JobDataFiles
+from target_salesforce_bulk.mapping.canonical_form import CONVERTED_TYPES, canonical_form
+from target_salesforce_bulk.mapping.fingerprints import fingerprint_after
+from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.results.result_files import ResultFile, ResultRow
 
 logger = logging.getLogger(__name__)
 

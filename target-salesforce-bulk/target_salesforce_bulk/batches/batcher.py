@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 from salesforce_bulk_client import Operation
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.fingerprints import fingerprint_of
-from target_salesforce_bulk.job_data_files import Entry
-from target_salesforce_bulk.plan import Destination, Refusal
+from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.job_data_files import Entry
+from target_salesforce_bulk.mapping.fingerprints import fingerprint_of
+from target_salesforce_bulk.mapping.plan import Destination, Refusal
 
 MAX_OPEN_BATCHES = 4
 """Open batches of one stream: a record that changes more often than that closes the first of them."""

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
+from target_salesforce_bulk.mapping.cells import INTEGER_TYPES, NUMBER_TYPES, converter
+from target_salesforce_bulk.mapping.plan import Column, Destination, Filling, Plan
+from target_salesforce_bulk.mapping.relationships import ColumnProblem, Found, relationship_column
+from target_salesforce_bulk.mapping.sources import Source
+from target_salesforce_bulk.messages.validation import types_of
 from target_salesforce_bulk.names import quoted
-from target_salesforce_bulk.plan import Column, Destination, Filling, Plan
-from target_salesforce_bulk.relationships import ColumnProblem, Found, relationship_column
-from target_salesforce_bulk.rows import INTEGER_TYPES, NUMBER_TYPES, converter
-from target_salesforce_bulk.sources import Source
 from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
-from target_salesforce_bulk.validation import types_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from salesforce_bulk_client import JobInfo
 
-from target_salesforce_bulk.batch import Batch
-from target_salesforce_bulk.causes import Cause, Causes
+from target_salesforce_bulk.batches.batch import Batch
 from target_salesforce_bulk.journal import OutcomeClass
+from target_salesforce_bulk.mapping.plan import Destination
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.plan import Destination
+from target_salesforce_bulk.results.causes import Cause, Causes
 
 NOT_COUNTED = frozenset({OutcomeClass.TO_RETRY, OutcomeClass.INCOMPLETE, OutcomeClass.UNLINKED})
 """What is known of a record when it comes again, and says nothing of its outcome, or counts as another class."""

@@ -21,7 +21,7 @@ import msgspec
 from salesforce_bulk_client import JobData
 
 from target_salesforce_bulk.errors import JobDataDamaged
-from target_salesforce_bulk.plan import DeferredLookups, Destination, Refusal
+from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination, Refusal
 
 LONGEST_VALUE = 1 << 30
 """The csv module's own limit, 131,072, is below a rich text with its markup."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from target_salesforce_bulk.journal import OutcomeClass
-from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.summary import Skipped, Tally
+from target_salesforce_bulk.results.outcome_log import OutcomeLog
+from target_salesforce_bulk.results.run_counts import Skipped, Tally
 
 Line = tuple[str, Mapping[str, Any]]
 """A line of the log, and its fields."""

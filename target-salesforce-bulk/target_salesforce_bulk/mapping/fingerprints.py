@@ -13,9 +13,9 @@ import msgspec
 from salesforce_bulk_client import Operation
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.job_data_files import Entry
-from target_salesforce_bulk.plan import Destination
-from target_salesforce_bulk.rows import decode_json
+from target_salesforce_bulk.batches.job_data_files import Entry
+from target_salesforce_bulk.mapping.cells import decode_json
+from target_salesforce_bulk.mapping.plan import Destination
 
 SIZE = 16
 

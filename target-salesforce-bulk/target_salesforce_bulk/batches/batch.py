@@ -15,9 +15,9 @@ from typing import IO
 
 import msgspec
 
-from target_salesforce_bulk.canonical import canonical_key
-from target_salesforce_bulk.fingerprints import row_fingerprint
-from target_salesforce_bulk.job_data_files import Entry, JobDataFiles
+from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles
+from target_salesforce_bulk.batches.key_set import KeySet
+from target_salesforce_bulk.batches.outstanding_changes import OutstandingChanges
 from target_salesforce_bulk.journal import (
     LOOKUPS_MARK,
     BatchNote,
@@ -28,10 +28,10 @@ from target_salesforce_bulk.journal import (
     OutcomeClass,
     now,
 )
-from target_salesforce_bulk.key_set import KeySet
+from target_salesforce_bulk.mapping.canonical_form import canonical_key
+from target_salesforce_bulk.mapping.fingerprints import row_fingerprint
+from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination
 from target_salesforce_bulk.outcomes import OutcomeKind
-from target_salesforce_bulk.outstanding_changes import OutstandingChanges
-from target_salesforce_bulk.plan import DeferredLookups, Destination
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from salesforce_bulk_client import ResultKind
 
-from target_salesforce_bulk.job_data_files import LONGEST_VALUE
+from target_salesforce_bulk.batches.job_data_files import LONGEST_VALUE
 
 _FILE_NAMES = {
     ResultKind.SUCCESSFUL: "successful",

@@ -1,0 +1,1 @@
+"""The outcome of each record: matched, recorded, counted and summed up."""
