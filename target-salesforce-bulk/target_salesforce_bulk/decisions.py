@@ -31,8 +31,8 @@ from target_salesforce_bulk.journal import JOURNAL_FILE, BatchNote, BatchState, 
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
 from target_salesforce_bulk.results.outcome_recorder import OutcomeRecorder
-from target_salesforce_bulk.results.run_counts import Tally
-from target_salesforce_bulk.results.run_summary import RunReport
+from target_salesforce_bulk.results.run_counts import RunCounts
+from target_salesforce_bulk.results.run_summary import RunSummary
 from target_salesforce_bulk.run import lock
 from target_salesforce_bulk.settings import LoadSettings
 from target_salesforce_bulk.stopping import Stopping
@@ -111,17 +111,17 @@ class Decisions:
         self._pending_dir.mkdir(mode=0o700, exist_ok=True)
         cut_outcome_files(self._journal, results_dir=self._results_dir)
         self._journal.begin_run(self._run_id)
-        tally = Tally()
+        counts = RunCounts()
         log = OutcomeLog(self._results_dir, run_id=self._run_id)
-        report = RunReport(
-            run_id=self._run_id, org=self._client.instance_url, directory=self._results_dir, tally=tally, log=log
+        report = RunSummary(
+            run_id=self._run_id, org=self._client.instance_url, directory=self._results_dir, counts=counts, log=log
         )
-        recorder = OutcomeRecorder(log=log, tally=tally)
+        recorder = OutcomeRecorder(log=log, counts=counts)
         poll, retries = self._settings.poll, self._settings.record_retries
         loader = BatchLoader(
             self._client,
             recorder=recorder,
-            tally=tally,
+            counts=counts,
             policy=LoadPolicy(poll=poll, record_retries=retries, results_dir=self._results_dir),
             stopping=self._stopping,
         )

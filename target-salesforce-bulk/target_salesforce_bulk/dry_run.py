@@ -1,4 +1,4 @@
-"""`DryRun`: stands in for `Load`, makes the same batches of the same rows, and reports them instead of sending them."""
+"""`DryRun`: stands in for `Run`, makes the same batches of the same rows, and reports them instead of sending them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _StreamPlan:
 
 
 class DryRun:
-    """Has the methods of `Load` that sinks and the target use."""
+    """Has the methods of `Run` that sinks and the target use."""
 
     def __init__(self, client: SalesforceClient, *, settings: LoadSettings) -> None:
         """Log in, to be able to describe objects."""

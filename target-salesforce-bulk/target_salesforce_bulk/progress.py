@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from target_salesforce_bulk.results.run_counts import Tally
+from target_salesforce_bulk.results.run_counts import RunCounts
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ LOOK_EVERY = 1000
 class Progress:
     """Counts the records that are read; asked to `look` whenever the main thread has time."""
 
-    def __init__(self, tally: Tally, *, in_flight: Callable[[], int]) -> None:
+    def __init__(self, counts: RunCounts, *, in_flight: Callable[[], int]) -> None:
         """``in_flight`` gives the number of jobs (or small requests) under way."""
-        self._tally = tally
+        self._counts = counts
         self._in_flight = in_flight
         self.number_read = 0
         self._began_at = self._logged_at = self._shown_at = time.monotonic()
@@ -45,7 +45,7 @@ class Progress:
             logger.info("%s", self._text(now), extra=self._fields())
         if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
             self._shown_at = now
-            done = self._tally.number_of_records / max(self.number_read, 1)
+            done = self._counts.number_of_records / max(self.number_read, 1)
             bar = f"[{'#' * int(min(done, 1) * BAR_WIDTH):{BAR_WIDTH}}]"
             sys.stderr.write(f"\r\033[K{bar} {self._text(now)}")
             sys.stderr.flush()
@@ -62,16 +62,16 @@ class Progress:
     def _fields(self) -> dict[str, int]:
         return {
             "records_read": self.number_read,
-            "records": self._tally.number_of_records,
-            "records_failed": self._tally.not_loaded,
+            "records": self._counts.number_of_records,
+            "records_failed": self._counts.not_loaded,
             "jobs_in_flight": self._in_flight(),
         }
 
     def _text(self, now: float) -> str:
-        done = self._tally.number_of_records
+        done = self._counts.number_of_records
         rate = done / max(now - self._began_at, 0.001)
         text = f"{done:,} of {self.number_read:,} records read have their outcome, {self._in_flight()} jobs in flight"
         if not done:
             return text
         left_s = max(0, self.number_read - done) / rate
-        return f"{text}, {self._tally.not_loaded:,} not loaded, {rate:,.0f}/s, {left_s:,.0f} s left for what is read"
+        return f"{text}, {self._counts.not_loaded:,} not loaded, {rate:,.0f}/s, {left_s:,.0f} s left for what is read"

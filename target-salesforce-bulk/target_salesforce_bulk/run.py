@@ -1,4 +1,4 @@
-"""`Load`: one run, from the first record to the summary; what the sinks and the target talk to."""
+"""`Run`: one run, from the first record to the summary; what the sinks and the target talk to."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
 from target_salesforce_bulk.results.outcome_recorder import OutcomeRecorder
 from target_salesforce_bulk.results.pruning import prune, suggest_pruning
-from target_salesforce_bulk.results.run_counts import Tally
-from target_salesforce_bulk.results.run_summary import Line, RunReport
+from target_salesforce_bulk.results.run_counts import RunCounts
+from target_salesforce_bulk.results.run_summary import Line, RunSummary
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
 from target_salesforce_bulk.stopping import GRACE_S, Stopping
@@ -56,7 +56,7 @@ EQUAL_RECORDS = (
 )
 
 
-class Load:
+class Run:
     """Its methods are for the main thread."""
 
     def __init__(
@@ -77,19 +77,19 @@ class Load:
         self._lock = lock(self._results_dir)
         self._journal = Journal(self._results_dir / JOURNAL_FILE if settings.has_journal else None, org=client.org_id)
         self._log = OutcomeLog(self._results_dir, run_id=self.run_id)
-        self._tally = Tally()
-        self._report = RunReport(
+        self._counts = RunCounts()
+        self._report = RunSummary(
             run_id=self.run_id,
             org=client.instance_url,
             directory=self._results_dir,
-            tally=self._tally,
+            counts=self._counts,
             log=self._log,
         )
-        self._recorder = OutcomeRecorder(log=self._log, tally=self._tally)
+        self._recorder = OutcomeRecorder(log=self._log, counts=self._counts)
         self._loader = BatchLoader(
             client,
             recorder=self._recorder,
-            tally=self._tally,
+            counts=self._counts,
             policy=LoadPolicy(
                 poll=settings.poll, record_retries=settings.record_retries, results_dir=self._results_dir
             ),
@@ -101,7 +101,7 @@ class Load:
             check=self._while_waiting,
             break_cycles=defer_lookups,
         )
-        self._progress = Progress(self._tally, in_flight=lambda: self._scheduler.number_running)
+        self._progress = Progress(self._counts, in_flight=lambda: self._scheduler.number_running)
         self._batcher = Batcher(
             begin=self._begin_batch,
             under_way=self._scheduler.under_way,
@@ -149,7 +149,7 @@ class Load:
             self._scheduler.submit(batch)
         for batch in self._scheduler.wait_until_idle():  # second passes, whose parents may come with this input
             self._gate.begin(batch)
-        self._tally.note_resumed()
+        self._counts.note_resumed()
         self._earlier.read(self._journal)
         with self._journal.outstanding_records() as db:
             self._has_places = outstanding.has_places(db, org=self._journal.org)
@@ -225,7 +225,7 @@ class Load:
             pass  # its second pass is under way, and brings its outcome
         elif outcome:
             counted = OutcomeClass.FAILED if outcome is OutcomeClass.UNLINKED else outcome
-            self._tally.add_known(counted, run_id=recalled.run_id)
+            self._counts.add_known(counted, run_id=recalled.run_id)
             if outcome is OutcomeClass.DOUBTFUL and not self._has_doubtful:
                 self._has_doubtful = True
                 self._gate.begin(OutcomeClass.DOUBTFUL)  # never released: STATE does not pass such a record
@@ -301,7 +301,7 @@ class Load:
                 if not kind.is_loaded:
                     telemetry.note(RECORDS_FAILED, number, **labels, status=kind.value)
         if self._tracker:
-            self._tracker.tell(RunStatus.RUNNING, loaded=self._tally.loaded, failed=self._tally.not_loaded)
+            self._tracker.tell(RunStatus.RUNNING, loaded=self._counts.loaded, failed=self._counts.not_loaded)
         has_failures = any(number and not kind.is_loaded for kind, number in batch.outcomes.items())
         if has_failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
             raise StoppedAtFailure(
@@ -353,11 +353,11 @@ class Load:
                 f" does not pass them: salesforce-bulk batches {self._results_dir} shows why, and resumes, resends or"
                 f" forgets them{and_left}"
             )
-        if self._tally.count(OutcomeKind.UNPROCESSED):
+        if self._counts.count(OutcomeKind.UNPROCESSED):
             return RecordsUnprocessed(
                 f"{self._report.failures()}; the same input again loads those that are missing{and_left}"
             )
-        failed = self._tally.count(OutcomeKind.FAILED) + self._report.had_failed
+        failed = self._counts.count(OutcomeKind.FAILED) + self._report.had_failed
         if failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
             return RecordsFailed(f"{self._report.failures()}; everything else is loaded{and_left}")
         if left and self._settings.fail_on_outstanding:
@@ -427,7 +427,7 @@ class Load:
         self._clean_up(is_good=error is None)
         self._result = list(self._report.lines(read=self._progress.finish()))
         if self._tracker:
-            counts = {"loaded": self._tally.loaded, "failed": self._tally.not_loaded}
+            counts = {"loaded": self._counts.loaded, "failed": self._counts.not_loaded}
             self._tracker.end(is_good=error is None, message=message or "", stop=self._stopping.is_asked, **counts)
         self._earlier.close()
         self.client.close()

@@ -14,8 +14,8 @@ from salesforce_bulk_client.limits import MAX_COLLECTION_RECORDS, MAX_JOB_DATA_B
 from singer_sdk import typing as th
 
 from target_salesforce_bulk.batches.batch import BatchLimits
+from target_salesforce_bulk.mapping.stream_settings import NullPolicy
 from target_salesforce_bulk.status_tracking import PROPERTIES as STATUS_PROPERTIES
-from target_salesforce_bulk.stream_settings import NullPolicy
 
 
 class OnRecordFailure(Enum):

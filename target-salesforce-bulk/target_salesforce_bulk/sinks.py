@@ -1,4 +1,4 @@
-"""`SObjectSink`: one stream's records on their way into one object. All the work is done by `Load`."""
+"""`SObjectSink`: one stream's records on their way into one object. All the work is done by `Run`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from target_salesforce_bulk.mapping.cells import decode_json
 from target_salesforce_bulk.mapping.fingerprints import record_fingerprint
 from target_salesforce_bulk.mapping.plan import Refusal
 from target_salesforce_bulk.mapping.plan_builder import make_plan
+from target_salesforce_bulk.mapping.stream_settings import StreamSettings
 from target_salesforce_bulk.messages.fast_records import FastRecords
 from target_salesforce_bulk.messages.validation import RecordValidator
-from target_salesforce_bulk.stream_settings import StreamSettings
 
 if TYPE_CHECKING:
     from target_salesforce_bulk.target import TargetSalesforceBulk
@@ -31,7 +31,7 @@ LOGGED_WITHOUT_KEY = 10
 """So many records of a stream without their key are logged."""
 
 
-class _Untold(metrics.Timer):
+class _SilentTimer(metrics.Timer):
     """A timer without a METRIC line: handing rows on takes no time that says anything."""
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +62,7 @@ class SObjectSink(Sink):
             describe=target.describe,
             source=source,
         )
-        properties = source.loaded_properties([filling.property for filling in self._plan.fillings])
+        properties = source.loaded_properties([mapping.property for mapping in self._plan.column_mappings])
         self._identity_of = record_fingerprint(self._plan.destination, properties=properties)
         self._is_mapped = source.is_mapped
         self._violation: str | None = None
@@ -109,7 +109,7 @@ class SObjectSink(Sink):
 
     def get_batch_processing_timer(self) -> metrics.Timer:
         """Return a timer that logs nothing."""
-        return _Untold(metrics.Metric.BATCH_PROCESSING_TIME)
+        return _SilentTimer(metrics.Metric.BATCH_PROCESSING_TIME)
 
     def get_validator(self) -> RecordValidator | None:
         """Return the compiled check of the stream's schema."""

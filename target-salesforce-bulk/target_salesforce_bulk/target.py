@@ -35,17 +35,17 @@ from target_salesforce_bulk.command import LAST_STEP, RESULT, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.mapping.plan import LOOKUP_UPDATE, Refusal
 from target_salesforce_bulk.mapping.sources import Source
+from target_salesforce_bulk.mapping.stream_settings import unmatched
 from target_salesforce_bulk.messages.batch_files import records_of
 from target_salesforce_bulk.messages.reader import MessageReader
 from target_salesforce_bulk.messages.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.messages.state_gate import StateGate
 from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.outstanding import OUTSTANDING
-from target_salesforce_bulk.run import Load
+from target_salesforce_bulk.run import Run
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings
 from target_salesforce_bulk.sinks import SObjectSink
 from target_salesforce_bulk.stopping import Stopping
-from target_salesforce_bulk.stream_settings import unmatched
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -73,7 +73,7 @@ class TargetSalesforceBulk(Target):
     def __init__(self, **kwargs: Any) -> None:
         self._stopping = Stopping()
         self._gate = StateGate(_write_line)
-        self._load: Load | DryRun | None = None
+        self._load: Run | DryRun | None = None
         self.incoming_record: dict[str, Any] = {}
         """The record that is being processed, as it came in."""
         self.incoming_id = 0
@@ -118,7 +118,7 @@ class TargetSalesforceBulk(Target):
     # What sinks need
 
     @property
-    def load(self) -> Load | DryRun:
+    def load(self) -> Run | DryRun:
         """The run; begun with the first stream, so that an empty input needs no login."""
         if self._load is None:
             with self._stopping.interruptible():
@@ -127,7 +127,7 @@ class TargetSalesforceBulk(Target):
                 if self.config["dry_run"]:
                     self._load = DryRun(client, settings=settings)
                 else:
-                    self._load = Load(client, settings=settings, gate=self._gate, stopping=self._stopping)
+                    self._load = Run(client, settings=settings, gate=self._gate, stopping=self._stopping)
                 self._load.start()
         return self._load
 
@@ -261,7 +261,7 @@ class TargetSalesforceBulk(Target):
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Hold STATE until the outcomes of everything before it are on disk; the SDK would write it by itself."""
         self._assert_line_requires(message_dict, requires={"value"})
-        if isinstance(self._load, Load):
+        if isinstance(self._load, Run):
             self._load.add_state(message_dict["value"])
         elif not self.config["dry_run"]:
             self._gate.hold(message_dict["value"])

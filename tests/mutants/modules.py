@@ -52,22 +52,22 @@ MODULES = {
     "ingest": (f"{CLIENT}/ingest.py", f"tests/client/test_ingest_job.py {TOLD} {NOT_SLOW}"),
     "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
     "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
-    "mapping": (f"{TARGET}/mapping.py", "tests/target/test_mapping.py"),
-    "fingerprints": (f"{TARGET}/fingerprints.py", f"{PRINTS} {SAME}"),
+    "plan_builder": (f"{TARGET}/mapping/plan_builder.py", "tests/target/test_mapping.py"),
+    "fingerprints": (f"{TARGET}/mapping/fingerprints.py", f"{PRINTS} {SAME}"),
     "journal": (
         f"{TARGET}/journal.py",
         f"{JOURNAL} {ONCE} {FORGOTTEN} {MODES} {DECISIONS}::test_a_batch_that_cannot_be_read_can_only_be_forgotten",
     ),
-    "recovery": (
-        f"{TARGET}/recovery.py",
+    "resume": (
+        f"{TARGET}/jobs/resume.py",
         f"{JOURNAL} {ONCE} {FILES}::test_what_a_crashed_run_wrote_without_committing_is_cut",
     ),
-    "outcome_log": (f"{TARGET}/outcome_log.py", f"{FILES} -k 'not slowly and not cannot_grow'"),
-    "batch_loading": (
-        f"{TARGET}/batch_loading.py",
+    "outcome_log": (f"{TARGET}/results/outcome_log.py", f"{FILES} -k 'not slowly and not cannot_grow'"),
+    "batch_loader": (
+        f"{TARGET}/jobs/batch_loader.py",
         f"{RESENT} {ONCE} {CRASH} {DECISIONS} {SIGNALS} -k 'not killed and not signal_while'",
     ),
-    "outcome_recording": (f"{TARGET}/outcome_recording.py", f"{RESENT} {ONCE} {DECISIONS} -k 'not killed'"),
+    "outcome_recorder": (f"{TARGET}/results/outcome_recorder.py", f"{RESENT} {ONCE} {DECISIONS} -k 'not killed'"),
 }
 
 PROJECT = Project(

@@ -14,7 +14,7 @@ from salesforce_bulk_client import Operation
 from singer_sdk.exceptions import InvalidRecord
 from target_salesforce_bulk.mapping.cells import converter, decode_json
 from target_salesforce_bulk.mapping.column_conversion import ColumnConverter
-from target_salesforce_bulk.mapping.plan import Column, Destination, Filling, Plan, Refusal
+from target_salesforce_bulk.mapping.plan import Column, ColumnMapping, Destination, Plan, Refusal
 from target_salesforce_bulk.messages.fast_records import FastRecords
 from target_salesforce_bulk.messages.record_types import record_type
 from target_salesforce_bulk.messages.validation import RecordValidator
@@ -77,8 +77,8 @@ def make_plan(schema: dict[str, Any], field_types: dict[str, str], *, key: str |
             key_properties=(),
             stream_schema=schema,
         ),
-        fillings=tuple(
-            Filling(name, converter(kind, length=18), "" if name == key else "#N/A", 18)
+        column_mappings=tuple(
+            ColumnMapping(name, converter(kind, length=18), "" if name == key else "#N/A", 18)
             for name, kind in field_types.items()
         ),
         known_properties=frozenset(schema["properties"]),

@@ -23,7 +23,7 @@ from target_salesforce_bulk.errors import (
 )
 from target_salesforce_bulk.journal import BatchNote, Journal
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
-from target_salesforce_bulk.results.run_summary import RunReport
+from target_salesforce_bulk.results.run_summary import RunSummary
 
 from tests.target.conftest import Message, Run, TargetRunner, records, schema, state
 
@@ -197,7 +197,7 @@ def test_the_journal_forgets_last_of_all(target: TargetRunner, monkeypatch: pyte
     noting(Journal, "end_run")
     noting(Journal, "commit")
     noting(Journal, "note_state")
-    noting(RunReport, "write")
+    noting(RunSummary, "write")
     noting(OutcomeLog, "close")
 
     run = target.run(ACCOUNT, accounts("a"), state(1), **INSERT)

@@ -14,8 +14,8 @@ from salesforce_bulk_client import ConfigError, Operation, SalesforceClient, des
 from target_salesforce_bulk.mapping.plan import Plan, Refusal
 from target_salesforce_bulk.mapping.plan_builder import make_plan
 from target_salesforce_bulk.mapping.sources import Source
+from target_salesforce_bulk.mapping.stream_settings import NullPolicy, StreamSettings
 from target_salesforce_bulk.messages.fast_records import FastRecords
-from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 
 from tests.target.conftest import schema
 
@@ -196,7 +196,7 @@ def test_a_nested_property_is_refused_with_advice(plan: MakePlan, client: Salesf
 
 def nulls(plan: Plan, *, missing: bool = False) -> dict[str, str]:
     """What a record of nulls becomes, by column; or one that has only its key."""
-    record = {filling.property: None for filling in plan.fillings if not missing} | {"mail": "k"}
+    record = {filling.property: None for filling in plan.column_mappings if not missing} | {"mail": "k"}
     row = plan.row(record)
     assert not isinstance(row, Refusal)
     return dict(zip(columns(plan), row, strict=True))

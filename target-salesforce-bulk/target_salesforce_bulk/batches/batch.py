@@ -220,7 +220,7 @@ class Batch:
     # Transitions
 
     def enqueue(self) -> None:
-        """Filling → pending: the rows are about to be sent."""
+        """ColumnMapping → pending: the rows are about to be sent."""
         self._journal.add_batch(self._note(self.id, self.files, BatchState.PENDING))
         self.state = BatchState.PENDING
 

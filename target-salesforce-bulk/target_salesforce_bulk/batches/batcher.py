@@ -14,8 +14,7 @@ import msgspec
 from salesforce_bulk_client import Operation
 
 from target_salesforce_bulk.batches.batch import Batch
-from target_salesforce_bulk.batches.job_data_files import Entry
-from target_salesforce_bulk.mapping.fingerprints import fingerprint_of
+from target_salesforce_bulk.batches.job_data_files import Entry, fingerprint_of
 from target_salesforce_bulk.mapping.plan import Destination, Refusal
 
 MAX_OPEN_BATCHES = 4

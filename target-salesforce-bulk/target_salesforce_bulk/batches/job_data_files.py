@@ -21,6 +21,7 @@ import msgspec
 from salesforce_bulk_client import JobData
 
 from target_salesforce_bulk.errors import JobDataDamaged
+from target_salesforce_bulk.mapping.fingerprints import row_fingerprint
 from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination, Refusal
 
 LONGEST_VALUE = 1 << 30
@@ -240,3 +241,11 @@ def files_of(path: Path) -> list[Path]:
     ['1.2.jsonl', '1.2.csv', '1.2.CRLF.csv']
     """
     return [path, path.with_suffix(".csv"), path.with_suffix(".CRLF.csv")]
+
+
+def fingerprint_of(destination: Destination, entry: Entry) -> bytes:
+    """Return what identifies a record: its own fingerprint, or that of its row."""
+    if entry.fingerprint:
+        return entry.fingerprint
+    assert entry.cells is not None
+    return row_fingerprint(destination)(entry.cells)

@@ -34,7 +34,7 @@ from target_salesforce_bulk.jobs.collections_requests import request_for, result
 from target_salesforce_bulk.journal import BatchState
 from target_salesforce_bulk.results.outcome_recorder import JobEnd, OutcomeRecorder, Unloaded
 from target_salesforce_bulk.results.result_files import ResultFile, result_path
-from target_salesforce_bulk.results.run_counts import Tally
+from target_salesforce_bulk.results.run_counts import RunCounts
 from target_salesforce_bulk.stopping import Stopping
 
 logger = logging.getLogger(__name__)
@@ -71,13 +71,13 @@ class BatchLoader:
         client: SalesforceClient,
         *,
         recorder: OutcomeRecorder,
-        tally: Tally,
+        counts: RunCounts,
         policy: LoadPolicy,
         stopping: Stopping,
     ) -> None:
         self._client = client
         self._recorder = recorder
-        self._tally = tally
+        self._counts = counts
         self._policy = policy
         self._stopping = stopping
 
@@ -178,7 +178,7 @@ class BatchLoader:
         unloaded = Unloaded.SEND_ALL if is_decided else Unloaded.SEND_AGAIN
         try:
             job = IngestJob.find(self._client, job_id, **self._job_options(batch))
-            self._tally.add_job(job.info, batch=batch, is_found=True)
+            self._counts.add_job(job.info, batch=batch, is_found=True)
             if not job.info.state.is_final:
                 with suppress(RequestRefused):  # then it goes on, and is waited for
                     job.abort()
@@ -194,10 +194,10 @@ class BatchLoader:
 
     def _end_of_found(self, batch: Batch, job_id: str, *, unloaded: Unloaded = Unloaded.COME_AGAIN) -> JobEnd:
         job = IngestJob.find(self._client, job_id, **self._job_options(batch))
-        self._tally.add_job(job.info, batch=batch, is_found=True)
+        self._counts.add_job(job.info, batch=batch, is_found=True)
         if job.info.state is JobState.OPEN:
             aborted = job.abort()
-            self._tally.note_ended(aborted)
+            self._counts.note_ended(aborted)
             was_never_closed = batch.state is BatchState.OPEN and aborted.state is JobState.ABORTED
             if was_never_closed or aborted.proves_untouched:
                 return JobEnd(unloaded=unloaded, info=aborted, was_never_closed=was_never_closed)
@@ -208,7 +208,7 @@ class BatchLoader:
                 raise
             # It has had its time twice: what it has not processed comes again.
             logger.warning("%s; it is aborted", error, extra=_log_fields(batch))
-            self._tally.note_ended(job.abort())
+            self._counts.note_ended(job.abort())
             end = self._wait(batch, job, unloaded=unloaded)
         if batch.state is BatchState.OPEN and not end.files and job.info.number_records_processed == 0:
             return replace(end, was_never_closed=True)  # somebody else has closed it, before it had any data
@@ -264,22 +264,22 @@ class BatchLoader:
         spec = batch.destination.ingest_spec(line_ending=batch.line_ending)
         job = IngestJob.create(self._client, spec, **self._job_options(batch))
         batch.job_created(job.id)
-        self._tally.add_job(job.info, batch=batch)
+        self._counts.add_job(job.info, batch=batch)
         try:
             job.upload(batch.open_data)
             self._check_stop()
         except BaseException:
             with suppress(SalesforceError):
-                self._tally.note_ended(job.abort())
+                self._counts.note_ended(job.abort())
             raise
         batch.closing()
-        self._tally.note_closed(job.close())
+        self._counts.note_closed(job.close())
         return job
 
     def _wait(self, batch: Batch, job: IngestJob, *, unloaded: Unloaded) -> JobEnd:
         """Return how the job ended, with those of its result files on disk that have rows."""
         info = job.wait_until_final(self._policy.poll, on_look=self._check_wait, stop=self._stopping.is_over)
-        self._tally.note_ended(info)
+        self._counts.note_ended(info)
         columns = [column.name for column in batch.destination.columns]
         files = []
         for kind in ResultKind:

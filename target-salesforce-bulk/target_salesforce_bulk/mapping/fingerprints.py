@@ -13,7 +13,6 @@ import msgspec
 from salesforce_bulk_client import Operation
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.batches.job_data_files import Entry
 from target_salesforce_bulk.mapping.cells import decode_json
 from target_salesforce_bulk.mapping.plan import Destination
 
@@ -115,14 +114,6 @@ def record_fingerprint(
         return fingerprint_of(_encode_sorted(kept))
 
     return of_record
-
-
-def fingerprint_of(destination: Destination, entry: Entry) -> bytes:
-    """Return what identifies a record: its own fingerprint, or that of its row."""
-    if entry.fingerprint:
-        return entry.fingerprint
-    assert entry.cells is not None
-    return row_fingerprint(destination)(entry.cells)
 
 
 def canonical_number(text: str) -> str:

@@ -200,7 +200,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
     fields: tuple[str, ...] = ()
 
 
-class Filling(NamedTuple):
+class ColumnMapping(NamedTuple):
     """How one column is filled from a record."""
 
     property: str
@@ -218,7 +218,7 @@ class Plan:
     """How the records of one stream become rows."""
 
     destination: Destination
-    fillings: tuple[Filling, ...]
+    column_mappings: tuple[ColumnMapping, ...]
     """One for each column, in the columns' order."""
     known_properties: frozenset[str]
     """Those of the stream's schema, dropped ones included."""
@@ -229,7 +229,7 @@ class Plan:
     def row(self, record: Mapping[str, Any]) -> list[str] | Refusal:
         """Return the cells of a record's row, or why there can be none."""
         cells = []
-        for prop, convert, null_text, *_ in self.fillings:
+        for prop, convert, null_text, *_ in self.column_mappings:
             value = record.get(prop, _MISSING)
             if value is _MISSING:
                 cells.append("")
@@ -254,7 +254,7 @@ class Plan:
             filled = [place for place in places if cells[place] not in {"", NULL_IN_JOB_DATA}]
             if len(filled) > 1:
                 names = tuple(self.destination.columns[place].name for place in filled)
-                properties = " and ".join(quoted(self.fillings[place].property) for place in filled)
+                properties = " and ".join(quoted(self.column_mappings[place].property) for place in filled)
                 return Refusal("FIELD_FILLED_TWICE", f"{properties} have values for one field, which takes one", names)
             chosen = filled or [place for place in places if cells[place]]
             for place in places:
@@ -278,10 +278,10 @@ class Plan:
         index = self.destination.key_index
         if index is None:
             return None
-        filling = self.fillings[index]
-        value = record.get(filling.property)
+        mapping = self.column_mappings[index]
+        value = record.get(mapping.property)
         try:
-            cell = "" if value is None or value == "" else filling.convert(value)
+            cell = "" if value is None or value == "" else mapping.convert(value)
         except ValueRefused:
             return None
         return self.destination.key_form(cell) if cell.strip() else None
@@ -292,8 +292,8 @@ class Plan:
 
     def missing_properties(self, names: Collection[str], *, line: int) -> Refusal:
         """Return why a record is refused that lacks key properties; ``line`` is its place in the input."""
-        columns = zip(self.destination.columns, self.fillings, strict=True)
-        fields = tuple(column.name for column, filling in columns if filling.property in names)
+        columns = zip(self.destination.columns, self.column_mappings, strict=True)
+        fields = tuple(column.name for column, mapping in columns if mapping.property in names)
         return Refusal("MISSING_KEY", f"line {line} of the input lacks the key property {quoted(*names)}", fields)
 
     def missing_key(self) -> Refusal:

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
 
+from target_salesforce_bulk.json_schema import types_of
 from target_salesforce_bulk.mapping.cells import INTEGER_TYPES, NUMBER_TYPES, converter
-from target_salesforce_bulk.mapping.plan import Column, Destination, Filling, Plan
-from target_salesforce_bulk.mapping.relationships import ColumnProblem, Found, relationship_column
+from target_salesforce_bulk.mapping.plan import Column, ColumnMapping, Destination, Plan
+from target_salesforce_bulk.mapping.relationships import ColumnProblem, ResolvedColumn, relationship_column
 from target_salesforce_bulk.mapping.sources import Source
-from target_salesforce_bulk.messages.validation import types_of
+from target_salesforce_bulk.mapping.stream_settings import NullPolicy, StreamSettings
 from target_salesforce_bulk.names import quoted
-from target_salesforce_bulk.stream_settings import NullPolicy, StreamSettings
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def make_plan(
     """
     described = describe(settings.object)
     _check_operation(described, settings.operation)
-    draft = _Draft(described, settings=settings, describe=describe)
+    draft = _PlanBuilder(described, settings=settings, describe=describe)
     draft.find_key(key_properties)
     properties: dict[str, Any] = schema["properties"]
     for name, property_schema in properties.items():
@@ -84,8 +84,8 @@ def make_plan(
             takes_mapped=source.is_shared,
             is_retry=source.is_retry,
         ),
-        fillings=tuple(
-            Filling(
+        column_mappings=tuple(
+            ColumnMapping(
                 entry.property,
                 converter(entry.column.type, length=entry.length, key_prefix=draft.key_prefix(entry)),
                 NULL_IN_JOB_DATA if draft.clears(entry) else "",
@@ -119,7 +119,7 @@ class _Placed(NamedTuple):
     """Whether the stream's schema allows a null."""
 
 
-class _Draft:
+class _PlanBuilder:
     """A plan in the making: the columns so far, and what was found wrong."""
 
     def __init__(self, described: SObjectDescribe, *, settings: StreamSettings, describe: Describe) -> None:
@@ -175,15 +175,15 @@ class _Draft:
         elif self._may_write(name, found):
             self._add(name, found, property_schema)
 
-    def _find(self, target: str) -> Found | None:
+    def _find(self, target: str) -> ResolvedColumn | None:
         field = self.described.field(target)
         if field:
-            return Found(field.name, field=field, writes=field, parent=None)
+            return ResolvedColumn(field.name, field=field, writes=field, parent=None)
         if "." in target:
             return relationship_column(target, described=self.described, describe=self._describe)
         return None
 
-    def _may_write(self, name: str, found: Found) -> bool:
+    def _may_write(self, name: str, found: ResolvedColumn) -> bool:
         """Whether the operation can write the field; one that is not named in ``fields`` is only left out."""
         is_chosen = name in self.settings.fields
         field = found.writes
@@ -216,7 +216,7 @@ class _Draft:
             Operation.UPSERT: field.createable or field.updateable,
         }[self.operation]
 
-    def _add(self, name: str, found: Found, property_schema: Any) -> None:
+    def _add(self, name: str, found: ResolvedColumn, property_schema: Any) -> None:
         taken = next((entry for entry in self.placed if entry.column.name == found.name), None)
         if taken:
             self.problems.append(f"{quoted(taken.property)} and {quoted(name)} both fill {found.name}")

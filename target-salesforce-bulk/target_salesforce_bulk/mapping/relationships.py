@@ -10,7 +10,7 @@ from salesforce_bulk_client import Field, SObjectDescribe
 from target_salesforce_bulk.names import quoted
 
 
-class Found(NamedTuple):
+class ResolvedColumn(NamedTuple):
     """What a column of job data means."""
 
     name: str
@@ -29,7 +29,7 @@ class ColumnProblem(ValueError):
 
 def relationship_column(
     target: str, *, described: SObjectDescribe, describe: Callable[[str], SObjectDescribe]
-) -> Found | None:
+) -> ResolvedColumn | None:
     """Return what ``Relation.Field`` or ``Object:Relation.Field`` means, or None where there is no such relation.
 
     Raises: ColumnProblem.
@@ -46,7 +46,7 @@ def relationship_column(
         what = "no external id" if key else "no field"
         raise ColumnProblem(f"{quoted(target)}: {parent_field} is {what} of {parent}, so it cannot name a parent")
     name = f"{parent}:{relation}.{key.name}" if prefix else f"{relation}.{key.name}"
-    return Found(name, field=key, writes=lookup, parent=parent)
+    return ResolvedColumn(name, field=key, writes=lookup, parent=parent)
 
 
 def _names(field: Field) -> str | None:

@@ -36,18 +36,18 @@ class FastRecords:
         places = {name: place for place, name in enumerate(schema["properties"])}
         self._columns = [
             (
-                filling.property,
-                places[filling.property],
+                mapping.property,
+                places[mapping.property],
                 ColumnConverter(
                     field_type=column.type,
-                    length=filling.length,
-                    null_text=filling.null_text,
-                    is_raw=is_number(schema["properties"][filling.property]),
-                    takes_null=takes_null(schema["properties"][filling.property]),
-                    key_prefix=filling.key_prefix,
+                    length=mapping.length,
+                    null_text=mapping.null_text,
+                    is_raw=is_number(schema["properties"][mapping.property]),
+                    takes_null=takes_null(schema["properties"][mapping.property]),
+                    key_prefix=mapping.key_prefix,
                 ),
             )
-            for column, filling in zip(plan.destination.columns, plan.fillings, strict=True)
+            for column, mapping in zip(plan.destination.columns, plan.column_mappings, strict=True)
         ]
 
     @classmethod

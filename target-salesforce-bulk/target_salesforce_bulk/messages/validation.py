@@ -15,6 +15,7 @@ from typing import Any
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
+from target_salesforce_bulk.json_schema import required_of
 from target_salesforce_bulk.names import step
 
 logger = logging.getLogger(__name__)
@@ -23,27 +24,6 @@ _Schema = Mapping[str, Any]
 
 Check = Callable[[Any], str | None]
 """Returns what is wrong with a value, as it is said after the value's name; or None."""
-
-
-def types_of(schema: Any) -> frozenset[str]:
-    """Return the types that a property's schema allows; empty where it names none.
-
-    >>> sorted(types_of({"type": ["string", "null"]})), types_of(True)
-    (['null', 'string'], frozenset())
-    """
-    kinds = schema.get("type") if isinstance(schema, Mapping) else None
-    listed = kinds if isinstance(kinds, list) else [kinds]
-    return frozenset(kind for kind in listed if isinstance(kind, str))
-
-
-def required_of(schema: Mapping[str, Any]) -> list[str]:
-    """Return the properties that a record must have.
-
-    >>> required_of({"required": ["id"]}), required_of({"required": True})
-    (['id'], [])
-    """
-    names = schema.get("required")
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 class RecordValidator(BaseJSONSchemaValidator):

@@ -27,7 +27,7 @@ from target_salesforce_bulk.results.causes import Cause, cause_of
 from target_salesforce_bulk.results.matching import Identity, Look, match
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
 from target_salesforce_bulk.results.result_files import ResultFile, ResultRow
-from target_salesforce_bulk.results.run_counts import Tally
+from target_salesforce_bulk.results.run_counts import RunCounts
 
 FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"})
 """A job that failed for one of these would fail again (`salesforce-api.md`, 4.3)."""
@@ -107,9 +107,9 @@ class JobEnd:
 class OutcomeRecorder:
     """Used by several threads, which take turns: the rows of one batch at a time are in memory."""
 
-    def __init__(self, *, log: OutcomeLog, tally: Tally) -> None:
+    def __init__(self, *, log: OutcomeLog, counts: RunCounts) -> None:
         self._log = log
-        self._tally = tally
+        self._counts = counts
 
     def record(self, batch: Batch, end: JobEnd | None) -> bool:
         """Write the outcomes that a job has brought; return whether the batch is finished.
@@ -168,7 +168,7 @@ class OutcomeRecorder:
             job_of_doubtful=batch.job_id if end and not end.info else None,  # a job that was read has said all
             reason=outcomes.reason(end) if end else reason,
         )
-        self._tally.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
+        self._counts.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
         for (kind, _), number in outcomes.counts.items():
             batch.outcomes[kind] += number
         batch.awaits_parents = outcomes.awaits_parents

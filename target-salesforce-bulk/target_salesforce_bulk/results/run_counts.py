@@ -1,4 +1,4 @@
-"""`Tally`: counts outcomes and notes jobs while a run goes on, for its summary."""
+"""`RunCounts`: counts outcomes and notes jobs while a run goes on, for its summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Skipped(NamedTuple):
     number: int
 
 
-class Tally:
+class RunCounts:
     """Safe to use from several threads."""
 
     def __init__(self) -> None:

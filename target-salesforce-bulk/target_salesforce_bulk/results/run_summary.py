@@ -1,4 +1,4 @@
-"""`RunReport`: what is said of a whole run: in one sentence, in the last lines of the log, in its summary file."""
+"""`RunSummary`: what is said of a whole run: in one sentence, in the last lines of the log, in its summary file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
-from target_salesforce_bulk.results.run_counts import Skipped, Tally
+from target_salesforce_bulk.results.run_counts import RunCounts, Skipped
 
 Line = tuple[str, Mapping[str, Any]]
 """A line of the log, and its fields."""
@@ -26,14 +26,14 @@ _SKIPPED = {
 }
 
 
-class RunReport:
+class RunSummary:
     """Reads the counts of a run; for the main thread."""
 
-    def __init__(self, *, run_id: str, org: str, directory: Path, tally: Tally, log: OutcomeLog) -> None:
+    def __init__(self, *, run_id: str, org: str, directory: Path, counts: RunCounts, log: OutcomeLog) -> None:
         self._run_id = run_id
         self._org = org
         self._directory = directory
-        self._tally = tally
+        self._counts = counts
         self._log = log
         self._began_at = datetime.now(UTC)
 
@@ -42,13 +42,13 @@ class RunReport:
         """Records that came again and have their outcome in an earlier run's files, not in this one's."""
         return sum(
             each.number
-            for each in self._tally.skipped()
+            for each in self._counts.skipped()
             if each.outcome is OutcomeClass.FAILED and each.run_id != self._run_id
         )
 
     def failures(self) -> str:
         """Return how many records were not loaded, and where they are."""
-        counts = {kind: self._tally.count(kind) for kind in OutcomeKind}
+        counts = {kind: self._counts.count(kind) for kind in OutcomeKind}
         parts = [
             f"{counts[kind]} of {sum(counts.values())} records {kind.value}"
             for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL)
@@ -68,8 +68,8 @@ class RunReport:
         yield read
         for text in self._arithmetic(number_read=read[1]["records_read"]):
             yield text, {}
-        counts = self._tally.as_json()["streams"]
-        for stream, text in self._tally.lines():
+        counts = self._counts.as_json()["streams"]
+        for stream, text in self._counts.lines():
             fields = {f"records_{status}": number for status, number in counts[stream].items()}
             yield text, {"stream_name": stream, **fields}
         if self._log.outcomes_path.exists():
@@ -80,13 +80,13 @@ class RunReport:
 
     def _arithmetic(self, *, number_read: int) -> Iterator[str]:
         """Yield how what was read and what was loaded add up, if an earlier run has to do with it."""
-        skipped = sorted(self._tally.skipped(), key=lambda each: each.run_id == self._run_id)
+        skipped = sorted(self._counts.skipped(), key=lambda each: each.run_id == self._run_id)
         if skipped:
             parts = [f"{each.number} skipped, {self._why_skipped(each)}" for each in skipped]
             new = number_read - sum(each.number for each in skipped)
             yield f"of the {number_read} records read, {'; '.join(parts)}; {new} new"
-        if resumed := self._tally.number_resumed:
-            outcomes = sum(self._tally.count(kind) for kind in OutcomeKind)
+        if resumed := self._counts.number_resumed:
+            outcomes = sum(self._counts.count(kind) for kind in OutcomeKind)
             yield (
                 f"{outcomes} outcomes of this run: {resumed} from jobs that {self._earlier_runs()} had left,"
                 f" {outcomes - resumed} from new records"
@@ -98,7 +98,7 @@ class RunReport:
         return f"{_SKIPPED[skipped.outcome]} {f'run {skipped.run_id}' if skipped.run_id else 'an earlier run'}"
 
     def _earlier_runs(self) -> str:
-        runs = self._tally.runs_that_left_jobs()
+        runs = self._counts.runs_that_left_jobs()
         return f"run{'s' if len(runs) > 1 else ''} {', '.join(runs)}" if runs else "an earlier run"
 
     def write(self, *, is_finished: bool, message: str | None, number_read: int = 0) -> None:
@@ -112,7 +112,7 @@ class RunReport:
             "message": message,
             "records_read": number_read,
             "meltano": _meltano(),
-            **self._tally.as_json(),
+            **self._counts.as_json(),
             "outcomes_file": _name(self._log.outcomes_path),
             "failed_file": _name(self._log.failed_path),
         }
