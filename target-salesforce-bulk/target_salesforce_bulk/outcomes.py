@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 from salesforce_bulk_client import Operation
-
-from target_salesforce_bulk.mapping.plan import Column
+from salesforce_bulk_client.records.columns import Column
 
 TRANSIENT_CODES = frozenset({"UNABLE_TO_LOCK_ROW", "TooManyLockFailure", "TOO_MANY_LOCK_FAILURE"})
 """Errors of single rows that pass by themselves; all others are final (`salesforce-api.md`, 4.6)."""

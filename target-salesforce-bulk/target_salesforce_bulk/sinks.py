@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
+from salesforce_bulk_client.records.cells import decode_json
 from singer_sdk import metrics
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks import Sink
 
 from target_salesforce_bulk.batches.outstanding_changes import id_as_fingerprint
-from target_salesforce_bulk.mapping.cells import decode_json
 from target_salesforce_bulk.mapping.fingerprints import record_fingerprint
 from target_salesforce_bulk.mapping.plan import Refusal
 from target_salesforce_bulk.mapping.plan_builder import make_plan

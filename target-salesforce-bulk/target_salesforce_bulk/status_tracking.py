@@ -10,9 +10,8 @@ from functools import partial
 from typing import Any
 
 from salesforce_bulk_client import ConfigError, Field, NotFound, SalesforceClient, SalesforceError, describe
+from salesforce_bulk_client.records.cells import NUMBER_TYPES
 from salesforce_bulk_client.sobject_collections import upsert_records
-
-from target_salesforce_bulk.mapping.cells import NUMBER_TYPES
 
 logger = logging.getLogger(__name__)
 

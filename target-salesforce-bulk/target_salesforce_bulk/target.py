@@ -25,6 +25,7 @@ from salesforce_bulk_client import (
     setting_problem,
     unknown_variables,
 )
+from salesforce_bulk_client.names import quoted
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
@@ -40,7 +41,6 @@ from target_salesforce_bulk.messages.batch_files import records_of
 from target_salesforce_bulk.messages.reader import MessageReader
 from target_salesforce_bulk.messages.record_chunks import RecordChunks, Take
 from target_salesforce_bulk.messages.state_gate import StateGate
-from target_salesforce_bulk.names import quoted
 from target_salesforce_bulk.outstanding import OUTSTANDING
 from target_salesforce_bulk.run import Run
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA, LoadSettings

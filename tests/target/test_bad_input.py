@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, MAX_RECORD_FIELDS
+from salesforce_bulk_client.records.cells import LONGEST_PLAIN_EXPONENT, to_datetime, to_number
 from salesforce_bulk_simulator import Org
 from target_salesforce_bulk.errors import InputBroken, RecordsFailed
-from target_salesforce_bulk.mapping.cells import LONGEST_PLAIN_EXPONENT, to_datetime, to_number
 from target_salesforce_bulk.messages.fast_records import SURELY_SHORT_BYTES
 
 from tests.target.conftest import Message, TargetRunner, lines, records, schema, state

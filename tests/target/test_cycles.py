@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
+from salesforce_bulk_client.records.columns import Column
 from target_salesforce_bulk.batches.row_graph import RowGraph
-from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.mapping.plan import Destination
 
 LATER, ALSO_LATER, AT_ONCE = "One__r.Key__c", "Two__r.Key__c", "Three__r.Key__c"
 LOOKUPS = [LATER, ALSO_LATER, AT_ONCE]

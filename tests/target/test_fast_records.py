@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
+from salesforce_bulk_client.records.cells import converter, decode_json
+from salesforce_bulk_client.records.column_conversion import ColumnConverter
+from salesforce_bulk_client.records.columns import Column
 from singer_sdk.exceptions import InvalidRecord
-from target_salesforce_bulk.mapping.cells import converter, decode_json
-from target_salesforce_bulk.mapping.column_conversion import ColumnConverter
-from target_salesforce_bulk.mapping.plan import Column, ColumnMapping, Destination, Plan, Refusal
+from target_salesforce_bulk.mapping.plan import ColumnMapping, Destination, Plan, Refusal
 from target_salesforce_bulk.messages.fast_records import FastRecords
 from target_salesforce_bulk.messages.record_types import record_type
 from target_salesforce_bulk.messages.validation import RecordValidator

@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from salesforce_bulk_client import Operation
+from salesforce_bulk_client.records.columns import Column
+from salesforce_bulk_client.records.fingerprints import canonical_number
 from salesforce_bulk_simulator import Fault, Org
 from target_salesforce_bulk import journal
-from target_salesforce_bulk.mapping.fingerprints import (
-    canonical_number,
-    key_fingerprint,
-    record_fingerprint,
-    row_fingerprint,
-)
-from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.mapping.fingerprints import key_fingerprint, record_fingerprint, row_fingerprint
+from target_salesforce_bulk.mapping.plan import Destination
 
 from tests.target.conftest import TargetRunner, records, schema, state
 

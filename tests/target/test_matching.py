@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from salesforce_bulk_client import Operation, ResultKind
+from salesforce_bulk_client.records.columns import Column
+from salesforce_bulk_client.records.matching import OnRow, match
+from salesforce_bulk_client.records.result_files import ResultFile
 from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles
-from target_salesforce_bulk.mapping.plan import Column, Destination
-from target_salesforce_bulk.results.matching import Look, match
-from target_salesforce_bulk.results.result_files import ResultFile
+from target_salesforce_bulk.mapping.plan import Destination
 
 COLUMNS = (Column("Name", "string"), Column("Amount", "currency"), Column("Day", "datetime"))
 Matched = tuple[dict[int, str], list[int]]
@@ -29,7 +30,7 @@ def matched(tmp_path: Path) -> Callable[..., Matched]:
         unprocessed: str = "",
         key_column: str | None = None,
         columns: Sequence[Column] = COLUMNS,
-        look: Look | None = None,
+        on_row: OnRow | None = None,
     ) -> Matched:
         destination = Destination(
             stream="s",
@@ -43,17 +44,17 @@ def matched(tmp_path: Path) -> Callable[..., Matched]:
             key_properties=(),
             stream_schema={},
         )
-        spool = JobDataFiles.create(tmp_path / "spool.jsonl", destination=destination)
+        job_data = JobDataFiles.create(tmp_path / "job_data.jsonl", destination=destination)
         for cells in sent:
-            spool.add(Entry(cells, None, b"{}"))
-        spool.close()
+            job_data.add(Entry(cells, None, b"{}"))
+        job_data.close()
         files = []
         for kind, text in zip(ResultKind, (successful, failed, unprocessed), strict=True):
             if text:
                 path = tmp_path / f"{kind.value}.csv"
                 path.write_text(text)
                 files.append(ResultFile(path, kind=kind, columns=[column.name for column in columns]))
-        found = match(spool, files=files, look=look)
+        found = match(job_data, columns=columns, key_column=key_column, files=files, on_row=on_row)
         got = {number: row.id or row.error or row.kind.value for number, row in enumerate(found) if row}
         return got, [number for number, row in enumerate(found) if not row]
 
@@ -400,7 +401,7 @@ def test_each_row_is_shown_while_they_are_read(matched: Match) -> None:
         [["Ada", "1", ""], ["Bob", "2", ""]],
         successful=OK + '"2","true","Bob","2",""\n',
         key_column="Name",
-        look=lambda cells, key: shown.append((list(cells), key)),
+        on_row=lambda cells, key: shown.append((list(cells), key)),
     )
 
     assert shown == [(["Ada", "1", ""], "ada"), (["Bob", "2", ""], "bob")]

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from salesforce_bulk_client import Operation
+from salesforce_bulk_client.records.columns import Column
 from target_salesforce_bulk.batches.batch import Batch, BatchLimits
 from target_salesforce_bulk.batches.batcher import Batcher
 from target_salesforce_bulk.batches.job_data_files import Entry
 from target_salesforce_bulk.journal import Journal
-from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.mapping.plan import Destination
 
 
 def _destination(stream: str) -> Destination:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from target_salesforce_bulk.mapping.canonical_form import canonical_form, canonical_key
-from target_salesforce_bulk.mapping.cells import ValueRefused, converter, to_datetime
-from target_salesforce_bulk.mapping.column_conversion import ColumnConverter
+from salesforce_bulk_client.records.canonical_form import canonical_form, canonical_key
+from salesforce_bulk_client.records.cells import ValueRefused, converter, to_datetime
+from salesforce_bulk_client.records.column_conversion import ColumnConverter
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+from salesforce_bulk_client.records.canonical_form import canonical_key
 
 from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles
 from target_salesforce_bulk.batches.key_set import KeySet
@@ -28,7 +29,6 @@ from target_salesforce_bulk.journal import (
     OutcomeClass,
     now,
 )
-from target_salesforce_bulk.mapping.canonical_form import canonical_key
 from target_salesforce_bulk.mapping.fingerprints import row_fingerprint
 from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination
 from target_salesforce_bulk.outcomes import OutcomeKind

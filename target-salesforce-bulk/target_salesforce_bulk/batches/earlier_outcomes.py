@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 from salesforce_bulk_client import Operation
+from salesforce_bulk_client.records.fingerprints import SIZE
 
 from target_salesforce_bulk.batches.job_data_files import Entry, fingerprint_of
 from target_salesforce_bulk.journal import IN_SALESFORCE, Journal, OutcomeClass
-from target_salesforce_bulk.mapping.fingerprints import SIZE, key_fingerprint
+from target_salesforce_bulk.mapping.fingerprints import key_fingerprint
 from target_salesforce_bulk.mapping.plan import Destination
 
 MAX_LEADING_RECORDS = 1000

@@ -19,13 +19,11 @@ from typing import IO
 
 import msgspec
 from salesforce_bulk_client import JobData
+from salesforce_bulk_client.records.result_files import LONGEST_VALUE
 
 from target_salesforce_bulk.errors import JobDataDamaged
 from target_salesforce_bulk.mapping.fingerprints import row_fingerprint
 from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination, Refusal
-
-LONGEST_VALUE = 1 << 30
-"""The csv module's own limit, 131,072, is below a rich text with its markup."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

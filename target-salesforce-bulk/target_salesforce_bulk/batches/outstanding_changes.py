@@ -9,11 +9,12 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
+from salesforce_bulk_client.records.fingerprints import SIZE
 
 from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.batches.job_data_files import Entry, StoredEntry, fingerprint_of
 from target_salesforce_bulk.journal import IN_SALESFORCE, KnownOutcomes, OutcomeClass
-from target_salesforce_bulk.mapping.fingerprints import SIZE, key_fingerprint, source_key_fingerprint
+from target_salesforce_bulk.mapping.fingerprints import key_fingerprint, source_key_fingerprint
 from target_salesforce_bulk.mapping.plan import Destination
 
 _OF_KEY = """org = :org AND fingerprint = :fingerprint AND is_keyed

@@ -10,9 +10,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from salesforce_bulk_client.records.canonical_form import canonical_key
+from salesforce_bulk_client.records.columns import Column
+
 from target_salesforce_bulk.batches.key_set import KeySet
-from target_salesforce_bulk.mapping.canonical_form import canonical_key
-from target_salesforce_bulk.mapping.plan import Column, Destination
+from target_salesforce_bulk.mapping.plan import Destination
 
 _NEW, _ON_PATH, _DONE = range(3)
 

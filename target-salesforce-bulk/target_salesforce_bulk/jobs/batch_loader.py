@@ -28,12 +28,12 @@ from salesforce_bulk_client import (
     SalesforceClient,
     SalesforceError,
 )
+from salesforce_bulk_client.records.result_files import ResultFile, result_path
 
 from target_salesforce_bulk.batches.batch import Batch
 from target_salesforce_bulk.jobs.collections_requests import request_for, results_of, write_result_files
 from target_salesforce_bulk.journal import BatchState
 from target_salesforce_bulk.results.outcome_recorder import JobEnd, OutcomeRecorder, Unloaded
-from target_salesforce_bulk.results.result_files import ResultFile, result_path
 from target_salesforce_bulk.results.run_counts import RunCounts
 from target_salesforce_bulk.stopping import Stopping
 

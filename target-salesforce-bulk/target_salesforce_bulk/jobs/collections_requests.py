@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, SalesforceClient, ServerBusy
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
+from salesforce_bulk_client.records.cells import NUMBER_TYPES
+from salesforce_bulk_client.records.columns import Column
+from salesforce_bulk_client.records.result_files import ResultFile, result_path
 from salesforce_bulk_client.sobject_collections import SaveResult, delete_records, update_records, upsert_records
 
 from target_salesforce_bulk.batches.batch import Batch
-from target_salesforce_bulk.mapping.cells import NUMBER_TYPES
-from target_salesforce_bulk.mapping.plan import Column
-from target_salesforce_bulk.results.result_files import ResultFile, result_path
 
 logger = logging.getLogger(__name__)
 

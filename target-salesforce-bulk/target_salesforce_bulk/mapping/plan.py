@@ -11,33 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 from salesforce_bulk_client import IngestSpec, Operation
 from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, NULL_IN_JOB_DATA
-
-from target_salesforce_bulk.mapping.canonical_form import Canonical, canonical_key
-from target_salesforce_bulk.mapping.cells import Convert, ValueRefused
-from target_salesforce_bulk.names import quoted
+from salesforce_bulk_client.names import quoted
+from salesforce_bulk_client.records.canonical_form import Canonical, canonical_key
+from salesforce_bulk_client.records.cells import Convert, ValueRefused
+from salesforce_bulk_client.records.columns import Column
 
 _MISSING = object()
-
-
-class Column(msgspec.Struct, frozen=True):
-    """One column of job data: its header, and describe's type of the field that it fills."""
-
-    name: str
-    type: str
-    parent: str = ""
-    """The parent's object, for a relationship column: one with a key of the parent's, ``Account.External_Ref__c``."""
-    is_deferrable: bool = False
-    """Whether a record can be created without this parent, and updated with it later."""
-
-    @property
-    def is_relationship(self) -> bool:
-        """Whether it names a parent by a key of the parent's."""
-        return bool(self.parent)
-
-    @property
-    def parent_key(self) -> str:
-        """The parent's field that a relationship column has values of."""
-        return self.name.rpartition(".")[2]
 
 
 class Destination(msgspec.Struct, kw_only=True, dict=True):

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 
 from salesforce_bulk_client import ConfigError, Field, Operation, SObjectDescribe
 from salesforce_bulk_client.limits import MAX_RECORD_FIELDS, NULL_IN_JOB_DATA
+from salesforce_bulk_client.names import quoted
+from salesforce_bulk_client.records.cells import INTEGER_TYPES, NUMBER_TYPES, converter
+from salesforce_bulk_client.records.columns import Column
+from salesforce_bulk_client.records.relationships import ColumnProblem, ResolvedColumn, relationship_column
 
 from target_salesforce_bulk.json_schema import types_of
-from target_salesforce_bulk.mapping.cells import INTEGER_TYPES, NUMBER_TYPES, converter
-from target_salesforce_bulk.mapping.plan import Column, ColumnMapping, Destination, Plan
-from target_salesforce_bulk.mapping.relationships import ColumnProblem, ResolvedColumn, relationship_column
+from target_salesforce_bulk.mapping.plan import ColumnMapping, Destination, Plan
 from target_salesforce_bulk.mapping.sources import Source
 from target_salesforce_bulk.mapping.stream_settings import NullPolicy, StreamSettings
-from target_salesforce_bulk.names import quoted
 
 logger = logging.getLogger(__name__)
 

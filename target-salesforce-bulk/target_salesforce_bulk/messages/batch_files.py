@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import IO, Any
 
+from salesforce_bulk_client.records.cells import decode_json
 from upath import UPath
 
 from target_salesforce_bulk.errors import InputBroken
-from target_salesforce_bulk.mapping.cells import decode_json
 
 Record = dict[str, Any]
 

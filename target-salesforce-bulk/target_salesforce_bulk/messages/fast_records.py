@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 from salesforce_bulk_client.limits import MAX_RECORD_CHARACTERS, MAX_RECORD_FIELDS
+from salesforce_bulk_client.records.cells import LONGEST_PLAIN_EXPONENT
+from salesforce_bulk_client.records.column_conversion import ColumnConverter, WrongKind
 
-from target_salesforce_bulk.mapping.cells import LONGEST_PLAIN_EXPONENT
-from target_salesforce_bulk.mapping.column_conversion import ColumnConverter, WrongKind
 from target_salesforce_bulk.mapping.plan import Plan, Refusal
 from target_salesforce_bulk.messages.record_types import is_number, record_type, takes_null
 

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, Any
 
 import msgspec
+from salesforce_bulk_client.records.cells import decode_json
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_salesforce_bulk.errors import InputBroken
-from target_salesforce_bulk.mapping.cells import decode_json
 from target_salesforce_bulk.messages.record_chunks import RecordChunks
 from target_salesforce_bulk.stopping import Stopping
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
+from salesforce_bulk_client.records.column_conversion import MISSING
 
 from target_salesforce_bulk.json_schema import required_of, types_of
-from target_salesforce_bulk.mapping.column_conversion import MISSING
 
 _TYPES: dict[str, Any] = {"string": str, "integer": int, "boolean": bool}
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any
 
+from salesforce_bulk_client.names import step
 from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
 from target_salesforce_bulk.json_schema import required_of
-from target_salesforce_bulk.names import step
 
 logger = logging.getLogger(__name__)
 

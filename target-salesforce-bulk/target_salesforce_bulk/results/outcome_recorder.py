@@ -9,11 +9,14 @@ from enum import Enum
 
 import msgspec
 from salesforce_bulk_client import JobInfo, JobState, Operation, ResultKind
+from salesforce_bulk_client.records.fingerprints import SIZE
+from salesforce_bulk_client.records.matching import Identity, OnRow, match
+from salesforce_bulk_client.records.result_files import ResultFile, ResultRow
 
 from target_salesforce_bulk.batches.batch import Batch
 from target_salesforce_bulk.batches.job_data_files import JobDataFiles, StoredEntry
 from target_salesforce_bulk.journal import BatchState, KnownOutcomes, OutcomeClass
-from target_salesforce_bulk.mapping.fingerprints import SIZE, key_fingerprint, row_fingerprint
+from target_salesforce_bulk.mapping.fingerprints import key_fingerprint, row_fingerprint
 from target_salesforce_bulk.mapping.plan import DeferredLookups, Destination, Refusal
 from target_salesforce_bulk.outcomes import (
     TRANSIENT_CODES,
@@ -24,9 +27,7 @@ from target_salesforce_bulk.outcomes import (
     parse_sf_error,
 )
 from target_salesforce_bulk.results.causes import Cause, cause_of
-from target_salesforce_bulk.results.matching import Identity, Look, match
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
-from target_salesforce_bulk.results.result_files import ResultFile, ResultRow
 from target_salesforce_bulk.results.run_counts import RunCounts
 
 FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEnabled", "InvalidJob", "InvalidUser"})
@@ -219,27 +220,38 @@ class _BatchOutcomes:
 
     def read_results(self, end: JobEnd, *, parents_may_come: bool) -> None:
         """Find out what the job says of each row that was sent."""
-        self._results = match(self._files, files=end.files, look=self._look())
+        self._results = self._match(end.files)
         self._row_results = _RowResults(end, destination=self._destination, parents_may_come=parents_may_come)
         self.result_of = self._row_results.of
         self._unloaded = end.unloaded
 
-    def _look(self) -> Look:
+    def _match(self, files: Sequence[ResultFile]) -> list[ResultRow | None]:
+        """Return what result files say of each row, and note the rows' fingerprints on the way."""
+        destination = self._destination
+        return match(
+            self._files,
+            columns=destination.columns,
+            key_column=destination.key_column,
+            files=files,
+            on_row=self._note_fingerprints(),
+        )
+
+    def _note_fingerprints(self) -> OnRow:
         destination = self._destination
         of_row, of_key = row_fingerprint(destination), key_fingerprint(destination)
         key_index = destination.key_index
 
-        def look(cells: Sequence[str], identity: Identity) -> None:
+        def note(cells: Sequence[str], identity: Identity) -> None:
             self._records += of_row(cells)
             if key_index is not None:
                 # It is a fingerprint where results lack the key's column.
                 self._keys += of_key(identity if isinstance(identity, str) else destination.key_form(cells[key_index]))
 
-        return look
+        return note
 
     def read_rows(self) -> None:
         """Read the rows, for a batch that has no results."""
-        self._results = match(self._files, files=(), look=self._look())
+        self._results = self._match(())
 
     def write(self) -> None:
         """Write all outcomes, and the records that were not loaded: parents before their children, as they came."""

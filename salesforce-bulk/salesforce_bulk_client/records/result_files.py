@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-from salesforce_bulk_client import ResultKind
 
-from target_salesforce_bulk.batches.job_data_files import LONGEST_VALUE
+from salesforce_bulk_client.ingest import ResultKind
+
+LONGEST_VALUE = 1 << 30
+"""The csv module's own limit, 131,072, is below a rich text with its markup."""
 
 _FILE_NAMES = {
     ResultKind.SUCCESSFUL: "successful",

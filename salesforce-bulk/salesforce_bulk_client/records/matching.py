@@ -10,24 +10,24 @@ import itertools
 import logging
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
-from target_salesforce_bulk.batches.job_data_files import JobDataFiles
-from target_salesforce_bulk.mapping.canonical_form import CONVERTED_TYPES, canonical_form
-from target_salesforce_bulk.mapping.fingerprints import fingerprint_after
-from target_salesforce_bulk.mapping.plan import Column, Destination
-from target_salesforce_bulk.results.result_files import ResultFile, ResultRow
+from salesforce_bulk_client.records.canonical_form import CONVERTED_TYPES, canonical_form, canonical_key
+from salesforce_bulk_client.records.columns import Column
+from salesforce_bulk_client.records.fingerprints import fingerprint_after
+from salesforce_bulk_client.records.result_files import ResultFile, ResultRow
 
 logger = logging.getLogger(__name__)
 
 SAMPLE_ROWS = 1000
-MOST_TELLING_COLUMNS = 3
+MAX_DISTINGUISHING_COLUMNS = 3
 
 Identity = str | bytes
 """A key's canonical text, or a fingerprint."""
 
-Look = Callable[[Sequence[str], Identity], None]
+OnRow = Callable[[Sequence[str], Identity], None]
 """Is given the cells of each row that was sent, in order, while they are read anyway, and what they are matched by."""
 
 IdentityAt = Callable[[Sequence[int]], Callable[[Sequence[str]], Identity]]
@@ -36,21 +36,38 @@ IdentityAt = Callable[[Sequence[int]], Callable[[Sequence[str]], Identity]]
 _encode = msgspec.json.Encoder().encode
 
 
-def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None = None) -> list[ResultRow | None]:
+class SentRows(Protocol):
+    """The rows that were sent."""
+
+    number_of_rows: int
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row's number, from 0, and its cells."""
+
+
+def match(
+    sent: SentRows,
+    *,
+    columns: Sequence[Column],
+    key_column: str | None,
+    files: Sequence[ResultFile],
+    on_row: OnRow | None = None,
+) -> list[ResultRow | None]:
     """Return what the result files say of each row, by its number; None where nothing does.
+
+    ``columns`` are those of the rows that were sent.
 
     Rows are looked for by their key, or without one by a few columns that tell them apart; then by their whole
     canonical form as a multiset, then by the columns whose values agree as a whole (one may have been converted in a
     way that we do not know) where these leave no choice. What is left and of one kind is sure without pairing.
     Where a file lacks a column, the others have to tell the rows apart, and what they cannot stays unknown.
     """
-    search = _Search(sent, files=files)
-    key_index = sent.destination.key_index
-    key = None if key_index is None else sent.destination.columns[key_index]
-    if key is not None and key in search.columns:
-        search.by_unique([key], identity_at=_key_at(sent.destination), look=look)
+    search = _Search(sent, columns=columns, files=files)
+    key = next((column for column in search.columns if column.name == key_column), None)
+    if key is not None:
+        search.by_unique([key], identity_at=_key_at(key), on_row=on_row)
     else:
-        search.by_unique_cells(search.telling_columns(), look=look)
+        search.by_unique_cells(search.distinguishing_columns(), on_row=on_row)
     if search.is_open:
         if search.has_all_columns:
             search.by_cells()
@@ -66,34 +83,33 @@ def match(sent: JobDataFiles, *, files: Sequence[ResultFile], look: Look | None 
 class _Search:
     """One match under way: which rows, on either side, have not found each other yet."""
 
-    def __init__(self, sent: JobDataFiles, *, files: Sequence[ResultFile]) -> None:
+    def __init__(self, sent: SentRows, *, columns: Sequence[Column], files: Sequence[ResultFile]) -> None:
         self._sent = sent
+        self._sent_columns = columns
         self._files = [file for file in files if not file.is_empty]
         self.found: list[ResultRow | None] = [None] * sent.number_of_rows
         self._is_used = bytearray()
         """For each row of the files, counted through all of them, whether it is found; grows when first read."""
-        self.columns = [
-            column for column in sent.destination.columns if all(column.name in file.columns for file in self._files)
-        ]
+        self.columns = [column for column in columns if all(column.name in file.columns for file in self._files)]
         """Those that all files have."""
-        self.has_all_columns = len(self.columns) == len(sent.destination.columns)
+        self.has_all_columns = len(self.columns) == len(columns)
 
     @property
     def is_open(self) -> bool:
         """Whether there is something left on both sides."""
         return None in self.found and 0 in self._is_used
 
-    def by_unique_cells(self, columns: Sequence[Column], *, look: Look | None = None) -> None:
+    def by_unique_cells(self, columns: Sequence[Column], *, on_row: OnRow | None = None) -> None:
         """Pair the rows whose canonical form in these columns occurs once on either side."""
-        self.by_unique(columns, identity_at=_fingerprint_at(columns), look=look)
+        self.by_unique(columns, identity_at=_fingerprint_at(columns), on_row=on_row)
 
-    def by_unique(self, columns: Sequence[Column], *, identity_at: IdentityAt, look: Look | None = None) -> None:
+    def by_unique(self, columns: Sequence[Column], *, identity_at: IdentityAt, on_row: OnRow | None = None) -> None:
         """Pair the rows whose identity in these columns occurs once on either side."""
         ours: dict[Identity, int | None] = {}
         for number, identity, cells in self._rows_left(columns, identity_at):
             ours[identity] = None if identity in ours else number
-            if look:
-                look(cells, identity)
+            if on_row:
+                on_row(cells, identity)
         place_of = array("Q", [0]) * len(self.found)
         for place, row, identity in self._results_left(columns, identity_at):
             one = ours.get(identity)
@@ -118,7 +134,7 @@ class _Search:
             if numbers := wanted.get(identity, []):
                 self._take(numbers.pop(), row, place)
 
-    def telling_columns(self) -> list[Column]:
+    def distinguishing_columns(self) -> list[Column]:
         """Return the fewest columns that tell the rows of a sample apart, or as nearly as a few can."""
         places = self._places(self.columns)
         sample = [cells for _, cells in itertools.islice(self._sent.rows(), SAMPLE_ROWS)]
@@ -127,7 +143,7 @@ class _Search:
             key=lambda each: (-len({cells[each[1]] for cells in sample}), each[0].type in CONVERTED_TYPES),
         )
         chosen = most_distinct[:1]
-        for count in range(2, MOST_TELLING_COLUMNS + 1):
+        for count in range(2, MAX_DISTINGUISHING_COLUMNS + 1):
             if len({tuple(cells[place] for _, place in chosen) for cells in sample}) == len(sample):
                 break
             chosen = most_distinct[:count]
@@ -210,7 +226,7 @@ class _Search:
                 yield place, line
 
     def _places(self, columns: Iterable[Column]) -> list[int]:
-        names = [column.name for column in self._sent.destination.columns]
+        names = [column.name for column in self._sent_columns]
         return [names.index(column.name) for column in columns]
 
 
@@ -225,6 +241,6 @@ def _fingerprint_at(columns: Sequence[Column]) -> IdentityAt:
     return at
 
 
-def _key_at(destination: Destination) -> IdentityAt:
-    form = destination.key_form
+def _key_at(key: Column) -> IdentityAt:
+    form = canonical_key(key.type)
     return lambda places: lambda cells: form(cells[places[0]])

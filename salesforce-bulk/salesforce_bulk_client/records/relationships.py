@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from salesforce_bulk_client import Field, SObjectDescribe
-
-from target_salesforce_bulk.names import quoted
+from salesforce_bulk_client.names import quoted
 
 
 class ResolvedColumn(NamedTuple):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+
 from salesforce_bulk_client.limits import MAX_FIELD_CHARACTERS, NULL_IN_JOB_DATA
 
 Convert = Callable[[Any], str]

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import UNSET, Raw
-from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 
-from target_salesforce_bulk.mapping.cells import (
+from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
+from salesforce_bulk_client.records.cells import (
     ID_LENGTHS,
     ID_TYPES,
     INTEGER_TYPES,
