@@ -291,7 +291,10 @@ class BatchScheduler:
             if self._follows_waiting(batch, part)
         ]
         plan_repeated_first(self._waiting, followers)
-        self._start_level(self._next_level() or 0, is_last_chance=True)
+        while (level := self._next_level()) is not None and not self._start_level(level, is_last_chance=True):
+            pass
+        for batch, _ in followers:
+            batch.is_planned = False  # for its rows others may be parents now
         for batch in self._waiting:
             _forget_plan(batch)
 

@@ -18,6 +18,9 @@ from target_salesforce_bulk.plan import Column, Destination
 
 _NEW, _ON_PATH, _DONE = range(3)
 
+_NOT_AMONG_ROWS, _IN_SALESFORCE = -1, -2
+"""In place of a parent's row."""
+
 _EARLIER_ROW = -1
 """In place of a column: the link leads to the row before of the same record."""
 
@@ -36,6 +39,8 @@ class RowGraph:
         self._fields = {(column.parent, column.parent_key) for column in columns}
         """Objects, and the fields by which their records are named as parents."""
         self._columns: list[tuple[Destination, Column]] = []
+        self._can_be_deferred: list[bool] = []
+        """Whether these lookups can be filled later."""
         self._first = array("q", [0])
         """For each row, and for one after the last, its first link."""
         self._column_of = array("q")
@@ -43,7 +48,7 @@ class RowGraph:
         self._wanted = array("q")
         """For each link, the hash of the parent."""
         self._parent_of = array("q")
-        """For each link, the parent's row, or -1."""
+        """For each link, the parent's row, or why there is none."""
         self._offered = array("q")
         """Hashes of rows' own keys."""
         self._offered_by = array("q")
@@ -72,6 +77,7 @@ class RowGraph:
             self._last_of = array("q", [-1]) * self._repeated.number_of_slots
         has_repeated = len(self._repeated) > 0 and destination.of_records.key_column is not None
         texts = iter(key_texts) if key_texts is not None else None
+        loaded_hash = self._loaded_hash(destination.first_pass) if destination.first_pass else None
         links, keys = self._places(destination)
         for cells in rows:
             row = len(self._first) - 1
@@ -85,9 +91,12 @@ class RowGraph:
                 if offered is not None:
                     self._offered.append(offered)
                     self._offered_by.append(row)
+            text = next(texts) if texts else destination.key_text(cells) if has_repeated else None
             if has_repeated:
-                text = destination.key_text(cells) if texts is None else next(texts)
                 self._link_to_earlier(row, _record_hash(destination.of_records, text))
+            if loaded_hash and text and (offered := loaded_hash(text)) is not None:
+                self._offered.append(offered)
+                self._offered_by.append(_IN_SALESFORCE)
             self._first.append(len(self._wanted))
 
     def _places(self, destination: Destination) -> tuple[list[tuple[int, int, Hash]], list[tuple[int, Hash]]]:
@@ -98,9 +107,18 @@ class RowGraph:
             if column.is_relationship and self._with_parents:
                 links.append((place, len(self._columns), _hash(column.parent, column.parent_key, column.type)))
                 self._columns.append((destination, column))
+                self._can_be_deferred.append(column.is_deferrable and not destination.first_pass)
             elif (destination.object, column.name) in self._fields:
                 keys.append((place, _hash(destination.object, column.name, column.type)))
         return links, keys
+
+    def _loaded_hash(self, first_pass: Destination) -> Hash | None:
+        """Return what gives the hash of a record that is loaded already, if its key can name it as a parent."""
+        index = first_pass.key_index
+        if index is None or (first_pass.object, first_pass.columns[index].name) not in self._fields:
+            return None
+        column = first_pass.columns[index]
+        return _hash(first_pass.object, column.name, column.type)
 
     def _link_to_earlier(self, row: int, record: int) -> None:
         """Let a row come after the row before it of the same record."""
@@ -135,10 +153,10 @@ class RowGraph:
         keys = KeySet()
         for wanted in self._wanted:
             keys.add(wanted)
-        row_of = array("q", [-1]) * keys.number_of_slots
+        row_of = array("q", [_NOT_AMONG_ROWS]) * keys.number_of_slots
         for offered, row in zip(self._offered, self._offered_by, strict=True):
             slot = keys.slot(offered)
-            if slot is not None and row_of[slot] < 0:
+            if slot is not None and row_of[slot] == _NOT_AMONG_ROWS:
                 row_of[slot] = row
         self._parent_of = array(
             "q",
@@ -190,7 +208,7 @@ class RowGraph:
         for row in reversed(path):
             link = next_link[row] - 1
             column = self._column_of[link]
-            if column != _EARLIER_ROW and self._columns[column][1].is_deferrable:
+            if column != _EARLIER_ROW and self._can_be_deferred[column]:
                 is_broken = bool(self._is_deferred[link])
                 self._is_deferred[link] = True
                 return not is_broken

@@ -51,15 +51,19 @@ def plan_free_first(batch: Batch, followed: Sequence[Batch]) -> None:
 
 
 def plan_repeated_first(batches: Sequence[Batch], followers: Sequence[tuple[Batch, Part]]) -> None:
-    """Let the rows come first that rows of ``followers`` must not overtake."""
-    for batch in batches:
-        keys = [part.keys for follower, part in followers if follower.must_follow(batch, part)]
-        is_whole = batch.destination.first_pass or any(each.after.get(batch) is Wait.ALL_ROWS for each, _ in followers)
-        for part in batch.parts:
-            if is_whole or not keys:
-                part.plan(array("l", [0 if keys else 1]) * part.files.number_of_rows)
-                continue
-            part.plan(array("l", (0 if any(key in its for its in keys) else 1 for key in _key_hashes(batch, part))))
+    """Let the rows come first that rows of ``followers`` must not overtake, parents first; all others at once."""
+    graph = _graph(batches, with_parents=True)
+    last = max(graph.levels, default=0) + 1
+    for batch, part, start, end in _places(batches):
+        levels = graph.levels[start:end]
+        keys = [each.keys for follower, each in followers if follower.must_follow(batch, each)]
+        if not keys:
+            part.plan(array("l", [last]) * len(levels))
+        elif batch.destination.first_pass or any(each.after.get(batch) is Wait.ALL_ROWS for each, _ in followers):
+            part.plan(array("l", [min(levels, default=0)]) * len(levels))
+        else:
+            hashes = zip(_key_hashes(batch, part), levels, strict=True)
+            part.plan(array("l", (level if any(key in its for its in keys) else last for key, level in hashes)))
 
 
 def _graph(batches: Sequence[Batch], *, with_parents: bool) -> RowGraph:
