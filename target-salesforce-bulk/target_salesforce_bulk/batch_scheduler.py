@@ -94,7 +94,7 @@ class BatchScheduler:
                 if len(self._unfinished) < self._max_concurrent + MAX_READY:
                     return
                 if not self._running:
-                    if self._set_aside_later_rows():
+                    if self._hold_later_rows():
                         continue
                     self._send_waiting()
                 self._changed.wait(LOOK_S)
@@ -108,7 +108,7 @@ class BatchScheduler:
         while True:
             self.wait_until_idle()
             with self._changed:
-                if self._set_aside_later_rows():
+                if self._hold_later_rows():
                     continue
                 if not self._waiting:
                     return
@@ -201,7 +201,7 @@ class BatchScheduler:
         parents = batch.destination.parents if batch.is_planned else ()
         return any(each in batch.after or each.destination.object in parents for each in self._blocking)
 
-    def _set_aside_later_rows(self) -> bool:
+    def _hold_later_rows(self) -> bool:
         """Let rows wait that must not overtake rows that wait, and start the others of their batches.
 
         These may be parents. Return whether there are any; nothing may be running.

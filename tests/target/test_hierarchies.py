@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.errors import RecordsUnprocessed
+from target_salesforce_bulk.errors import RecordsDoubtful, RecordsUnprocessed
 
 from tests.target.conftest import Message, Run, TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill
@@ -396,6 +396,19 @@ def test_a_refused_second_pass_is_one_failed_outcome(target: TargetRunner, org: 
     assert parents(org) == dict(TWO)
     assert repaired.summary["records"]["updated"] == 1
     assert len(org.rows("Account")) == 2
+
+
+def test_state_does_not_pass_a_second_pass_in_doubt(target: TargetRunner, org: Org) -> None:
+    """Its job cannot be read: the record is doubtful, though the batch that loaded it is not."""
+    refused = Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}])
+    org.faults.add("ingest.info", refused, after=3, times=2)
+
+    run = load(target, units(*TWO), state(1), **LOCKED)
+
+    assert org.faults.completed
+    assert isinstance(run.error, RecordsDoubtful)
+    assert sorted(run.statuses) == ["created", "doubtful"]
+    assert run.states == []
 
 
 def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunner, org: Org) -> None:
