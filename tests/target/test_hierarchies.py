@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -234,6 +235,36 @@ def test_a_later_row_of_a_key_waits_only_for_rows_of_its_key(target: TargetRunne
     assert run.states == [1]
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_of_any_order_are_loaded_if_their_parents_come(target: TargetRunner, org: Org, seed: int) -> None:
+    """With keys that come several times, cycles and parents that never come: one outcome each, the last value wins."""
+    chance = random.Random(seed)
+    codes = [f"unit {number}" for number in range(chance.randint(3, 8))]
+    rows = [
+        {"code": chance.choice(codes), "parent": chance.choice([*codes, *codes, None, "nobody"]), "name": str(number)}
+        for number in range(14)
+    ]
+
+    run = load(
+        target,
+        records("units", *rows),
+        state(1),
+        batch_size_rows=chance.choice([1, 2, 3]),
+        max_concurrent_jobs=chance.choice([1, 2]),
+        small_batch_rows=chance.choice([0, 200]),
+    )
+
+    loaded = parents(org)
+    good = {row["code"]: row for row in rows if row["parent"] in {None, *loaded}}
+    assert Counter(outcome["key"]["code"] for outcome in run.outcomes) == Counter(row["code"] for row in rows)
+    assert run.statuses.count("failed") == sum(row["parent"] not in {None, *loaded} for row in rows)
+    assert loaded == {code: row["parent"] for code, row in good.items()}
+    assert {row["External_Id__c"]: row["Name"] for row in org.rows("Account")} == {
+        code: row["name"] for code, row in good.items()
+    }
+    assert run.states == [1]
+
+
 # Rows that point to themselves or to each other: the parent cannot come first.
 
 OPERATIONS = pytest.mark.parametrize("operation", ["upsert", "insert"])
@@ -447,17 +478,36 @@ def test_later_rows_of_a_key_wait_for_its_second_pass(target: TargetRunner, org:
 BY_JOBS: dict[str, Any] = {"small_batch_rows": 0}
 
 
+CYCLE = [("leaf", "a"), *TWO]
+LATER_ROW: list[tuple[str, str | None]] = [
+    ("a", "late"),
+    ("child", "late"),
+    ("late", "root"),
+    ("a", "root"),
+    ("root", None),
+]
+
+
 @pytest.mark.parametrize(
-    ("operation", "how"),
-    [("insert", BY_JOBS), ("upsert", BY_JOBS), ("upsert", {})],
-    ids=["inserts by jobs", "upserts by jobs", "upserts by requests"],
+    ("pairs", "operation", "how"),
+    [
+        (CYCLE, "insert", BY_JOBS),
+        (CYCLE, "upsert", BY_JOBS),
+        (CYCLE, "upsert", {}),
+        (LATER_ROW, "upsert", {**BY_JOBS, "batch_size_rows": 2}),
+    ],
+    ids=["inserts by jobs", "upserts by jobs", "upserts by requests", "a later row of a key"],
 )
-def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
-    target: TargetRunner, org: Org, tmp_path: Path, operation: str, how: dict[str, Any]
+def test_a_load_of_rows_that_wait_killed_at_any_step_is_finished_by_the_next_run(
+    target: TargetRunner,
+    org: Org,
+    tmp_path: Path,
+    pairs: list[tuple[str, str | None]],
+    operation: str,
+    how: dict[str, Any],
 ) -> None:
-    """No row twice, each lookup filled, one outcome each, and STATE only after all."""
-    messages = [UNITS, *units(("leaf", "a")), state(1), *units(*TWO), state(2)]
-    wanted = {"leaf": "a", "a": "b", "b": "a"}
+    """No row twice, each lookup filled, one outcome each, the last value of each record, and STATE only after all."""
+    messages = [UNITS, *units(*pairs[:1]), state(1), *units(*pairs[1:]), state(2)]
     chosen: dict[str, Any] = {
         "mappings": {"units": {"object": "Account", "operation": operation, "fields": FIELDS}},
         "max_concurrent_jobs": 1,
@@ -477,14 +527,34 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
         outcomes = [json.loads(line) for path in logs.glob("outcomes-*") for line in path.read_text().splitlines()]
         assert run.error is None, here
         assert run.states[-1] == 2, here
-        assert parents(org) == wanted, here
-        assert len(org.rows("Account")) == len(wanted), here
-        assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(wanted.keys()), here
+        assert parents(org) == dict(pairs), here
+        assert len(org.rows("Account")) == len(dict(pairs)), here
+        assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(code for code, _ in pairs), here
         assert {outcome["status"] for outcome in outcomes} <= {"created", "updated"}, here
         assert list((logs / "pending").iterdir()) == [], here
         steps += 1
 
     assert steps > 50
+
+
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+def test_a_deep_tree_that_meets_the_quota_is_finished_by_the_next_run(
+    target: TargetRunner, org: Org, operation: str
+) -> None:
+    """In the middle of its rounds: what is loaded is not sent again."""
+    chain: list[tuple[str, str | None]] = [("0", None), *((str(n), str(n - 1)) for n in range(1, 9))]
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=4)
+    more: dict[str, Any] = {"operation": operation, "small_batch_rows": 0, "max_concurrent_jobs": 1}
+
+    stopped = load(target, units(*reversed(chain)), state(1), **more)
+    loaded = len(org.rows("Account"))
+    again = load(target, units(*reversed(chain)), state(1), **more)
+
+    assert org.faults.completed
+    assert (stopped.states, loaded) == ([], 4)
+    assert (again.error, again.states) == (None, [1])
+    assert parents(org) == dict(chain)
+    assert again.statuses == ["created"] * 9
 
 
 def test_rows_that_wait_for_a_parent_that_was_not_processed_are_not_sent(target: TargetRunner, org: Org) -> None:
