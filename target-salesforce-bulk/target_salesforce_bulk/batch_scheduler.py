@@ -198,7 +198,8 @@ class BatchScheduler:
 
     def _is_blocked(self, batch: Batch) -> bool:
         """Whether rows were not processed that its own would overtake, or may be children of."""
-        parents = batch.destination.parents if batch.is_planned else ()
+        is_sent_again = batch.is_planned and not batch.destination.first_pass  # its records are loaded: try the lookups
+        parents = batch.destination.parents if is_sent_again else ()
         return any(each in batch.after or each.destination.object in parents for each in self._blocking)
 
     def _hold_later_rows(self) -> bool:
