@@ -217,11 +217,27 @@ class JobDataFiles:
         fingerprint, _, deferred = identity.partition(b" ")
         return bytes.fromhex(fingerprint.decode()), self._decode_deferred(deferred) if deferred else None
 
+    def entries_to_send(self) -> Iterator[tuple[int, Entry]]:
+        """Yield all entries as they were added, each with its row's number; without a row, with that of the next."""
+        rows = self.rows()
+        for stored in self.entries():
+            cells = None if stored.refusal else next(rows)[1]
+            yield (
+                stored.number,
+                Entry(
+                    cells,
+                    stored.refusal,
+                    stored.record,
+                    stored.fingerprint,
+                    stored.position,
+                    stored.key,
+                    stored.deferred,
+                ),
+            )
+
     def row_entries(self) -> Iterator[tuple[int, Entry]]:
         """Yield the number and the entry of each row."""
-        stored = (entry for entry in self.entries() if entry.refusal is None)
-        for entry, (number, cells) in zip(stored, self.rows(), strict=True):
-            yield number, Entry(cells, None, entry.record, entry.fingerprint, entry.position, deferred=entry.deferred)
+        return ((number, entry) for number, entry in self.entries_to_send() if entry.cells is not None)
 
     def only(self, rows: Collection[int], *, path: Path) -> JobDataFiles:
         """Return new, closed files at ``path`` with the entries of these rows."""

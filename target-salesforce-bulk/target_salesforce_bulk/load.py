@@ -32,7 +32,7 @@ from target_salesforce_bulk.errors import (
     TargetError,
 )
 from target_salesforce_bulk.job_data_files import Entry
-from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, Memory, OutcomeClass
+from target_salesforce_bulk.journal import JOURNAL_FILE, Journal, Memory, OutcomeClass
 from target_salesforce_bulk.outcome_log import OutcomeLog
 from target_salesforce_bulk.outcome_recording import OutcomeRecorder
 from target_salesforce_bulk.outcomes import OutcomeKind
@@ -42,7 +42,6 @@ from target_salesforce_bulk.progress import Progress
 from target_salesforce_bulk.pruning import prune, suggest_pruning
 from target_salesforce_bulk.recovery import batches_to_resume, cut_outcome_files, delete_orphans
 from target_salesforce_bulk.report import Line, RunReport
-from target_salesforce_bulk.second_passes import defer_lookups
 from target_salesforce_bulk.settings import LoadSettings, OnRecordFailure
 from target_salesforce_bulk.state_gate import StateGate
 from target_salesforce_bulk.status_tracking import RunStatus, StatusTracker
@@ -99,7 +98,7 @@ class Load:
             self._load_batch,
             max_concurrent=settings.max_concurrent_jobs,
             check=self._while_waiting,
-            break_cycles=defer_lookups,
+            small_rows=settings.small_batch_rows,
         )
         self._progress = Progress(self._tally, in_flight=lambda: self._scheduler.number_running)
         self._batcher = Batcher(
@@ -291,10 +290,11 @@ class Load:
         before = batch.outcomes.copy()
         try:
             with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
-                if batch.state is BatchState.FILLING or batch.awaits_parents:
-                    self._loader.load(batch)
-                else:
+                if batch.is_found:
+                    batch.is_found = False
                     self._loader.resume(batch)
+                else:
+                    self._loader.load(batch)
         finally:
             for kind, number in (batch.outcomes - before).items():
                 telemetry.note(RECORDS_PROCESSED, number, **labels, status=kind.value)
