@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-from salesforce_bulk_client import JobData
+from salesforce_bulk_client import JobData, for_owner
 
 from target_salesforce_bulk.errors import JobDataDamaged
 from target_salesforce_bulk.plan import DeferredLookups, Destination, Refusal
@@ -90,7 +90,7 @@ class JobDataFiles:
         files = cls(path, destination=destination)
         columns = [column.name for column in destination.columns]
         files._data = JobData(columns, max_rows=sys.maxsize, max_bytes=max_bytes, path=files.data_path)
-        files._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=1 << 18)
+        files._file = open(path, "xb", buffering=1 << 18, opener=for_owner)  # noqa: SIM115  until `close`
         files._file.write(cls._encode(destination) + b"\n")
         return files
 
