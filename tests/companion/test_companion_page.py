@@ -61,7 +61,7 @@ def test_the_commands_in_the_text_of_a_page_are_understood(page: Path) -> None:
 
 def understand(line: str) -> None:
     """Parse a command line as the program would, without running it."""
-    command, rest = main, line.split("#")[0].split()
+    command, rest = main, line.split("#", maxsplit=1)[0].split()
     while isinstance(command, click.Group) and rest:
         found = command.get_command(click.Context(command), rest.pop(0))
         assert found is not None, line
