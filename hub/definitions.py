@@ -1,7 +1,8 @@
-"""Tell Meltano what each plugin is and takes, from the plugin's own ``--about``: ``python -m hub.definitions``.
+"""Write what Meltano has to know about each plugin, from the plugin's own ``--about``: ``python -m hub.definitions``.
 
-It writes the definitions in this folder, in the form of the MeltanoHub repository (``_data/meltano``), and the
-``settings`` of our plugins in meltano.yml. What ``--about`` does not know is said here.
+Each definition is written twice: in this folder in the form of the MeltanoHub repository (``_data/meltano``), and in
+``plugins/`` as the lock file that Meltano would make of it, from which the project's meltano.yml takes it. What
+``--about`` does not know is said here.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from typing import Any
 import yaml
 from salesforce_bulk_client import CONNECTION_PROPERTIES
 from salesforce_bulk_client.config import NEEDED
+from salesforce_bulk_companion.command import COMMANDS
+from salesforce_bulk_companion.command import main as companion
 
 PROJECT = Path(__file__).resolve().parents[1]
 VARIANT = "singer-salesforce-bulk"
 Setting = dict[str, Any]
 """A setting as Meltano and the Hub write it."""
+
+COMPANION = "salesforce-bulk"
 
 SPECIAL_KINDS = {
     "start_date": "date_iso8601",
@@ -29,7 +34,7 @@ SPECIAL_KINDS = {
     "schema_registry": "file",
     "results_dir": "file",
 }
-"""Kinds that no JSON schema tells."""
+"""Kinds that a JSON schema does not know."""
 
 KINDS = {"number": "string"}
 """JSON schema's types that Meltano calls otherwise. Of a `decimal` in a variable Meltano 4.4 makes what JSON cannot say
@@ -37,6 +42,9 @@ KINDS = {"number": "string"}
 
 UNKNOWN_TO_MELTANO = {"validate-records", "target-schema"}
 """Capabilities that the Hub knows, and Meltano's schema of meltano.yml does not."""
+
+FOR_THE_HUB_ALONE = {"domain_url", "keywords", "maintenance_status", "quality"}
+"""What the Hub shows of a plugin, and Meltano's schema of a project does not know."""
 
 WORDS = {"id": "ID", "url": "URL", "api": "API", "soql": "SOQL", "rest": "REST", "s": "(seconds)"}
 
@@ -51,11 +59,26 @@ class Plugin:
 
     @property
     def file(self) -> Path:
-        """Where the definition lies."""
+        """Path of the definition in the Hub's form."""
         return PROJECT / "hub" / self.type / self.name / f"{VARIANT}.yml"
 
+    @property
+    def lock_file(self) -> Path:
+        """Path of Meltano's lock file."""
+        return PROJECT / "plugins" / self.type / f"{self.name}--{VARIANT}.lock"
+
+    def definition(self) -> dict[str, Any]:
+        """Return the definition in the Hub's form."""
+        return definition_of_companion() if self.name == COMPANION else definition(self.about())
+
+    def texts(self) -> dict[Path, str]:
+        """Return the contents of both files."""
+        written = self.definition()
+        locked = {key: value for key, value in written.items() if key not in FOR_THE_HUB_ALONE}
+        return {self.file: as_yaml(written), self.lock_file: as_lock({"plugin_type": self.type, **locked})}
+
     def about(self) -> dict[str, Any]:
-        """Return what the installed plugin says of itself."""
+        """Return what the installed plugin prints for ``--about``; the companion has no such option."""
         command = [str(Path(sys.executable).parent / self.name), "--about", "--format=json"]
         about: dict[str, Any] = json.loads(subprocess.check_output(command))  # noqa: S603  our own command
         return about
@@ -65,25 +88,45 @@ PLUGINS = (
     Plugin(name="tap-salesforce-bulk", type="extractors"),
     Plugin(name="target-salesforce-bulk", type="loaders"),
 )
+DEFINED = (*PLUGINS, Plugin(name=COMPANION, type="utilities"))
 
 
 def definition(about: dict[str, Any]) -> dict[str, Any]:
-    """Return a plugin's definition in the Hub's form."""
+    """Return the definition of the tap or the target."""
     name = about["name"]
     return {
+        **described(name, description=about["description"]),
         "capabilities": sorted(set(about["capabilities"]) - UNKNOWN_TO_MELTANO),
-        "description": about["description"],
+        "keywords": ["bulk_api", "crm", "meltano_sdk"],
+        "namespace": name.replace("-", "_"),
+        "pip_url": "singer-salesforce-bulk",
+        "settings": [setting(name, schema) for name, schema in about["settings"]["properties"].items()],
+        "settings_group_validation": ways_to_log_in(),
+    }
+
+
+def definition_of_companion() -> dict[str, Any]:
+    """Return the definition of the utility salesforce-bulk, which reads its settings from the plugins' variables."""
+    return {
+        **described(COMPANION, description=str(companion.help).partition("\n")[0]),
+        "commands": {name: {"args": name, "description": text} for name, text in COMMANDS.items()},
+        "keywords": ["bulk_api", "crm"],
+        "namespace": "tap_salesforce_bulk",  # so that the tap's variables win here as they do for the tap
+        "pip_url": "singer-salesforce-bulk[simulator]",
+        "settings": settings_of_companion(),
+    }
+
+
+def described(name: str, *, description: str) -> dict[str, Any]:
+    """Return what all definitions have."""
+    return {
+        "description": description,
         "domain_url": "https://www.salesforce.com/",
         "executable": name,
-        "keywords": ["bulk_api", "crm", "meltano_sdk"],
         "label": "Salesforce (Bulk API 2.0)",
         "maintenance_status": "beta",
         "name": name,
-        "namespace": name.replace("-", "_"),
-        "pip_url": "singer-salesforce-bulk",
         "quality": "unknown",  # the Hub rates it
-        "settings": [setting(name, schema) for name, schema in about["settings"]["properties"].items()],
-        "settings_group_validation": ways_to_log_in(),
         "variant": VARIANT,
     }
 
@@ -133,51 +176,38 @@ def ways_to_log_in() -> list[list[str]]:
     return groups + with_file
 
 
-def settings_in_project(plugin: dict[str, Any]) -> list[Setting]:
-    """Return a definition's settings for meltano.yml: without labels, one line each."""
-    return [{key: value for key, value in each.items() if key != "label"} for each in plugin["settings"]]
-
-
 def settings_of_companion() -> list[Setting]:
-    """Return the settings of the utility salesforce-bulk, which it reads from the plugins' variables."""
-    made: list[Setting] = []
-    for name, schema in CONNECTION_PROPERTIES.items():
-        described = setting(name, schema)
-        kept: Setting = {key: described[key] for key in ("name", "kind", "sensitive", "options") if key in described}
-        made.append({**kept, "env": f"TAP_SALESFORCE_BULK_{name.upper()}"})
-    return [*made, {"name": "results_dir", "kind": "file", "env": "TARGET_SALESFORCE_BULK_RESULTS_DIR"}]
+    """Return the connection's settings and the target's folder of results, without defaults: those are the plugins'."""
+    of_connection = [
+        {**setting(name, schema), "env": f"TAP_SALESFORCE_BULK_{name.upper()}"}
+        for name, schema in CONNECTION_PROPERTIES.items()
+    ]
+    results_dir = {
+        "name": "results_dir",
+        "label": "Results dir",
+        "kind": "file",
+        "description": "The target's folder of results",
+        "env": "TARGET_SALESFORCE_BULK_RESULTS_DIR",
+    }
+    return [{key: each[key] for key in each if key != "value"} for each in (*of_connection, results_dir)]
 
 
-def with_settings(project: str, *, plugin: str, settings: list[Setting]) -> str:
-    """Return the text of meltano.yml with other settings of a plugin."""
-    start = project.index(f"  - name: {plugin}\n    namespace:")
-    before = project.index("\n", project.index("    settings:", start)) + 1
-    after = before
-    while project.startswith("    - ", after):
-        after = project.index("\n", after) + 1
-    return project[:before] + "".join(f"    - {in_one_line(each)}" for each in settings) + project[after:]
+def as_yaml(written: dict[str, Any]) -> str:
+    """Return a definition as the Hub's linter wants it: keys in order, braces only when empty."""
+    return yaml.safe_dump(written, sort_keys=True, allow_unicode=True, width=120)
 
 
-def in_one_line(made: Setting) -> str:
-    return yaml.safe_dump(made, default_flow_style=True, sort_keys=False, allow_unicode=True, width=sys.maxsize)
+def as_lock(written: dict[str, Any]) -> str:
+    """Return a definition as Meltano writes a lock file."""
+    return json.dumps(written, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
     """Write all of it."""
-    project = PROJECT / "meltano.yml"
-    text = project.read_text(encoding="utf-8")
-    for plugin in PLUGINS:
-        made = definition(plugin.about())
-        plugin.file.parent.mkdir(parents=True, exist_ok=True)
-        plugin.file.write_text(as_yaml(made), encoding="utf-8")
-        text = with_settings(text, plugin=plugin.name, settings=settings_in_project(made))
-    text = with_settings(text, plugin="salesforce-bulk", settings=settings_of_companion())
-    project.write_text(text, encoding="utf-8")
-
-
-def as_yaml(definition: dict[str, Any]) -> str:
-    """Return a definition as the Hub's linter wants it: keys in order, braces only when empty."""
-    return yaml.safe_dump(definition, sort_keys=True, allow_unicode=True, width=120)
+    for plugin in DEFINED:
+        for path, text in plugin.texts().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,10 @@ PAGES = sorted(
         if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
     }
 )
+USER_PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *README_OF.values()]
+"""What newcomers and operators read."""
+PLAIN_PAGES = [*USER_PAGES, *ROOT.glob("docs/reference/*.md"), ROOT / "salesforce-bulk/README.md"]
+PLAIN_PAGES += sorted(ROOT.glob("examples/*/README.md"))
 SDK_SETTINGS = re.compile("stream_map|faker_config|flattening_|validate_records|add_record_metadata|batch_config")
 SETTING_ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?:`(?P<default>[^`]*)`)? ?\| (?P<meaning>.+) \|$", re.MULTILINE)
 
@@ -63,7 +67,7 @@ def test_every_setting_is_in_the_readme_with_its_default_and_meaning(plugin: typ
     assert [name for name in in_code.keys() - own.keys() if f"`{name}`" not in table] == []
 
 
-def test_every_command_is_in_the_readme_and_tells_its_version_or_help() -> None:
+def test_every_command_is_in_the_readme_and_has_help() -> None:
     """What pip installs is named on the first page, and starts."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
@@ -76,27 +80,102 @@ def test_every_command_is_in_the_readme_and_tells_its_version_or_help() -> None:
         assert name in answer.stdout
 
 
+def anchors(file: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page; an equal heading gets a number."""
+    found: list[str] = []
+    for title in re.findall(r"^#+ (.+)$", without_code(file.read_text(encoding="utf-8")), re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found.append(f"{anchor}-{found.count(anchor)}" if anchor in found else anchor)
+    return set(found)
+
+
+def without_code(text: str) -> str:
+    """Return a page without its fenced blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Links to files of this project name files that exist, and headings that are there."""
-    text = page.read_text(encoding="utf-8")
     broken = []
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", without_code(page.read_text(encoding="utf-8"))):
         name, _, heading = target.partition("#")
         file = (page.parent / name) if name else page
-        headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file.is_file() else []
-        anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
-        if not file.exists() or (heading and heading not in anchors):
+        if not file.exists() or (heading and heading not in (anchors(file) if file.is_file() else ())):
             broken.append(target)
 
     assert broken == []
 
 
 def test_every_page_is_in_the_index() -> None:
-    """docs/README.md names each page for its readers."""
-    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    """docs/README.md names each page for its readers, docs/contributing/README.md those for maintainers."""
+    for folder, pages in (
+        ("docs", [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/reference/*.md")]),
+        ("docs/contributing", [*ROOT.glob("docs/contributing/*.md"), *ROOT.glob("docs/decisions/*.md")]),
+    ):
+        index = (ROOT / folder / "README.md").read_text(encoding="utf-8")
 
-    assert [page.name for page in ROOT.glob("docs/*.md") if page.name != "README.md" and page.name not in index] == []
+        assert [page.name for page in pages if page.name != "README.md" and page.name not in index] == []
+
+
+def test_the_readme_is_read_in_a_few_minutes() -> None:
+    """Less than 120 lines."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+
+
+GENERATED = re.compile(
+    r"^\| (?:setting \| default \| meaning|switch \| default|OpenTelemetry \| Prometheus) \|.*\n(?:\|.*\n)+",
+    re.MULTILINE,
+)
+"""Tables whose words are the code's."""
+LOOKED_UP = re.compile(r"^\| (?:message|code|Salesforce says) \| (?:usual )?cause \| fix .*\n(?:\|.*\n)+", re.MULTILINE)
+"""Tables in which one looks up a row, and which nobody reads from top to bottom."""
+
+
+def test_the_user_docs_are_short_enough_to_be_read() -> None:
+    """Less than 10,000 words together, without code, settings and the tables of messages."""
+    texts = {page: without_code(page.read_text(encoding="utf-8")) for page in USER_PAGES}
+    read = {str(page.relative_to(ROOT)): LOOKED_UP.sub("", GENERATED.sub("", text)) for page, text in texts.items()}
+    words = {name: len(re.findall(r"\S*\w\S*", text)) for name, text in read.items()}
+
+    assert sum(words.values()) < 10_000, words
+
+
+NOT_ENGLISH = {
+    "report, show, log, describe": r"tells?(?! apart)|(?<!be )told",
+    "poll": r"looks? at (?:a|the|its) jobs?|a look(?! (?:at|in|up))|looks at it",
+    "resume, continue": r"goes on(?: with)?|gone on with|go on with|going on with",
+    "fix, correct": r"mends?|mended|cures?",
+    "create a job": r"(?:makes?|made) (?:a |the )?(?:new )?(?:query |ingest )?jobs?|jobs? (?:is|are|was|were) made",
+    "complete, in full": r"whole|wholly",
+    "with, through": r"by (?:Meltano|REST|Bulk|Airflow|pip|uv|OTLP|hand and|Collections)\b",
+    "up to, the maximum": r"at most so many|so many (?:rows|days|records|runs)|most (?:rows|bytes|seconds) of",
+    "is not a": r"(?<!there )is no (?!longer)|(?<!there )are no (?!longer)",
+    "path": r"roads?|the quick road",
+    "costly": r"dear|dearer",
+    "the outcome of": r"what became of|what becomes of|becomes of",
+    "record, load, close": r"settles?|settled|sees? through|seen through|lets? go|given up|gives? up",
+    "fingerprint, show": r"prints? of a row",
+    "no overhead": r"nothing is asked|nothing is paid|asks nothing of",
+    "retried, created again": r"(?:is|are|was|were) (?:asked|made|tried) again|made anew|anew",
+    "when, with which": r"whoever|whosoever|thereby|therein|hence|besides",
+}
+"""Usual words, and the words of ours that stood for them in earlier versions."""
+
+
+@pytest.mark.parametrize("page", PLAIN_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_for_users_is_in_plain_english(page: Path) -> None:
+    """None of the words that only this project used; quotes of messages and names are left out."""
+    text = re.sub(r"`[^`]*`", "`…`", GENERATED.sub("", without_code(page.read_text(encoding="utf-8"))))
+    found = {
+        f"{match[0]!r} in {line.strip()!r}": instead
+        for line in text.splitlines()
+        for instead, words in NOT_ENGLISH.items()
+        for match in re.finditer(rf"\b(?:{words})\b", line, re.IGNORECASE)
+    }
+
+    assert found == {}
 
 
 @pytest.mark.parametrize("picture", sorted(ROOT.glob("docs/pictures/*.svg")), ids=lambda picture: picture.name)
@@ -148,8 +227,7 @@ def quoted_messages() -> Iterator[str]:
     Codes and what follows them are Salesforce's words; … stands for what is filled in.
     """
     page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-    before, _, rest = page.partition("\n## Refused records")
-    for row in re.findall(r"^\| (.+?) \| ", before + rest.partition("\n## The simulator")[2], re.MULTILINE):
+    for row in re.findall(r"^\| (.+?) \| ", page.partition("\n## Error codes")[0], re.MULTILINE):
         for quote in re.findall(r"`([^`]* [^`]*)`", row):
             ours = re.sub(r"\b\d{3}\b|\b[A-Z]+_[A-Z_]+\b.*", "…", quote).strip("… ")
             if ours and not any(words in row for words in NOT_OURS):
@@ -162,7 +240,7 @@ def test_every_message_that_is_explained_is_one_that_comes(message: str) -> None
     assert any(re.search(message, text, re.DOTALL) for text in texts())
 
 
-def test_every_error_that_a_user_can_mend_is_explained() -> None:
+def test_every_error_that_a_user_can_fix_is_explained() -> None:
     """What the code raises as one of these has its row, whatever is filled in."""
     explained = re.compile("|".join(quoted_messages()), re.DOTALL)
     for_users = {"ConfigError", "LoginError", "ColumnProblem", "JobFailed", "JobAborted", "JobTimedOut"}

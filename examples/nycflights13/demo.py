@@ -53,7 +53,7 @@ def tell(console: Console, *, folder: Path, last_day: date, is_kept_open: bool) 
         say(
             console,
             "The refused flights name a plane or an airport that is in no table, so their lookups cannot be filled."
-            " By default the target loads all else and then ends with exit code 1; meltano.yml sets"
+            " By default the target loads all else and then ends with exit code 1; dev.meltano.yml sets"
             " [bold]on_record_failure: ignore[/] for this environment, so that Meltano continues.",
         )
         _show_report(console, sandbox=sandbox)
@@ -168,6 +168,7 @@ def _show_end(console: Console, *, sandbox: Sandbox, is_good: bool) -> None:
             f"{folder}/outcomes/failed-*.singer.jsonl": "the refused records, ready to be piped into the target again",
             f"{folder}/logs": "what Meltano and the simulator said",
             "meltano.yml": "how both directions are set up",
+            "examples/nycflights13/dev.meltano.yml": "which column goes to which field",
         },
     )
     _show_pairs(

@@ -29,6 +29,7 @@ from salesforce_bulk_client.ingest import IngestJob, IngestSpec, Operation, Resu
 from salesforce_bulk_client.job_data import JobData
 from salesforce_bulk_client.jobs import JobInfo, JobState, PollPolicy, list_job_answers, list_jobs
 from salesforce_bulk_client.malloc import use_one_arena
+from salesforce_bulk_client.private_files import for_owner
 from salesforce_bulk_client.query import QueryJob
 from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
@@ -86,6 +87,7 @@ __all__ = [
     "as_utf8",
     "describe",
     "describe_global",
+    "for_owner",
     "given_settings",
     "list_job_answers",
     "list_jobs",

@@ -40,7 +40,7 @@ from salesforce_bulk_client.instruments import API_REQUESTS_LIMIT, API_REQUESTS_
 from salesforce_bulk_client.retries import RetryPolicy, with_retries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from salesforce_bulk_client.config import ConnectionConfig
 
@@ -190,7 +190,7 @@ class SalesforceClient:
         read: Reader[T],
         params: dict[str, Any] | None = None,
         body: Body = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
     ) -> T:
         """Return what ``read`` makes of the answer; tried again for passing reasons.

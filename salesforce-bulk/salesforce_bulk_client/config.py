@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from salesforce_bulk_client.errors import ConfigError
@@ -46,7 +47,7 @@ class AuthFlow(Enum):
     ACCESS_TOKEN = "access_token"  # noqa: S105
 
 
-CONNECTION_PROPERTIES: dict[str, dict[str, Any]] = {
+CONNECTION_PROPERTIES: Final[Mapping[str, dict[str, Any]]] = {
     "domain": _setting(
         "string", "`login`, `test`, or a My Domain host such as `acme.my.salesforce.com`", default="login"
     ),
@@ -79,7 +80,7 @@ CONNECTION_PROPERTIES: dict[str, dict[str, Any]] = {
     ),
 }
 
-NEEDED: dict[AuthFlow, tuple[str, ...]] = {
+NEEDED: Final[Mapping[AuthFlow, tuple[str, ...]]] = {
     AuthFlow.REFRESH_TOKEN: ("client_id", "refresh_token"),
     AuthFlow.CLIENT_CREDENTIALS: ("client_id", "client_secret"),
     AuthFlow.JWT_BEARER: ("client_id", "username", "private_key"),
@@ -88,7 +89,7 @@ NEEDED: dict[AuthFlow, tuple[str, ...]] = {
     AuthFlow.ACCESS_TOKEN: ("access_token", "instance_url"),
 }
 
-_LOGIN_HOSTS = {"login": "login.salesforce.com", "test": "test.salesforce.com"}
+_LOGIN_HOSTS: Final[Mapping[str, str]] = {"login": "login.salesforce.com", "test": "test.salesforce.com"}
 PAGE_HOSTS = (".lightning.force.com", ".my.salesforce-setup.com")
 """Of Lightning Experience and of Setup (Salesforce Help, "My Domain URL Formats")."""
 

@@ -74,10 +74,11 @@ def _reason(error: Exception, *, is_proxied: bool, timeout_s: float) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and what it wraps; never its context, which may be the error of an earlier request."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or next((each for each in cause.args if isinstance(each, BaseException)), None)
 
 
 def _bundle() -> tuple[str, str]:

@@ -27,8 +27,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -170,7 +171,7 @@ BUSY_STATUSES = frozenset({406, 420, 429, 500, 502, 503, 504})
 BUSY_CODES = frozenset({"QUERY_TIMEOUT", "JOB_NOT_COMPLETE", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
 """Errors that pass by themselves, whatever their status."""
 
-QUOTA_WORDS = {
+QUOTA_WORDS: Final[Mapping[str, str]] = {
     "TotalRequests": "DailyApiRequests",
     "bulk v2 query jobs": "DailyBulkV2QueryJobs",
     "bulk v2 query result size": "DailyBulkV2QueryFileStorageMB",

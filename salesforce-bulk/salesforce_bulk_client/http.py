@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 import requests.exceptions
+import urllib3.exceptions
 
 from salesforce_bulk_client import telemetry
 from salesforce_bulk_client.connection_errors import check_surroundings, proxy_wants_credentials, why_no_answer
@@ -58,7 +60,7 @@ def send_once(
     token: str | None = None,
     params: dict[str, Any] | None = None,
     body: Body = None,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
     see: Callable[[requests.Response], None] | None = None,
 ) -> T:
     """Return what ``read`` makes of the answer to one request.
@@ -109,13 +111,17 @@ def send_once(
 
 
 def _never_arrived(error: requests.exceptions.ConnectionError) -> bool:
-    """Whether the request cannot have reached the server."""
-    before = (
-        requests.exceptions.ConnectTimeout,
-        requests.exceptions.SSLError,
-        requests.exceptions.ProxyError,
-    )
-    return isinstance(error, before) or "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+    """Whether the request cannot have reached the server: no connection, or a certificate that is not accepted.
+
+    Any other TLS error may have come after the request was sent.
+    """
+    if isinstance(error, (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError)):
+        return True
+    tried = error.args[0] if error.args else None
+    reason = tried.reason if isinstance(tried, urllib3.exceptions.MaxRetryError) else None
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from salesforce_bulk_client.errors import BrokenAnswer, IncompleteResults, Reque
 from salesforce_bulk_client.http import read_nothing
 from salesforce_bulk_client.instruments import JOBS_CREATED, UPLOAD_DURATION
 from salesforce_bulk_client.jobs import BulkJob, JobInfo, JobState, PollPolicy
+from salesforce_bulk_client.private_files import for_owner
 
 if TYPE_CHECKING:
     import requests
@@ -186,7 +187,7 @@ class IngestJob(BulkJob):
 
 def _write_whole(file: IO[bytes], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.part")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
+    with open(temporary, "wb", opener=for_owner) as copy:
         file.seek(0)
         shutil.copyfileobj(file, copy, 1 << 20)
         copy.flush()

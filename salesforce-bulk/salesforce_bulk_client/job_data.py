@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, ClassVar, Self
 
 from salesforce_bulk_client.limits import MAX_JOB_DATA_BYTES
+from salesforce_bulk_client.private_files import for_owner
 
 
 class JobData:
@@ -36,11 +37,11 @@ class JobData:
         self._max_bytes = max_bytes
         if path is None:
             handle, name = tempfile.mkstemp(prefix="salesforce-job-data-", suffix=".csv")
-            path = Path(name)
+            self.path = Path(name)
+            self._file: IO[bytes] = os.fdopen(handle, "wb", buffering=1 << 20)
         else:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self.path = path
-        self._file = os.fdopen(handle, "wb", buffering=1 << 20)
+            self.path = path
+            self._file = open(path, "xb", buffering=1 << 20, opener=for_owner)  # noqa: SIM115  until `close`
         header = csv_row(self.columns, line_end=self.LINE_ENDINGS[line_ending])
         self._file.write(header)
         self.size_bytes = len(header)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 SETTING_NAMES = frozenset(
     {
@@ -121,7 +121,7 @@ def given_settings(settings: Mapping[str, Any], properties: Mapping[str, Mapping
     return given
 
 
-_WANTED = {
+_WANTED: Final[Mapping[str, str]] = {
     "minimum": "must be at least {}",
     "exclusiveMinimum": "must be greater than {}",
     "maximum": "must be at most {}",

@@ -5,9 +5,9 @@ A request whose answer is lost is sent again only with ``is_repeatable``: the ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import msgspec
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PATH = "composite/sobjects"
 
-_HEADERS = {
+_HEADERS: Final[Mapping[str, str]] = {
     "Content-Type": "application/json; charset=UTF-8",
     "Accept": "application/json",
     # REST applies the active assignment rule unless told otherwise, an ingest job does not: they shall do the same.

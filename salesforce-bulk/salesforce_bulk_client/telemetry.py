@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 Note = Callable[..., None]
 """Notes attributes on a span: ``note(records=7)``."""
 
-RESULTS: Final = {0: "ok", 75: "quota"}
+RESULTS: Final[Mapping[int, str]] = {0: "ok", 75: "quota"}
 """What the commands' exit codes say; above 128 a signal has stopped the run, and all others are failures."""
 
 

@@ -11,7 +11,7 @@ EXIT_FAILED = 1
 EXIT_QUOTA = 75
 """``EX_TEMPFAIL`` of sysexits.h, as the plugins have it: a quota stands in the way; try again later."""
 
-_COMMANDS = {
+COMMANDS = {
     "batches": "List, resume, resend or forget what runs of the target have left unfinished.",
     "check": "Log in, and show the org, its limits and what a sync would take.",
     "jobs": "List, show, abort and delete query and ingest jobs.",
@@ -23,17 +23,17 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"salesforce_bulk_companion.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error of Salesforce's, or of a setting, is one line and an exit code."""

@@ -334,11 +334,12 @@ class Journal:
                 "UPDATE outcomes SET kind = ? WHERE batch_id = ?", (OutcomeClass.DOUBTFUL.value, batch_id)
             )  # of a second pass
 
-    def replace_batch(self, note: BatchNote) -> None:
-        """Note that the rows of a batch are sent in another form."""
+    def replace_batch(self, batch_ids: Collection[str], following: Collection[BatchNote]) -> None:
+        """Note that rows of a batch are sent in other parts, or in another form; nothing else is known of them."""
         with self._transaction() as db:
-            db.execute("DELETE FROM batches WHERE batch_id = ?", (note.batch_id,))
-            _insert_batch(db, note)
+            db.executemany("DELETE FROM batches WHERE batch_id = ?", ((batch_id,) for batch_id in batch_ids))
+            for note in following:
+                _insert_batch(db, note)
 
     def drop_batch(self, batch_id: str) -> None:
         """Note that nothing of a batch was processed, or that all of it may come again."""

@@ -18,7 +18,6 @@ from target_salesforce_bulk.batches.batcher import Batcher
 from target_salesforce_bulk.batches.earlier_outcomes import EarlierOutcomes, LeadingRecords, Recalled
 from target_salesforce_bulk.batches.job_data_files import Entry
 from target_salesforce_bulk.batches.outstanding_changes import correct_place
-from target_salesforce_bulk.batches.second_passes import defer_lookups
 from target_salesforce_bulk.errors import (
     DISK_FULL,
     Interrupted,
@@ -35,7 +34,7 @@ from target_salesforce_bulk.errors import (
 from target_salesforce_bulk.jobs.batch_loader import BatchLoader, LoadPolicy
 from target_salesforce_bulk.jobs.batch_scheduler import BatchScheduler
 from target_salesforce_bulk.jobs.resume import batches_to_resume, cut_outcome_files, delete_orphans
-from target_salesforce_bulk.journal import JOURNAL_FILE, BatchState, Journal, Memory, OutcomeClass
+from target_salesforce_bulk.journal import JOURNAL_FILE, Journal, Memory, OutcomeClass
 from target_salesforce_bulk.mapping.plan import Destination, Refusal
 from target_salesforce_bulk.messages.state_gate import StateGate
 from target_salesforce_bulk.outcomes import OutcomeKind
@@ -99,7 +98,7 @@ class Run:
             self._load_batch,
             max_concurrent=settings.max_concurrent_jobs,
             check=self._while_waiting,
-            break_cycles=defer_lookups,
+            small_rows=settings.small_batch_rows,
         )
         self._progress = Progress(self._counts, in_flight=lambda: self._scheduler.number_running)
         self._batcher = Batcher(
@@ -291,10 +290,11 @@ class Run:
         before = batch.outcomes.copy()
         try:
             with telemetry.span("salesforce.bulk.load", records=batch.number_of_rows, **labels):
-                if batch.state is BatchState.FILLING or batch.awaits_parents:
-                    self._loader.load(batch)
-                else:
+                if batch.is_found:
+                    batch.is_found = False
                     self._loader.resume(batch)
+                else:
+                    self._loader.load(batch)
         finally:
             for kind, number in (batch.outcomes - before).items():
                 telemetry.note(RECORDS_PROCESSED, number, **labels, status=kind.value)

@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--no-peers", action="store_true", help="leave out what others wrote")
     parser.add_argument("--tap-salesforce", type=Path, metavar="CHECKOUT", help="of MeltanoLabs' tap-salesforce")
     parser.add_argument("--target-salesforce", type=Path, metavar="CHECKOUT", help="of dan-ladd's target-salesforce")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/contributing/performance.md")
     arguments = parser.parse_args()
     if strangers := set(arguments.questions) - QUESTIONS.keys():
         parser.error(f"no question {', '.join(sorted(strangers))}; there are {', '.join(QUESTIONS)}")

@@ -1,4 +1,4 @@
-"""The tables: on the terminal, and in docs/performance.md."""
+"""The tables: on the terminal, and in docs/contributing/performance.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.benchmarks.bench import Answer, Goal, Run, Size
 from tests.benchmarks.measuring import ROOT
 
-PAGE = ROOT / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "contributing" / "performance.md"
 MARK = "<!-- scripts/bench --write puts its tables below this line, the newest first -->\n"
 
 PACKAGES = ("singer-sdk", "msgspec", "requests")
@@ -92,7 +92,7 @@ def _commit() -> str:
 
 
 def write(answers: Sequence[Answer], *, size: Size) -> None:
-    """Put the tables into docs/performance.md, before those of earlier days."""
+    """Put the tables into docs/contributing/performance.md, before those of earlier days."""
     before, mark, after = PAGE.read_text().partition(MARK)
     if not mark:
         raise ValueError(f"{PAGE} has lost its line {MARK!r}")

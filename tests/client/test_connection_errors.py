@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import errno
+import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,7 @@ from salesforce_bulk_client import (
     SalesforceError,
     connection_errors,
 )
+from salesforce_bulk_simulator.certificates import make_certificate
 
 LOGIN = {"client_id": "k", "client_secret": "s", "refresh_token": "r", "retry_total_s": 0.1}
 SESSION = {"access_token": "t", "retry_total_s": 0.1}
@@ -168,8 +173,66 @@ def test_a_host_that_does_not_exist() -> None:
     """The settings that say where it is are named."""
     error = error_of({**LOGIN, "domain": "nothing.invalid"})
 
+    assert isinstance(error, ConnectionFailed)
+    assert not error.may_have_worked
     assert "no whole answer from nothing.invalid (" in str(error)
     assert ": check domain, or the login_url or instance_url that is given)" in str(error)
+
+
+@pytest.fixture
+def https(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a server that reads one request, and answers with what is not TLS; and whom to trust for it."""
+    certificate = make_certificate(tmp_path / "certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain, certificate.key)
+
+    def serve() -> None:
+        accepted, _ = listening.accept()
+        with suppress(OSError), context.wrap_socket(accepted, server_side=True) as connection:
+            connection.recv(1 << 16)
+            os.write(connection.fileno(), b"x" * 64)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://localhost:{listening.getsockname()[1]}", certificate.authority
+        thread.join()
+
+
+def test_a_tls_error_after_the_request_was_sent(surroundings: pytest.MonkeyPatch, https: tuple[str, Path]) -> None:
+    """The request has arrived, so it may have worked."""
+    url, authority = https
+    surroundings.setenv("REQUESTS_CA_BUNDLE", str(authority))
+
+    error = error_of({**SESSION, "instance_url": url})
+
+    assert "(TLS: WRONG_VERSION_NUMBER" in str(error)
+    assert isinstance(error, ConnectionFailed)
+    assert error.may_have_worked
+
+
+def test_a_certificate_that_is_not_trusted(https: tuple[str, Path]) -> None:
+    """Nothing was sent."""
+    error = error_of({**SESSION, "instance_url": https[0]})
+
+    assert "(TLS: " in str(error)
+    assert "certificate" in str(error)
+    assert isinstance(error, ConnectionFailed)
+    assert not error.may_have_worked
+
+
+def test_an_earlier_error_says_nothing_of_this_request() -> None:
+    """One that is sent while another's refused connection is handled, such as one that cleans up, may have worked."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        try:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        except ConnectionRefusedError:
+            error = error_of({**SESSION, "instance_url": address, "request_timeout_s": 0.2})
+
+    assert "timed out after 0.2 s" in str(error)
+    assert isinstance(error, ConnectionFailed)
+    assert error.may_have_worked
 
 
 def test_a_host_that_is_silent() -> None:

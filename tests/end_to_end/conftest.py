@@ -70,7 +70,7 @@ def install_plugins() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A copy of the project's meltano.yml, with states and settings of its own, and the plugins that are installed."""
+    """A copy of the Meltano project, with states and settings of its own, and the plugins that are installed."""
 
     folder: Path
     variables: dict[str, str]
@@ -80,12 +80,18 @@ class Project:
         return run(example, cwd=self.folder, env={**os.environ, **self.variables})
 
 
+MELTANO_FILES = ("meltano.yml", "plugins", "examples/nycflights13/dev.meltano.yml")
+"""What makes the Meltano project: its main file, the lock files, and what it includes."""
+
+
 @pytest.fixture
 def project(tmp_path: Path, url: str) -> Iterator[Project]:
     """A project whose Salesforce is the simulated one at ``url``."""
     folder = tmp_path / "project"
-    folder.mkdir()
-    shutil.copy(PROJECT / "meltano.yml", folder)
+    for name in MELTANO_FILES:
+        copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(PROJECT / name, folder / name)
     variables = {
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "NO_COLOR": "1",

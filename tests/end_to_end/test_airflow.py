@@ -68,8 +68,7 @@ def test_the_plans_hold_settings_that_the_plugins_have() -> None:
 
 def test_the_plan_is_the_one_of_the_demo() -> None:
     """The same tables go to the same fields by Airflow as by Meltano."""
-    meltano = yaml.safe_load((EXAMPLE.parents[1] / "meltano.yml").read_text())
-    (dev,) = (each for each in meltano["environments"] if each["name"] == "dev")
+    (dev,) = yaml.safe_load((EXAMPLE.parent / "nycflights13" / "dev.meltano.yml").read_text())["environments"]
     (loader,) = (each for each in dev["config"]["plugins"]["loaders"] if each["name"] == "target-salesforce-bulk")
 
     plan = {table["stream"]: table["mapping"] for table in TO_SALESFORCE["tables"].values()}

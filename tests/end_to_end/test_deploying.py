@@ -17,12 +17,15 @@ import pytest
 import yaml
 from salesforce_bulk_client import AuthFlow
 
-from tests.end_to_end.conftest import BIN
+from tests.end_to_end.conftest import BIN, MELTANO_FILES
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs" / "deploying.md").read_text()
 DOCUMENTS = list(yaml.safe_load_all((PROJECT / "examples/kubernetes/warehouse-to-salesforce.yaml").read_text()))
 MELTANO: dict[str, Any] = yaml.safe_load((PROJECT / "meltano.yml").read_text())
+INCLUDED: dict[str, dict[str, Any]] = {
+    path: yaml.safe_load((PROJECT / path).read_text()) for path in MELTANO["include_paths"]
+}
 TASK_DEFINITION: dict[str, Any] = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 
 
@@ -60,7 +63,7 @@ def is_read(variable: str) -> bool:
     """Whether somebody reads a variable: a plugin, meltano.yml, or Meltano itself."""
     return (
         variable in variables()
-        or f"${variable}" in (PROJECT / "meltano.yml").read_text()
+        or any(f"${variable}" in (PROJECT / path).read_text() for path in ("meltano.yml", *INCLUDED))
         or variable in {"MELTANO_DATABASE_URI", "MELTANO_SEND_ANONYMOUS_USAGE_STATS"}
     )
 
@@ -116,10 +119,12 @@ def test_no_secret_is_built_into_an_image() -> None:
 def test_the_meltano_image_installs_plugins_that_the_project_has() -> None:
     """And the extras that can be chosen are those of the package."""
     (words,) = re.findall(r"meltano install ([\w -]+?)\s+&&", " ".join(all_of("RUN")))
-    plugins = {plugin["name"] for kind in ("extractors", "loaders") for plugin in MELTANO["plugins"][kind]}
+    files = [MELTANO, *INCLUDED.values()]
+    plugins = {each["name"] for file in files for kind in file.get("plugins", {}).values() for each in kind}
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
     assert set(words.split()) <= plugins
+    assert {f"{name} /project/{name}" for name in MELTANO_FILES} <= set(all_of("COPY"))
     assert set(re.findall(r"--extra ([\w-]+)", " ".join(all_of("ARG")) + PAGE)) <= set(extras)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from filelock import FileLock
+from meltano.core.plugin.base import StandalonePlugin
 from salesforce_bulk_simulator import Org
 
 from examples.nycflights13.changes import change_salesforce, change_warehouse
@@ -22,12 +23,11 @@ from examples.nycflights13.rounds import Rows, run_round
 from examples.nycflights13.sandbox import PROJECT, running_sandbox
 from examples.nycflights13.verdict import Verdict
 from examples.nycflights13.warehouse import fill_warehouse
-from hub.definitions import PLUGINS, Plugin, definition, settings_in_project, settings_of_companion
-from tests.end_to_end.conftest import BIN, Project, install_plugins
+from hub.definitions import COMPANION, DEFINED, Plugin
+from tests.end_to_end.conftest import BIN, MELTANO_FILES, Project, install_plugins
 from tests.end_to_end.pages import Example, examples
 
 PAGE = PROJECT / "docs" / "meltano.md"
-WRITE_AGAIN = "meltano.yml is written anew by python -m hub.definitions"
 SECRETS = {"client_secret", "refresh_token", "password", "security_token", "private_key", "access_token"}
 
 
@@ -36,33 +36,70 @@ def no_step(_what: str, _rows: Rows | None) -> nullcontext[None]:
     return nullcontext()
 
 
-def plugin_of(kind: str, name: str) -> dict[str, Any]:
-    """A plugin's definition in meltano.yml."""
-    project = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
-    (found,) = (each for each in project["plugins"][kind] if each["name"] == name)
-    return dict(found)
+@pytest.mark.parametrize("plugin", DEFINED, ids=lambda plugin: plugin.name)
+def test_the_definitions_are_those_of_the_installed_plugins(plugin: Plugin) -> None:
+    """In the Hub's form and as Meltano's lock file: each setting's kind, default, meaning, and whether it is secret."""
+    texts = plugin.texts()
+
+    assert {path: path.read_text(encoding="utf-8") for path in texts} == texts, "run python -m hub.definitions"
+    assert {each["name"] for each in plugin.definition()["settings"] if each.get("sensitive")} == SECRETS
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
-def test_every_setting_of_a_plugin_is_known_to_meltano(plugin: Plugin) -> None:
-    """With its kind, default and meaning, and whether it is secret; one that is missing could not be a variable."""
-    in_hub = definition(plugin.about())
-    in_project = plugin_of(plugin.type, plugin.name)
+def test_meltano_reads_a_lock_file_as_it_would_have_written_it() -> None:
+    """Nothing in it is unknown to Meltano, and nothing is read as something else."""
+    for plugin in DEFINED:
+        locked = json.loads(plugin.lock_file.read_text(encoding="utf-8"))
+        read = StandalonePlugin.parse(locked).canonical()
 
-    assert in_project["settings"] == settings_in_project(in_hub), WRITE_AGAIN
-    assert in_project["settings_group_validation"] == in_hub["settings_group_validation"]
-    assert set(in_project["capabilities"]) == set(in_hub["capabilities"])
-    assert {each["name"] for each in in_project["settings"] if each.get("sensitive")} == SECRETS
+        assert json.loads(json.dumps(read)) == locked
 
 
-def test_the_companion_is_known_to_meltano() -> None:
-    """Its settings are the connection's, handed over in the plugins' own variables; its commands are those it has."""
-    companion = plugin_of("utilities", "salesforce-bulk")
-    help_text = subprocess.check_output([BIN / "salesforce-bulk", "--help"], text=True)
+def test_the_companion_has_the_commands_that_meltano_knows() -> None:
+    """And no others."""
+    (companion,) = (plugin.definition() for plugin in DEFINED if plugin.name == COMPANION)
+    help_text = subprocess.check_output([BIN / COMPANION, "--help"], text=True)
 
-    assert companion["settings"] == settings_of_companion(), WRITE_AGAIN
-    assert {each["name"] for each in companion["settings"] if each.get("sensitive")} == SECRETS
     assert set(companion["commands"]) == set(re.findall(r"^  ([a-z]+)  ", help_text, re.MULTILINE))
+
+
+def test_the_project_is_in_the_files_that_are_copied() -> None:
+    """What meltano.yml includes, and a lock file for each of our plugins."""
+    project = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
+    needed = [*project["include_paths"], *(str(plugin.lock_file.relative_to(PROJECT)) for plugin in DEFINED)]
+
+    assert all(any(path == each or path.startswith(f"{each}/") for each in MELTANO_FILES) for path in needed)
+    assert all((PROJECT / path).is_file() for path in needed)
+
+
+def test_what_meltano_writes_goes_to_the_files_that_people_edit(project: Project) -> None:
+    """Each to its own: no lock file changes, no entry moves from one file to another, and Meltano still takes them."""
+    before = contents(project.folder)
+    commands = (
+        "$ meltano config set tap-salesforce-bulk page_size 7\n"
+        "$ meltano --environment=dev config set target-salesforce-bulk batch_size_rows 8\n"
+        "$ meltano schedule add nightly --job deletes-to-salesforce --interval '0 3 * * *'\n"
+        "$ meltano --environment=dev config print target-salesforce-bulk\n"
+        '  "batch_size_rows": 8,\n'
+        "$ meltano --environment=postgres config print tap-salesforce-bulk\n"
+        '  "page_size": 7,\n'
+        "$ meltano compile --lint\n"
+    )
+
+    printed = project.run(Example(language="console", text=commands))
+    after = contents(project.folder)
+    main, dev = before["meltano.yml"], before["examples/nycflights13/dev.meltano.yml"]
+    main["plugins"]["extractors"][0]["config"] = {"page_size": 7}
+    main["schedules"].append({"name": "nightly", "interval": "0 3 * * *", "job": "deletes-to-salesforce"})
+    dev["environments"][0]["config"]["plugins"]["loaders"][0]["config"]["batch_size_rows"] = 8
+
+    assert after == before
+    assert "::$" not in printed
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """What the files of the Meltano project in a folder say."""
+    paths = [*folder.glob("*.yml"), *folder.glob("plugins/**/*.*"), *folder.glob("examples/**/*.yml")]
+    return {str(path.relative_to(folder)): yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def test_meltano_finds_no_fault_in_the_project(tmp_path: Path) -> None:

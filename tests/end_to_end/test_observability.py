@@ -1,4 +1,7 @@
-"""What can be seen of runs from outside: logs for programs, and what reaches a collector (docs/observability.md)."""
+"""What can be seen of runs from outside: logs for programs, and what reaches a collector.
+
+docs/observability.md says how, docs/reference/telemetry.md lists the names.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ PACKAGES = (
     "target-salesforce-bulk/target_salesforce_bulk",
 )
 PAGE = (ROOT / "docs/observability.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs/reference/telemetry.md").read_text(encoding="utf-8")
 PEOPLE: list[dict[str, Any]] = [
     {
         "type": "SCHEMA",
@@ -48,7 +52,7 @@ PEOPLE: list[dict[str, Any]] = [
 
 def rows(*, heading: str) -> list[list[str]]:
     """The rows of the table below a heading, cell by cell."""
-    part = PAGE.partition(f"# {heading}\n")[2].partition("\n#")[0]
+    part = REFERENCE.partition(f"# {heading}\n")[2].partition("\n#")[0]
     lines = [line for line in part.splitlines() if line.startswith("| ")][1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

@@ -25,12 +25,12 @@ def org_with(fields: dict[str, str]) -> Org:
     return org
 
 
-def test_a_change_is_told_and_accepted(settings: dict[str, Any], write_json: WriteJson, tmp_path: Path) -> None:
-    """Three fields change: a strict run stops, a plain one accepts, and then a strict one goes on."""
+def test_a_change_is_reported_and_accepted(settings: dict[str, Any], write_json: WriteJson, tmp_path: Path) -> None:
+    """Three fields change: a strict run stops, a plain one accepts, and then a strict one reads again."""
     env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
     config, keep = examples(PAGE, section="Keep the schemas")
     (content,) = examples(PAGE, section="What a file holds")
-    (strict,) = examples(PAGE, section="Be told")
+    (strict,) = examples(PAGE, section="Get notified")
     (accept,) = examples(PAGE, section="Accept a change")
     write_json("strict.json", {"schema_drift": "error"})
     own = {**json.loads(config.text), **settings}

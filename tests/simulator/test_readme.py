@@ -61,7 +61,7 @@ def test_the_pytest_recipe_works(tmp_path: Path) -> None:
 
 def test_the_notes_name_what_is_in_the_code() -> None:
     """Every file, every name in it, and every switch."""
-    text = (README.parents[1] / "docs" / "salesforce-notes.md").read_text(encoding="utf-8")
+    text = (README.parents[1] / "docs" / "contributing" / "salesforce-notes.md").read_text(encoding="utf-8")
     package = README.parent / "salesforce_bulk_simulator"
     named = re.findall(r"`([\w/]+\.py)` ((?:`\w+`(?:, )?)+)", text)
     switches = re.findall(r"switch `(\w+)`", text)

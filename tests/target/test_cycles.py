@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,33 @@ def test_every_cycle_that_can_be_is_broken_and_nothing_else(rows: list[Row]) -> 
     assert all(AT_ONCE not in names for names in deferred.values())
     assert has_cycle(left) == has_cycle(stuck)
     assert graph.stuck == ({("units", AT_ONCE)} if has_cycle(stuck) else set())
+
+
+@given(ROWS)
+def test_a_row_is_one_level_above_its_highest_parent(rows: list[Row]) -> None:
+    """But for parents whose lookup is deferred; where a cycle cannot be broken there is no such order."""
+    graph = graph_of(rows)
+
+    if graph.stuck:
+        return
+    deferred = dict(graph.deferred())
+    for row, links in enumerate(rows):
+        found = [to for name, to in links.items() if to < len(rows) and name not in deferred.get(row, ())]
+        assert graph.levels[row] == max((graph.levels[to] + 1 for to in found), default=0)
+
+
+def test_a_later_row_of_a_record_is_a_level_above_the_row_before_it() -> None:
+    """Whatever its own parents, and those of the row before."""
+    keyed = msgspec.structs.replace(DESTINATION, operation=Operation.UPSERT, key_column="Key__c")
+    graph = RowGraph([keyed])
+    earlier = [["a", "late", "", ""], ["child", "a", "", ""], ["late", "", "", ""]]
+    later = [["A", "", "", ""], ["other", "", "", ""]]
+    graph.note_later(keyed, later)
+    graph.add(keyed, earlier)
+    graph.add(keyed, later)
+    graph.defer()
+
+    assert list(graph.levels) == [1, 2, 0, 2, 0]
 
 
 def test_one_row_of_a_ring_is_enough() -> None:

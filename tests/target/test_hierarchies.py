@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.errors import RecordsUnprocessed
+from target_salesforce_bulk.errors import RecordsDoubtful, RecordsUnprocessed
 
 from tests.target.conftest import Message, Run, TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill
@@ -152,7 +153,7 @@ def test_a_later_row_of_the_same_key_never_overtakes_one_that_waits(target: Targ
 
 
 def test_rows_that_wait_never_stop_the_run(target: TargetRunner, org: Org) -> None:
-    """Where more batches than may lie ready wait for them, they are sent once more, and refused at last."""
+    """However many later rows of their keys come before the parent: all wait, and are loaded one after another."""
     changes = [
         message
         for number in range(12)
@@ -161,9 +162,10 @@ def test_rows_that_wait_never_stop_the_run(target: TargetRunner, org: Org) -> No
 
     run = load(target, changes, units(("late", None)), state(1), batch_size_rows=1, max_concurrent_jobs=1)
 
-    assert len(run.outcomes) == 13
+    assert run.error is None
+    assert run.statuses == [*["created"], *["updated"] * 11, "created"]
     assert run.states == [1]
-    assert [row["Name"] for row in org.rows("Account") if row["External_Id__c"] == "child"] in ([], ["11"])
+    assert [row["Name"] for row in org.rows("Account") if row["External_Id__c"] == "child"] == ["11"]
 
 
 def test_a_parent_behind_a_row_that_is_refused_is_still_waited_for(target: TargetRunner, org: Org) -> None:
@@ -182,6 +184,41 @@ def test_a_parent_behind_a_row_that_is_refused_is_still_waited_for(target: Targe
     assert run.states == [1]
 
 
+def test_a_parent_in_one_batch_with_a_later_row_of_a_waiting_key_is_loaded(target: TargetRunner, org: Org) -> None:
+    """Only the later row waits, not the rest of its batch."""
+    first = records("units", {"code": "a", "parent": "late", "name": "old"})
+    last = records("units", {"code": "a", "parent": "late", "name": "new"})
+
+    run = load(
+        target,
+        [*first, *units(("child", "late")), *units(("late", None)), *last],
+        state(1),
+        batch_size_rows=2,
+        small_batch_rows=0,
+    )
+
+    assert run.error is None
+    assert parents(org) == {"a": "late", "child": "late", "late": None}
+    assert [row["Name"] for row in org.rows("Account") if row["External_Id__c"] == "a"] == ["new"]
+    assert sorted(run.statuses) == ["created", "created", "created", "updated"]
+    assert run.states == [1]
+
+
+@ROADS
+def test_a_deep_tree_is_sent_twice_whatever_its_depth(target: TargetRunner, org: Org, small_batch_rows: int) -> None:
+    """Each row again when its parent is loaded, and not before."""
+    chain: list[tuple[str, str | None]] = [("0", None), *((str(n), str(n - 1)) for n in range(1, 40))]
+
+    run = load(target, units(*reversed(chain)), state(1), small_batch_rows=small_batch_rows, batch_size_rows=30)
+
+    assert run.error is None
+    assert parents(org) == dict(chain)
+    assert len(run.outcomes) == 40
+    assert run.states == [1]
+    if small_batch_rows == 0:
+        assert sum(job["rows"] for job in run.summary["jobs"]) < 2 * 40
+
+
 def test_a_later_row_of_a_key_waits_only_for_rows_of_its_key(target: TargetRunner, org: Org) -> None:
     """A row that is loaded already keeps no later batch back, though other rows of its batch wait for their parents."""
     run = load(
@@ -195,6 +232,36 @@ def test_a_later_row_of_a_key_waits_only_for_rows_of_its_key(target: TargetRunne
     assert run.error is None
     assert parents(org) == {"child": "late", "a": None, "late": None}
     assert len(run.outcomes) == 4
+    assert run.states == [1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_of_any_order_are_loaded_if_their_parents_come(target: TargetRunner, org: Org, seed: int) -> None:
+    """With keys that come several times, cycles and parents that never come: one outcome each, the last value wins."""
+    chance = random.Random(seed)
+    codes = [f"unit {number}" for number in range(chance.randint(3, 8))]
+    rows = [
+        {"code": chance.choice(codes), "parent": chance.choice([*codes, *codes, None, "nobody"]), "name": str(number)}
+        for number in range(14)
+    ]
+
+    run = load(
+        target,
+        records("units", *rows),
+        state(1),
+        batch_size_rows=chance.choice([1, 2, 3]),
+        max_concurrent_jobs=chance.choice([1, 2]),
+        small_batch_rows=chance.choice([0, 200]),
+    )
+
+    loaded = parents(org)
+    good = {row["code"]: row for row in rows if row["parent"] in {None, *loaded}}
+    assert Counter(outcome["key"]["code"] for outcome in run.outcomes) == Counter(row["code"] for row in rows)
+    assert run.statuses.count("failed") == sum(row["parent"] not in {None, *loaded} for row in rows)
+    assert loaded == {code: row["parent"] for code, row in good.items()}
+    assert {row["External_Id__c"]: row["Name"] for row in org.rows("Account")} == {
+        code: row["name"] for code, row in good.items()
+    }
     assert run.states == [1]
 
 
@@ -362,6 +429,19 @@ def test_a_refused_second_pass_is_one_failed_outcome(target: TargetRunner, org: 
     assert len(org.rows("Account")) == 2
 
 
+def test_state_does_not_pass_a_second_pass_in_doubt(target: TargetRunner, org: Org) -> None:
+    """Its job cannot be read: the record is doubtful, though the batch that loaded it is not."""
+    refused = Fault.status(403, json=[{"errorCode": "INSUFFICIENT_ACCESS", "message": "no"}])
+    org.faults.add("ingest.info", refused, after=3, times=2)
+
+    run = load(target, units(*TWO), state(1), **LOCKED)
+
+    assert org.faults.completed
+    assert isinstance(run.error, RecordsDoubtful)
+    assert sorted(run.statuses) == ["created", "doubtful"]
+    assert run.states == []
+
+
 def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunner, org: Org) -> None:
     """The lookups of a row whose parent was refused for another reason, and that parent; stream maps are left out."""
     renamed = {"stream_maps": {"units": {"name": "name.upper() if name else None"}}}
@@ -398,17 +478,36 @@ def test_later_rows_of_a_key_wait_for_its_second_pass(target: TargetRunner, org:
 BY_JOBS: dict[str, Any] = {"small_batch_rows": 0}
 
 
+CYCLE = [("leaf", "a"), *TWO]
+LATER_ROW: list[tuple[str, str | None]] = [
+    ("a", "late"),
+    ("child", "late"),
+    ("late", "root"),
+    ("a", "root"),
+    ("root", None),
+]
+
+
 @pytest.mark.parametrize(
-    ("operation", "how"),
-    [("insert", BY_JOBS), ("upsert", BY_JOBS), ("upsert", {})],
-    ids=["inserts by jobs", "upserts by jobs", "upserts by requests"],
+    ("pairs", "operation", "how"),
+    [
+        (CYCLE, "insert", BY_JOBS),
+        (CYCLE, "upsert", BY_JOBS),
+        (CYCLE, "upsert", {}),
+        (LATER_ROW, "upsert", {**BY_JOBS, "batch_size_rows": 2}),
+    ],
+    ids=["inserts by jobs", "upserts by jobs", "upserts by requests", "a later row of a key"],
 )
-def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
-    target: TargetRunner, org: Org, tmp_path: Path, operation: str, how: dict[str, Any]
+def test_a_load_of_rows_that_wait_killed_at_any_step_is_finished_by_the_next_run(
+    target: TargetRunner,
+    org: Org,
+    tmp_path: Path,
+    pairs: list[tuple[str, str | None]],
+    operation: str,
+    how: dict[str, Any],
 ) -> None:
-    """No row twice, each lookup filled, one outcome each, and STATE only after all."""
-    messages = [UNITS, *units(("leaf", "a")), state(1), *units(*TWO), state(2)]
-    wanted = {"leaf": "a", "a": "b", "b": "a"}
+    """No row twice, each lookup filled, one outcome each, the last value of each record, and STATE only after all."""
+    messages = [UNITS, *units(*pairs[:1]), state(1), *units(*pairs[1:]), state(2)]
     chosen: dict[str, Any] = {
         "mappings": {"units": {"object": "Account", "operation": operation, "fields": FIELDS}},
         "max_concurrent_jobs": 1,
@@ -428,14 +527,34 @@ def test_a_load_of_cycles_killed_at_any_step_is_finished_by_the_next_run(
         outcomes = [json.loads(line) for path in logs.glob("outcomes-*") for line in path.read_text().splitlines()]
         assert run.error is None, here
         assert run.states[-1] == 2, here
-        assert parents(org) == wanted, here
-        assert len(org.rows("Account")) == len(wanted), here
-        assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(wanted.keys()), here
+        assert parents(org) == dict(pairs), here
+        assert len(org.rows("Account")) == len(dict(pairs)), here
+        assert Counter(outcome["key"]["code"] for outcome in outcomes) == Counter(code for code, _ in pairs), here
         assert {outcome["status"] for outcome in outcomes} <= {"created", "updated"}, here
         assert list((logs / "pending").iterdir()) == [], here
         steps += 1
 
     assert steps > 50
+
+
+@pytest.mark.parametrize("operation", ["insert", "upsert"])
+def test_a_deep_tree_that_meets_the_quota_is_finished_by_the_next_run(
+    target: TargetRunner, org: Org, operation: str
+) -> None:
+    """In the middle of its rounds: what is loaded is not sent again."""
+    chain: list[tuple[str, str | None]] = [("0", None), *((str(n), str(n - 1)) for n in range(1, 9))]
+    org.faults.add("ingest.create", Fault.request_limit_total(), after=4)
+    more: dict[str, Any] = {"operation": operation, "small_batch_rows": 0, "max_concurrent_jobs": 1}
+
+    stopped = load(target, units(*reversed(chain)), state(1), **more)
+    loaded = len(org.rows("Account"))
+    again = load(target, units(*reversed(chain)), state(1), **more)
+
+    assert org.faults.completed
+    assert (stopped.states, loaded) == ([], 4)
+    assert (again.error, again.states) == (None, [1])
+    assert parents(org) == dict(chain)
+    assert again.statuses == ["created"] * 9
 
 
 def test_rows_that_wait_for_a_parent_that_was_not_processed_are_not_sent(target: TargetRunner, org: Org) -> None:

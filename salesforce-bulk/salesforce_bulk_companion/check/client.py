@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -84,7 +84,7 @@ class CheckingClient(SalesforceClient):
         read: Reader[T],
         params: dict[str, Any] | None = None,
         body: Body = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
     ) -> T:
         """Send a request, as `SalesforceClient` does; or note a query.

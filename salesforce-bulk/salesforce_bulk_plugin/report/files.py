@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from salesforce_bulk_client import for_owner
 
 from salesforce_bulk_plugin.report.page import as_page
 from salesforce_bulk_plugin.report.runs import read_newest_run
@@ -28,5 +29,5 @@ def write_page_of(directory: Path, *, run_id: str) -> None:
 def write_for_owner(path: Path, text: str) -> None:
     """Write a file of mode 600 in the place of what was there."""
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with open(path, "x", encoding="utf-8", opener=for_owner) as file:
         file.write(text)

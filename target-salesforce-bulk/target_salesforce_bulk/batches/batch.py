@@ -6,17 +6,18 @@ journal yet is *filling*.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from enum import IntEnum
+from itertools import chain, count
 from pathlib import Path
 from typing import IO
 
 import msgspec
-from salesforce_bulk_client.records.canonical_form import canonical_key
 
-from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles
+from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles, files_of
 from target_salesforce_bulk.batches.key_set import KeySet
 from target_salesforce_bulk.batches.outstanding_changes import OutstandingChanges
 from target_salesforce_bulk.journal import (
@@ -44,8 +45,46 @@ class BatchLimits:
     """Of job data."""
 
 
+class Wait(IntEnum):
+    """What one batch waits for in another; each includes those before it."""
+
+    PARENTS = 1
+    """Its rows may be parents: those of them that can be loaded now come first."""
+    SAME_KEYS = 2
+    """Its rows may name the same records: none of them with a common key may be sent later."""
+    ALL_ROWS = 3
+    """So may all of its rows, whatever their keys."""
+
+
+MAX_FILES = 16
+"""How many files are written at once when rows are divided by their levels: each has its buffers."""
+
+
+class Part:
+    """Rows of a batch in files of their own, with a note in the journal of their own."""
+
+    def __init__(self, part_id: str, *, files: JobDataFiles, keys: KeySet, sent_at: int = -1) -> None:
+        self.id = part_id
+        self.files = files
+        self.keys = keys
+        """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
+        self.sent_at = sent_at
+        """How many times rows had been loaded when it was sent last; -1 if it never was."""
+        self.levels: Sequence[int] | None = None
+        """In which round each row is to be sent, counted from any number; None while that is not planned."""
+        self.first_level: int | None = None
+
+    def plan(self, levels: Sequence[int] | None) -> None:
+        """Note in which round each row is to be sent."""
+        self.levels = levels
+        self.first_level = None if levels is None else min(levels, default=0)
+
+
 class Batch:
-    """Rows that go to Salesforce in one job, and those of them that must be sent again in the next; kept on disk."""
+    """Rows that go to Salesforce in one job, and those of them that must be sent again in the next; kept on disk.
+
+    Rows that cannot be loaded yet are kept in `parts`, which are sent one after another.
+    """
 
     def __init__(
         self,
@@ -58,8 +97,16 @@ class Batch:
         job_id: str | None = None,
     ) -> None:
         """``max_rows`` is for a batch that is to be filled; one found on disk takes nothing more."""
-        self.id = batch_id
-        self.files = files
+        self.part = Part(batch_id, files=files, keys=KeySet())
+        """What is being filled, waits to be sent, or is being sent."""
+        self.parts: list[Part] = []
+        """What else is left of it: rows that wait for their parents, or for earlier rows of their keys."""
+        self.place = 0
+        """Which of the batches of the run it is, in the order in which they were submitted."""
+        self.is_planned = False
+        """Whether all rows that are left were looked through for their parents among rows that wait."""
+        self.is_found = False
+        """Whether an earlier run has left it, and it is not known yet what became of its rows."""
         self.state = state
         self.job_id = job_id
         self.line_ending = "LF"
@@ -67,16 +114,14 @@ class Batch:
         """Whether its rows may go in one request: they are few, and the last of their stream."""
         self.is_awaited = False
         """Whether another batch waits for this one."""
-        self.keys = KeySet()
-        """Hashes of its rows' keys; two keys of one hash cost a needless wait, nothing more."""
-        self.after: set[Batch] = set()
-        """Batches that must be finished before this one starts."""
-        self.after_rows: set[Batch] = set()
-        """Those of them whose rows may name the same records as its own: none of their rows may be sent later."""
+        self.keys = self.part.keys
+        """Hashes of the keys of all rows that are left."""
+        self.after: dict[Batch, Wait] = {}
+        """Batches that come before this one."""
         self.parents_may_come = False
         """Whether its rows whose parent is missing are kept, and sent again when it may be there."""
         self.awaits_parents = False
-        """Whether its rows are those, and nothing else is left of it."""
+        """Whether the rows that were sent last are those, and none is left of them that waits for anything else."""
         self.is_blocked = False
         """Whether rows of a batch before it were not processed: its own would overtake them."""
         self.outcomes: Counter[OutcomeKind] = Counter()
@@ -88,14 +133,11 @@ class Batch:
         self.number_incomplete = 0
         """How many of its records a second pass completes, so far."""
         self._is_gone = False
-        self.after_all_rows: set[Batch] = set()
-        """Those of `after_rows` whose rows are not told apart from its own by their keys."""
-        self._keys_left: KeySet | None = None
-        """Hashes of the keys of its rows that wait for their parents, when that is all that is left of it."""
-        self._awaited: Mapping[str, KeySet] = {}
-        """Hashes of the keys of parents that its rows wait for, by the parents' key column."""
+        """Whether all rows that were sent have their outcomes."""
         self._journal = journal
         self._room = max_rows
+        self._numbers = count(2)
+        """For the names of further files."""
 
     @classmethod
     def begin(
@@ -114,8 +156,20 @@ class Batch:
         """
         files = JobDataFiles.find(directory / note.files, number_of_rows=note.number_of_rows)
         batch = cls(note.batch_id, files=files, journal=journal, state=note.state, job_id=note.job_id)
-        batch._note_keys_of_first_pass()
+        batch.is_found = True
+        if note.is_second_pass:  # later rows of its records wait for it
+            batch.keys = batch.part.keys = batch._keys_in(files)
         return batch
+
+    @property
+    def id(self) -> str:
+        """How the journal calls what is being sent."""
+        return self.part.id
+
+    @property
+    def files(self) -> JobDataFiles:
+        """Where it is."""
+        return self.part.files
 
     @property
     def run_id(self) -> str:
@@ -133,7 +187,7 @@ class Batch:
 
     @property
     def number_of_rows(self) -> int:
-        """Rows that are to be sent."""
+        """Rows that are being sent."""
         return self.files.number_of_rows
 
     @property
@@ -144,7 +198,7 @@ class Batch:
     @property
     def is_finished(self) -> bool:
         """Whether all of its records have their outcomes."""
-        return self._is_gone and not self.second_passes
+        return self._is_gone and not self.parts and not self.second_passes
 
     @property
     def size_bytes(self) -> int:
@@ -177,45 +231,129 @@ class Batch:
         """Return the rows as one upload, with the line ending that the batch wants."""
         return self.files.open_data(line_ending=self.line_ending)
 
-    def note_awaited_parents(self) -> None:
-        """Note the keys of its rows, which wait for their parents, and of these parents."""
-        self._keys_left = None if self.destination.first_pass else KeySet()
-        awaited: defaultdict[str, KeySet] = defaultdict(KeySet)
-        names = {
-            place: (column.parent_key, canonical_key(column.type))
-            for place, column in enumerate(self.destination.columns)
-            if column.is_relationship
-        }
-        for _, cells in self.files.rows():
-            if self._keys_left is not None and (key := self.destination.key_text(cells)) is not None:
-                self._keys_left.add(hash(key))
-            for place, (parent_key, form) in names.items():
-                awaited[parent_key].add(hash(form(cells[place])))
-        self._awaited = awaited
+    def must_follow(self, other: Batch, part: Part | None = None) -> bool:
+        """Whether rows of a part, or those to be sent next, may name the same records as rows that another has left."""
+        part = part or self.part
+        wait = max(self.after.get(each, Wait.PARENTS) for each in (other, other.first_pass or other))
+        if wait is Wait.SAME_KEYS:
+            return not all(part.keys.isdisjoint(keys) for keys in other.keys_left())
+        return wait is Wait.ALL_ROWS
 
-    def awaits_rows_of(self, other: Batch) -> bool:
-        """Whether a parent that its rows wait for is a row of another batch."""
-        destination = other.destination
-        if other is self or destination.object not in self.destination.parents or destination.key_column is None:
-            return False
-        awaited = self._awaited.get(destination.key_column)
-        return awaited is not None and not awaited.isdisjoint(other.keys)
+    def keys_left(self) -> list[KeySet]:
+        """Return the hashes of the keys of rows that have no outcome yet."""
+        return [part.keys for part in self.parts] or [self.part.keys]
 
-    def must_follow(self, other: Batch) -> bool:
-        """Whether its rows may name the same records as those of another batch that wait for their parents."""
-        if other.first_pass in self.after_rows or other in self.after_all_rows:
-            return True
-        left = other.keys if other._keys_left is None else other._keys_left
-        return other in self.after_rows and not left.isdisjoint(self.keys)
-
-    def wait_for(self, others: Collection[Batch], *, whatever_keys: bool = False) -> None:
-        """Start only after the rows of these with its keys, or all rows, are loaded or refused."""
+    def wait_for(self, others: Iterable[Batch], wait: Wait) -> None:
+        """Start only after others."""
         for other in others:
-            other.is_awaited = True
-        if whatever_keys:
-            self.after_all_rows.update(others)
-        self.after_rows.update(others)
-        self.after.update(others)
+            other.is_awaited |= wait > Wait.PARENTS  # children may follow a request: nothing newer comes of its records
+            self.after[other] = max(wait, self.after.get(other, wait))
+
+    # Rows that are left
+
+    def put_back(self) -> None:
+        """Keep what was to be sent, or was refused, for another time."""
+        if self.state is BatchState.FILLING:
+            self.enqueue()
+        part = self.part
+        self.parts.append(Part(part.id, files=part.files, keys=self._keys_in(part.files), sent_at=part.sent_at))
+        if not self.number_incomplete:  # else later rows of a second pass wait for that by way of this batch
+            self.keys = KeySet()
+            for key in chain.from_iterable(self.keys_left()):
+                self.keys.add(key)
+
+    def _keys_in(self, files: JobDataFiles) -> KeySet:
+        keys = KeySet()
+        if (first_pass := self.destination.first_pass) is not None:
+            if first_pass.key_column is not None:
+                for entry in files.entries():
+                    if entry.deferred:
+                        keys.add(hash(entry.deferred.key))
+        elif self.destination.key_column is not None:
+            for _, cells in files.rows():
+                keys.add(hash(self.destination.key_text(cells)))
+        return keys
+
+    def next_level(self) -> int | None:
+        """Return the first level of the rows that are left, or None if none is planned."""
+        return min((part.first_level for part in self.parts if part.first_level is not None), default=None)
+
+    def divide(self, level: int) -> Part | None:
+        """Return rows of this level in one part, after dividing those that hold others as well."""
+        while found := [part for part in self.parts if part.first_level == level]:
+            last = max(max(part.levels or (), default=level) for part in found)
+            if len(found) == 1 and last == level:
+                return found[0]
+            width = -(-(last - level + 1) // MAX_FILES)
+            self._rewrite(found, group_of=lambda each: (each - level) // width)  # noqa: B023  called at once
+        return None
+
+    def take(self, part: Part) -> None:
+        """Let a part be what is sent next."""
+        self.parts.remove(part)
+        part.plan(None)
+        self.part = part
+        self.state = BatchState.PENDING
+        self.job_id = None
+        self.awaits_parents = False
+        self._is_gone = False
+
+    def defer_lookups(self, part: Part, columns: Mapping[int, Collection[str]]) -> None:
+        """Send these rows of a part without these lookups, which a second pass fills."""
+        destination = self.destination
+        fingerprint_of = row_fingerprint(destination)
+        places = {column.name: place for place, column in enumerate(destination.columns)}
+
+        def without_lookups(number: int, entry: Entry) -> Entry:
+            names = columns.get(number)
+            if not names or entry.cells is None:
+                return entry
+            cells = list(entry.cells)
+            earlier = entry.deferred.cells if entry.deferred else {}
+            deferred = DeferredLookups({**earlier, **{name: cells[places[name]] for name in names}})
+            fingerprint = entry.fingerprint or fingerprint_of(cells)
+            for name in names:
+                cells[places[name]] = ""
+            return msgspec.structs.replace(entry, cells=cells, fingerprint=fingerprint, deferred=deferred)
+
+        self._rewrite([part], change=without_lookups)
+        self.parts[-1].sent_at = -1  # in this form
+
+    def _rewrite(
+        self,
+        parts: Collection[Part],
+        *,
+        group_of: Callable[[int], int] = lambda _: 0,
+        change: Callable[[int, Entry], Entry] = lambda _, entry: entry,
+    ) -> None:
+        """Put the rows of some parts into new ones, by groups of their levels: all at once for the journal."""
+        groups: dict[int, tuple[Part, array[int]]] = {}
+        group = 0
+        for old in parts:
+            levels = old.levels or ()
+            for number, entry in old.files.entries_to_send():
+                if entry.cells is not None:  # one without a row goes where the row before it goes
+                    group = group_of(levels[number])
+                if group not in groups:
+                    files = JobDataFiles.create(self._path_of_next(), destination=self.destination)
+                    sent_at = min(part.sent_at for part in parts)
+                    groups[group] = Part(files.path.stem, files=files, keys=KeySet(), sent_at=sent_at), array("q")
+                part, its_levels = groups[group]
+                part.files.add(change(number, entry))
+                if entry.cells is not None:
+                    its_levels.append(levels[number])
+                    if (key := self.destination.key_text(entry.cells)) is not None:
+                        part.keys.add(hash(key))
+        for part, its_levels in groups.values():
+            part.files.close()
+            part.plan(its_levels)
+        new = [part for part, _ in groups.values()]
+        self._journal.replace_batch(
+            [part.id for part in parts], [self._note(part.id, part.files, BatchState.PENDING) for part in new]
+        )
+        self.parts = [*(part for part in self.parts if part not in parts), *new]
+        for old in parts:
+            old.files.discard()
 
     # Transitions
 
@@ -239,28 +377,6 @@ class Batch:
     def send_again(self) -> None:
         """Any state but filling → pending: all rows are to be sent again."""
         self._move(BatchState.PENDING, None)
-
-    def defer_lookups(self, columns: Mapping[int, Collection[str]]) -> None:
-        """Pending → pending: these rows are to be sent without these lookups, which a second pass fills."""
-        destination = self.destination
-        fingerprint_of = row_fingerprint(destination)
-        places = {column.name: place for place, column in enumerate(destination.columns)}
-        files = JobDataFiles.create(self._path_of_next(), destination=destination)
-        for number, entry in self.files.row_entries():
-            if names := columns.get(number, ()):
-                assert entry.cells is not None
-                cells = list(entry.cells)
-                earlier = entry.deferred.cells if entry.deferred else {}
-                deferred = DeferredLookups({**earlier, **{name: cells[places[name]] for name in names}})
-                fingerprint = entry.fingerprint or fingerprint_of(cells)
-                for name in names:
-                    cells[places[name]] = ""
-                entry = msgspec.structs.replace(entry, cells=cells, fingerprint=fingerprint, deferred=deferred)  # noqa: PLW2901
-            files.add(entry)
-        files.close()
-        self._journal.replace_batch(self._note(self.id, files, BatchState.PENDING))
-        self.files.discard()
-        self.files = files
 
     def outcomes_recorded(
         self,
@@ -309,7 +425,7 @@ class Batch:
         )
         self.files.discard()
         if next_files:
-            self.files = next_files
+            self.part.files = next_files
             self.state = BatchState.PENDING
             self.job_id = None
         if second_pass:
@@ -338,20 +454,10 @@ class Batch:
         files.close()
         batch = Batch(path.stem, files=files, journal=self._journal, state=BatchState.PENDING)
         batch.first_pass = self
-        batch.may_skip_job = self.may_skip_job
+        batch.place = self.place
         batch.is_awaited = self.is_awaited
-        batch.parents_may_come = True
-        batch.awaits_parents = True
-        batch.note_awaited_parents()
-        batch._note_keys_of_first_pass()
+        batch.put_back()
         return batch
-
-    def _note_keys_of_first_pass(self) -> None:
-        """Note the keys of the records of a second pass, so that later rows for these wait for it."""
-        if self.destination.first_pass and self.destination.first_pass.key_column is not None:
-            for entry in self.files.entries():
-                if entry.deferred:
-                    self.keys.add(hash(entry.deferred.key))
 
     def _move(self, state: BatchState, job_id: str | None) -> None:
         self._journal.set_state(self.id, state, job_id=job_id)
@@ -381,6 +487,5 @@ class Batch:
         """Return where rows go that need files of their own: ``{batch}.2.jsonl``, ``{batch}.3.jsonl`` …"""
         parts = self.files.path.name.split(".")
         base = ".".join(parts[: 2 if LOOKUPS_MARK in self.files.path.name else 1])
-        directory = self.files.path.parent
-        stems = (f"{base}.{prefix}{number}" for number in count(2))
-        return directory / f"{next(stem for stem in stems if not any(directory.glob(f'{stem}.*')))}.jsonl"
+        paths = (self.files.path.with_name(f"{base}.{prefix}{number}.jsonl") for number in self._numbers)
+        return next(path for path in paths if not any(map(Path.exists, files_of(path))))

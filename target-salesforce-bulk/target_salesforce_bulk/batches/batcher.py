@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 from salesforce_bulk_client import Operation
 
-from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.batch import Batch, Wait
 from target_salesforce_bulk.batches.job_data_files import Entry, fingerprint_of
 from target_salesforce_bulk.mapping.plan import Destination, Refusal
 
@@ -114,7 +114,7 @@ class Batcher:
             batch = self._begun(destination)
             batches.append(batch)
         if earlier is not None:
-            batch.wait_for([earlier])
+            batch.wait_for([earlier], Wait.SAME_KEYS)
         return batch
 
     def _begun(self, destination: Destination) -> Batch:
@@ -124,7 +124,7 @@ class Batcher:
                 self._close_through(others[-1])
         batch = self._begin(destination)
         ordered = [other for other in self._under_way() if _is_ordered(other.destination, destination)]
-        batch.wait_for(ordered, whatever_keys=True)
+        batch.wait_for(ordered, Wait.ALL_ROWS)
         self._asked_for = 0
         return batch
 
@@ -160,8 +160,7 @@ class Batcher:
             # Objects may be each other's parents: a stream that is being closed already is not waited for.
             if others and others[0].destination.object in parents and stream not in self._closing:
                 self.close_stream(stream)
-        # Parents may go in a request all the same: of their records nothing newer comes.
-        batch.after.update(other for other in self._under_way() if other.destination.object in parents)
+        batch.wait_for((other for other in self._under_way() if other.destination.object in parents), Wait.PARENTS)
 
 
 def _has_same_keys(one: Destination, other: Destination) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
-from salesforce_bulk_client import JobData
+from salesforce_bulk_client import JobData, for_owner
 from salesforce_bulk_client.records.result_files import LONGEST_VALUE
 
 from target_salesforce_bulk.errors import JobDataDamaged
@@ -89,7 +89,7 @@ class JobDataFiles:
         files = cls(path, destination=destination)
         columns = [column.name for column in destination.columns]
         files._data = JobData(columns, max_rows=sys.maxsize, max_bytes=max_bytes, path=files.data_path)
-        files._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=1 << 18)
+        files._file = open(path, "xb", buffering=1 << 18, opener=for_owner)  # noqa: SIM115  until `close`
         files._file.write(cls._encode(destination) + b"\n")
         return files
 
@@ -216,11 +216,27 @@ class JobDataFiles:
         fingerprint, _, deferred = identity.partition(b" ")
         return bytes.fromhex(fingerprint.decode()), self._decode_deferred(deferred) if deferred else None
 
+    def entries_to_send(self) -> Iterator[tuple[int, Entry]]:
+        """Yield all entries as they were added, each with its row's number; without a row, with that of the next."""
+        rows = self.rows()
+        for stored in self.entries():
+            cells = None if stored.refusal else next(rows)[1]
+            yield (
+                stored.number,
+                Entry(
+                    cells,
+                    stored.refusal,
+                    stored.record,
+                    stored.fingerprint,
+                    stored.position,
+                    stored.key,
+                    stored.deferred,
+                ),
+            )
+
     def row_entries(self) -> Iterator[tuple[int, Entry]]:
         """Yield the number and the entry of each row."""
-        stored = (entry for entry in self.entries() if entry.refusal is None)
-        for entry, (number, cells) in zip(stored, self.rows(), strict=True):
-            yield number, Entry(cells, None, entry.record, entry.fingerprint, entry.position, deferred=entry.deferred)
+        return ((number, entry) for number, entry in self.entries_to_send() if entry.cells is not None)
 
     def only(self, rows: Collection[int], *, path: Path) -> JobDataFiles:
         """Return new, closed files at ``path`` with the entries of these rows."""

@@ -84,7 +84,7 @@ class BatchLoader:
     def load(self, batch: Batch) -> None:
         """Load a batch, sending rows again as often as allowed.
 
-        Rows whose parent is missing may be left in it, see `Batch.awaits_parents`.
+        Rows whose parent is missing may be left in it, see `Batch.parts`.
 
         Raises: SalesforceError; LeftToNextRun.
         """
@@ -97,7 +97,6 @@ class BatchLoader:
             self._recorder.block(batch)
             return
         attempt = 1
-        loaded = batch.number_loaded
         while True:
             unloaded = Unloaded.SEND_AGAIN if attempt <= self._policy.record_retries else Unloaded.GIVE_UP
             end = self._send(batch, unloaded)
@@ -108,10 +107,8 @@ class BatchLoader:
             elif self._recorder.record(batch, end):
                 return
             elif batch.awaits_parents:
-                loaded_before, loaded = loaded, batch.number_loaded
-                if loaded == loaded_before or batch.destination.object not in batch.destination.parents:
-                    batch.note_awaited_parents()
-                    return  # the scheduler sends it again, after others
+                batch.put_back()
+                return  # the scheduler sends them again, after others
             else:
                 self._stopping.is_asked.wait(self._policy.wait_before_retry_s(attempt))
                 attempt += 1

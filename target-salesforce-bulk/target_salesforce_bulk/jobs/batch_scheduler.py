@@ -1,17 +1,18 @@
 """`BatchScheduler`: loads batches in threads, as many at once as allowed, each after those that it depends on.
 
-Rows whose parent is not in Salesforce yet are kept on disk, in the batch that they came in. They are sent again when a
-batch with the parent's key is loaded, at the end of the input, and when nothing else can be loaded before them; as
-often as that loads anything.
+Rows whose parent is not in Salesforce yet are kept on disk, in the batch that they came in. At the end of the input,
+and when nothing else can be loaded before them, they are sent again in rounds: first those whose parents do not wait,
+then their children, and so on. When that has loaded nothing any more, they are refused.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-from target_salesforce_bulk.batches.batch import Batch
+from target_salesforce_bulk.batches.batch import Batch, Part, Wait
+from target_salesforce_bulk.jobs.rounds import plan_at_once, plan_by_parents, plan_free_first, plan_repeated_first
 from target_salesforce_bulk.outcomes import OutcomeKind
 
 MAX_READY = 2
@@ -30,14 +31,14 @@ class BatchScheduler:
         *,
         max_concurrent: int,
         check: Callable[[], None],
-        break_cycles: Callable[[Sequence[Batch]], bool] = lambda _: False,
+        small_rows: int = 0,
     ) -> None:
         """``work`` loads one batch; ``check`` is called while waiting, and may raise to end that.
 
-        ``break_cycles`` lets rows of these batches that wait for each other be sent, and returns whether there are any.
+        At the end of the input, rounds of no more than ``small_rows`` rows of a batch may do without a job.
         """
         self._work = work
-        self._break_cycles = break_cycles
+        self._small_rows = small_rows
         self._max_concurrent = max_concurrent
         self._check = check
         self._changed = threading.Condition()
@@ -47,10 +48,17 @@ class BatchScheduler:
         """Those of them that are being loaded, or ended with an error."""
         self._blocking: list[Batch] = []
         """Finished ones that `_is_blocking`: what waits for them is not sent either."""
-        self._awaiting_parents: list[Batch] = []
-        """Those whose rows wait for their parents, in the order in which they began to."""
-        self._has_loaded = False
-        """Whether a row was loaded since rows that wait for their parents were sent last."""
+        self._waiting: list[Batch] = []
+        """Those that have nothing but rows that wait for their parents, or for such rows."""
+        self._number_submitted = 0
+        self._number_of_loads = 0
+        """How often rows were loaded."""
+        self._loads_before_round: int | None = None
+        """How often that was before the last round of the plan that is carried out."""
+        self._is_by_parents = False
+        """Whether the last plan was."""
+        self._has_ended = False
+        """Whether no more batches will come."""
         self._running: set[Batch] = set()
         """Those that a thread works on."""
         self._starts_more = True
@@ -60,6 +68,8 @@ class BatchScheduler:
     def submit(self, batch: Batch) -> None:
         """Take a closed batch, and start it as soon as it may."""
         with self._changed:
+            self._number_submitted += 1
+            batch.place = self._number_submitted
             self._unfinished.append(batch)
             self._start_ready()
 
@@ -69,7 +79,7 @@ class BatchScheduler:
         They are not finished, or block what waits for them.
         """
         with self._changed:
-            return [*self._blocking, *self._awaiting_parents, *self._unfinished]
+            return _in_order({*self._blocking, *self._waiting, *self._unfinished})
 
     def wait_for_room(self) -> None:
         """Wait until it makes sense to fill another batch: `MAX_READY` may lie ready while others run.
@@ -84,6 +94,8 @@ class BatchScheduler:
                 if len(self._unfinished) < self._max_concurrent + MAX_READY:
                     return
                 if not self._running:
+                    if self._hold_later_rows():
+                        continue
                     self._send_waiting()
                 self._changed.wait(LOOK_S)
 
@@ -92,10 +104,13 @@ class BatchScheduler:
 
         Raises: the first error of a batch; what ``check`` raises.
         """
+        self._has_ended = True
         while True:
             self.wait_until_idle()
             with self._changed:
-                if not self._awaiting_parents:
+                if self._hold_later_rows():
+                    continue
+                if not self._waiting:
                     return
                 self._send_waiting()
 
@@ -110,7 +125,7 @@ class BatchScheduler:
                 if not self._running:
                     if self.error:
                         raise self.error
-                    return list(self._awaiting_parents)
+                    return list(self._waiting)
                 self._changed.wait(LOOK_S)
 
     @property
@@ -153,56 +168,160 @@ class BatchScheduler:
                 return
             if batch not in self._begun and self._may_start(batch):
                 self._begun.add(batch)
-                batch.is_blocked = not batch.after.isdisjoint(self._blocking)
-                batch.after.clear()  # they are finished: nothing shall hold on to them
-                batch.after_rows.clear()
-                batch.after_all_rows.clear()
+                batch.is_blocked = self._is_blocked(batch)
+                # What is finished, nothing shall hold on to.
+                batch.after = {each: wait for each, wait in batch.after.items() if batch.parts and wait > Wait.PARENTS}
+                batch.part.sent_at = self._number_of_loads
                 self._running.add(batch)
                 threading.Thread(target=self._run, args=(batch,), name=batch.id, daemon=True).start()
 
     def _may_start(self, batch: Batch) -> bool:
         """Whether nothing that a batch waits for is left: of parents only those that can be loaded now."""
-        before = batch.after.intersection(self._unfinished)
-        parents = before - batch.after_rows
-        return not self._follows_waiting(batch) and before == parents and all(map(self._is_held, parents))
+        before = {each: batch.after[each] for each in self._unfinished if each in batch.after}
+        return not self._follows_waiting(batch) and all(
+            wait is Wait.PARENTS and self._is_held(each) for each, wait in before.items()
+        )
 
     def _is_held(self, batch: Batch) -> bool:
         """Whether a batch waits for rows that wait for their parents."""
         if self._follows_waiting(batch):
             return True
-        return any(map(self._is_held, batch.after_rows.intersection(self._unfinished)))
+        before = (each for each, wait in batch.after.items() if wait > Wait.PARENTS and each in self._unfinished)
+        return any(map(self._is_held, before))
 
-    def _follows_waiting(self, batch: Batch) -> bool:
+    def _follows_waiting(self, batch: Batch, part: Part | None = None) -> bool:
         """Whether rows before it, which it must not overtake, wait for their parents or for a second pass."""
-        if not batch.after_rows:
+        if not any(wait > Wait.PARENTS for wait in batch.after.values()):
             return False
         second_passes = (each for each in self._unfinished if each.first_pass)
-        return any(map(batch.must_follow, (*self._awaiting_parents, *second_passes)))
+        return any(batch.must_follow(each, part) for each in (*self._waiting, *second_passes) if each is not batch)
+
+    def _is_blocked(self, batch: Batch) -> bool:
+        """Whether rows were not processed that its own would overtake, or may be children of."""
+        is_sent_again = batch.is_planned and not batch.destination.first_pass  # its records are loaded: try the lookups
+        parents = batch.destination.parents if is_sent_again else ()
+        return any(each in batch.after or each.destination.object in parents for each in self._blocking)
+
+    def _hold_later_rows(self) -> bool:
+        """Let rows wait that must not overtake rows that wait, and start the others of their batches.
+
+        These may be parents. Return whether there are any; nothing may be running.
+        """
+        has_any = False
+        for batch in list(self._unfinished):
+            followed = [each for each in self._waiting if batch.must_follow(each)]
+            is_behind = any(wait > Wait.PARENTS for each, wait in batch.after.items() if each in self._unfinished)
+            if is_behind or not followed or any(batch.after.get(each) is Wait.ALL_ROWS for each in followed):
+                continue
+            has_any = True
+            batch.put_back()
+            plan_free_first(batch, followed)
+            free = batch.divide(0)
+            if free:
+                batch.take(free)
+            else:
+                self._unfinished.remove(batch)
+                self._waiting.append(batch)
+            _forget_plan(batch)
+        self._start_ready()
+        return has_any
 
     def _send_waiting(self) -> None:
-        """Start the batches whose rows wait for their parents, parents first.
+        """Start the next round of rows that wait.
 
-        When nothing was loaded since the last time, and no rows wait for each other, rows are refused: those that a
-        later batch waits for, which may have parents of the others; and if there are none, all.
+        Those that were sent since rows were loaded last are refused when there are no others: first those that later
+        rows wait for, which may be parents of the others; and if there are none, all.
         """
-        waiting = self._awaiting_parents
-        parents_may_come = self._has_loaded or self._break_cycles(waiting)
-        sent = waiting if parents_may_come else self._in_the_way() or waiting
-        self._awaiting_parents = [each for each in waiting if each not in sent]
-        for number, batch in enumerate(sent):
-            batch.parents_may_come = parents_may_come
-            batch.after.update(each for each in sent[:number] if each.destination.object in batch.destination.parents)
-        self._has_loaded = False
-        self._unfinished[:0] = sent
-        self._start_ready()
+        self._waiting = _in_order(self._waiting)
+        while not self._start_round():
+            if self._loads_before_round is None and not self._plan():
+                self._refuse()
+                return
 
-    def _in_the_way(self) -> list[Batch]:
-        """Return the batches whose rows wait for their parents, and which the first other one must not overtake."""
-        waiting = self._awaiting_parents
-        for batch in self._unfinished:
-            if found := [each for each in waiting if batch.must_follow(each)]:
-                return found
-        return []
+    def _plan(self) -> bool:
+        """Plan rounds, if there are rows to be sent; return whether there are.
+
+        What is left of a plan by parents is sent at once, to see whether any of it can be loaded.
+        """
+        waiting = self._waiting
+        if not all(batch.is_planned for batch in waiting) or (self._has_due() and not self._is_by_parents):
+            plan_by_parents(waiting)
+            self._is_by_parents = True
+        elif self._has_due():
+            plan_at_once(waiting)
+            self._is_by_parents = False
+        else:
+            return False
+        for batch in waiting:
+            batch.is_planned = True
+        self._loads_before_round = -1
+        return True
+
+    def _has_due(self) -> bool:
+        return any(
+            self._is_due(part) and not self._follows_waiting(batch, part)
+            for batch in self._waiting
+            for part in batch.parts
+        )
+
+    def _is_due(self, part: Part) -> bool:
+        """Whether rows were loaded since it was sent, which may be its rows' parents."""
+        return part.sent_at < self._number_of_loads
+
+    def _start_round(self) -> bool:
+        """Start the next round of the plan, and return whether there was something to start.
+
+        A plan ends with its last round, or with one that has loaded nothing: then neither will those after it.
+        """
+        level = self._next_level()
+        if level is None or self._loads_before_round == self._number_of_loads:
+            self._loads_before_round = None
+            for batch in self._waiting:
+                _forget_plan(batch)
+            return False
+        self._loads_before_round = self._number_of_loads
+        return self._start_level(level, is_last_chance=False)
+
+    def _refuse(self) -> None:
+        """Send rows a last time."""
+        batches = (*self._waiting, *self._unfinished)
+        followers = [
+            (batch, part)
+            for batch in batches
+            for part in (batch.parts if batch in self._waiting else [batch.part])
+            if self._follows_waiting(batch, part)
+        ]
+        plan_repeated_first(self._waiting, followers)
+        while (level := self._next_level()) is not None and not self._start_level(level, is_last_chance=True):
+            pass
+        for batch, _ in followers:
+            batch.is_planned = False  # for its rows others may be parents now
+        for batch in self._waiting:
+            _forget_plan(batch)
+
+    def _next_level(self) -> int | None:
+        levels = (batch.next_level() for batch in self._waiting)
+        return min((level for level in levels if level is not None), default=None)
+
+    def _start_level(self, level: int, *, is_last_chance: bool) -> bool:
+        """Start the rows of a level, and return whether there are any that are to be sent."""
+        taken = []
+        for batch in self._waiting:
+            found = [part for part in batch.parts if part.first_level == level]
+            part = batch.divide(level) if is_last_chance or any(map(self._is_due, found)) else None
+            if part is None or self._follows_waiting(batch, part):
+                for each in batch.parts:
+                    if each.first_level == level:
+                        each.plan(None)
+                continue
+            batch.take(part)
+            batch.parents_may_come = not is_last_chance
+            batch.may_skip_job = self._has_ended and batch.number_of_rows <= self._small_rows
+            taken.append(batch)
+        self._waiting = [batch for batch in self._waiting if batch not in taken]
+        self._unfinished[:0] = taken
+        self._start_ready()
+        return bool(taken)
 
     def _run(self, batch: Batch) -> None:
         loaded_before = batch.number_loaded
@@ -215,23 +334,28 @@ class BatchScheduler:
         with self._changed:
             self._running.discard(batch)
             if error is None:
-                has_loaded = batch.number_loaded > loaded_before
-                self._has_loaded |= has_loaded
+                self._number_of_loads += batch.number_loaded > loaded_before
                 self._unfinished.remove(batch)
                 self._begun.remove(batch)
-                if batch.awaits_parents:
-                    self._awaiting_parents.append(batch)
-                elif _is_blocking(batch):
+                if _is_blocking(batch):
                     self._blocking += [batch, batch.first_pass] if batch.first_pass else [batch]
-                self._awaiting_parents += batch.second_passes - known
-                for child in [each for each in self._awaiting_parents if has_loaded and each.awaits_rows_of(batch)]:
-                    self._awaiting_parents.remove(child)
-                    self._unfinished.append(child)
+                if batch.parts:
+                    self._waiting.append(batch)
+                self._waiting += batch.second_passes - known
             else:
                 self.error = self.error or error
                 self._starts_more = False
             self._start_ready()
             self._changed.notify_all()
+
+
+def _in_order(batches: Iterable[Batch]) -> list[Batch]:
+    return sorted(batches, key=lambda batch: batch.place)
+
+
+def _forget_plan(batch: Batch) -> None:
+    for part in batch.parts:
+        part.plan(None)
 
 
 def _is_blocking(batch: Batch) -> bool:

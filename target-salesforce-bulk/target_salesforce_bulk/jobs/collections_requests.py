@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, SalesforceClient, ServerBusy
+from salesforce_bulk_client import ConnectionFailed, Operation, ResultKind, SalesforceClient, ServerBusy, for_owner
 from salesforce_bulk_client.limits import NULL_IN_JOB_DATA
 from salesforce_bulk_client.records.cells import NUMBER_TYPES
 from salesforce_bulk_client.records.columns import Column
@@ -125,9 +124,7 @@ def write_result_files(batch: Batch, results: Sequence[SaveResult], *, directory
         if len(table) == 1:
             continue
         path = result_path(directory, sobject=batch.destination.object, name=batch.files.path.stem, kind=kind)
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
-        ) as file:
+        with open(path, "w", encoding="utf-8", newline="", opener=for_owner) as file:
             csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table)
         result_files.append(ResultFile(path, kind=kind, columns=names))
     return result_files

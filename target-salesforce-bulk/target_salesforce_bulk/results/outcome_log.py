@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from salesforce_bulk_client import for_owner
 
 from target_salesforce_bulk.journal import Committed
 from target_salesforce_bulk.mapping.plan import Destination
@@ -137,7 +138,7 @@ class _Appended:
 
     def _flush(self) -> None:
         if self._buffer and self._handle is None:
-            self._handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._handle = for_owner(str(self._path), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         while self._buffer and self._handle is not None:
             number = os.write(self._handle, self._buffer)
             self._written += number

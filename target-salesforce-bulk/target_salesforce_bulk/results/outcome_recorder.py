@@ -172,6 +172,8 @@ class OutcomeRecorder:
         self._counts.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
         for (kind, _), number in outcomes.counts.items():
             batch.outcomes[kind] += number
+            if batch.first_pass and kind.holds_state:
+                batch.first_pass.outcomes[kind] += number  # STATE waits for the batch that its records came in
         batch.awaits_parents = outcomes.awaits_parents
         return is_finished
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from salesforce_bulk_client import for_owner
+
 from target_salesforce_bulk.journal import OutcomeClass
 from target_salesforce_bulk.outcomes import OutcomeKind
 from target_salesforce_bulk.results.outcome_log import OutcomeLog
@@ -117,7 +119,7 @@ class RunSummary:
             "failed_file": _name(self._log.failed_path),
         }
         path = self._directory / f"summary-{self._run_id}.json"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with open(path, "x", encoding="utf-8", opener=for_owner) as file:
             json.dump(summary, file, indent=2)
 
 
