@@ -8,22 +8,19 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
-from .compression import TooLarge, accepts_gzip, compress, decompressed
-from .errors import RequestRefused
-from .faults import Fault
-from .messages import Request, Response, refusal
+from .http.compression import TooLarge, accepts_gzip, compress, decompressed
+from .http.connections import reset_connection
+from .http.errors import RequestRefused
+from .http.faults import Fault
+from .http.messages import Request, Response, refusal
+from .http.size_limits import MAX_BODY_BYTES, read_body, refuse_size, too_large
+from .org import Org
 from .routes import Match, find_route, refusal_at
-from .sizes import MAX_BODY_BYTES, read_body, refuse_size, too_large
-from .transports import reset_connection
-
-if TYPE_CHECKING:
-    from .org import Org
 
 logger = logging.getLogger(__name__)
 

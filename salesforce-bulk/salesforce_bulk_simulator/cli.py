@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from .certificates import Certificate, make_certificate
-from .generate import generate_rows
-from .login import MY_DOMAIN
+from .auth.login_hosts import MY_DOMAIN
+from .data.generate import generate_rows
+from .http.certificates import Certificate, make_certificate
+from .jobs.progression import Progression
 from .org import Org
-from .progression import Progression
-from .server import running
+from .serving import running
 from .switches import Switches
 
 

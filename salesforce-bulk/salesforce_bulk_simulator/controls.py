@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .errors import RequestRefused
-from .faults import Fault
-from .json_text import json_text
-from .messages import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from .org import Org
+from .http.errors import RequestRefused
+from .http.faults import Fault
+from .http.json_parser import json_text
+from .http.messages import Request, Response, json_response
+from .org import Org
 
 FAULTS = (
     "status",

@@ -7,27 +7,28 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from .clock import Clock
-from .errors import RecordRefused
-from .faults import FaultQueue
-from .history import Change
-from .ids import make_id
-from .ingest_jobs import IngestJob
-from .job_registry import JobRegistry
-from .late_requests import LateRequests
-from .limits import Limit, default_limits
-from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
-from .progression import Progression
-from .query_jobs import QueryJob
-from .records import RecordRules, cascades
-from .schema.declarations import build_objects, read_declarations, standard_declarations
-from .schema.model import SObject
-from .schema.recorded import add_recorded_objects
-from .selected_records import Selection
-from .sessions import Sessions
-from .store import Store
+from .auth.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
+from .auth.sessions import Sessions
+from .data.clock import Clock
+from .data.errors import RecordRefused
+from .data.history import Change
+from .data.ids import make_id
+from .data.limits import Limit, default_limits
+from .data.records.rules import RecordRules, cascades
+from .data.schema.declarations import build_objects, read_declarations, standard_declarations
+from .data.schema.model import SObject
+from .data.schema.recorded import add_recorded_objects
+from .data.store import Store
+from .data.values.database import Value, to_python
+from .data.values.json import WrongJson, from_json
+from .http.fault_queue import FaultQueue
+from .http.late_requests import LateRequests
+from .jobs.ingest.job import IngestJob
+from .jobs.progression import Progression
+from .jobs.query.job import QueryJob
+from .jobs.registry import JobRegistry
+from .rest.query_records import Selection
 from .switches import Switches
-from .values import Value, WrongJson, from_json, to_python
 
 
 class Org(Switches):
@@ -66,7 +67,7 @@ class Org(Switches):
         self.trusted_keys: list[bytes] = []
         """Public keys in PEM of which one must have signed a JWT assertion."""
         self.own_addresses: set[str] = set()
-        self.made_at = self.clock.now()
+        self.objects_changed_at = self.clock.now()
         """When the objects were last changed, for conditional requests."""
         self.name = "Simulated Org"
         self.org_id = make_id("00D", number=1)
@@ -90,7 +91,7 @@ class Org(Switches):
         """The org's objects by name in lower case."""
         if describes is not None:
             add_recorded_objects(self.objects, Path(describes))
-        self.cursors: dict[str, Selection] = {}
+        self.query_locators: dict[str, Selection] = {}
         self.job_registry = JobRegistry()
         self._number_of_locators = 0
         with self.store.transaction():

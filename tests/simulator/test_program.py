@@ -17,7 +17,7 @@ import requests
 from cryptography import x509
 from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 from salesforce_bulk_simulator.cli import how_to_trust
-from salesforce_bulk_simulator.generate import generate_rows
+from salesforce_bulk_simulator.data.generate import generate_rows
 
 from .conftest import Api
 

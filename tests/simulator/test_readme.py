@@ -12,7 +12,7 @@ import pytest
 from salesforce_bulk_simulator import Fault
 from salesforce_bulk_simulator.cli import main
 from salesforce_bulk_simulator.controls import FAULTS
-from salesforce_bulk_simulator.faults import OPERATIONS
+from salesforce_bulk_simulator.http.fault_queue import OPERATIONS
 from salesforce_bulk_simulator.switches import Switches
 
 README = Path(__file__).parents[2] / "salesforce-bulk" / "README.md"

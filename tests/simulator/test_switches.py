@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from salesforce_bulk_simulator import Clock, Fault, Org, Progression, running
+from salesforce_bulk_simulator import Clock, Fault, Limit, Org, Progression, running
 from salesforce_bulk_simulator.cli import main
-from salesforce_bulk_simulator.limits import Limit
 from salesforce_bulk_simulator.switches import Switches
 
 from .conftest import Api

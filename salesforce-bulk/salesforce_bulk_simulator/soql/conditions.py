@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salesforce_bulk_simulator.schema.model import Field
+from salesforce_bulk_simulator.data.schema.model import Field
 
 from . import syntax
 from .date_literals import span_of

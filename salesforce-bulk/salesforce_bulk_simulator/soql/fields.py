@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from salesforce_bulk_simulator.schema.model import Field, SObject
+from salesforce_bulk_simulator.data.schema.model import Field, SObject
 
 from . import syntax
 from .tokens import malformed

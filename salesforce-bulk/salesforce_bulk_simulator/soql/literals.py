@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from salesforce_bulk_simulator.errors import RequestRefused
-from salesforce_bulk_simulator.ids import as_18
-from salesforce_bulk_simulator.schema.model import Field
-from salesforce_bulk_simulator.values import EARLIEST_DATE, LATEST_DATE
+from salesforce_bulk_simulator.data.ids import as_18
+from salesforce_bulk_simulator.data.schema.model import Field
+from salesforce_bulk_simulator.data.values.database import EARLIEST_DATE, LATEST_DATE
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 from . import syntax
 from .fields import Compiler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from salesforce_bulk_simulator.errors import RequestRefused, not_in_simulator
+from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
 from .date_literals import is_date_literal
 from .syntax import (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from salesforce_bulk_simulator.errors import RequestRefused
-from salesforce_bulk_simulator.schema.model import Field, SObject
+from salesforce_bulk_simulator.data.schema.model import Field, SObject
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 from . import syntax
 from .conditions import condition_sql

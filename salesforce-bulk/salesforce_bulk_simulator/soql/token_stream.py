@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 from .syntax import FieldPath
 from .tokens import Token, malformed, tokenize

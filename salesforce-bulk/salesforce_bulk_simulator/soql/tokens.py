@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 _TOKEN = re.compile(
     r"""

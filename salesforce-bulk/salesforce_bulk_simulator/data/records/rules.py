@@ -1,0 +1,272 @@
+"""The rules of one record: what an insert, update, upsert or delete takes, and the words it is refused with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import Literal
+
+from salesforce_bulk_simulator.data.clock import stamp_of
+from salesforce_bulk_simulator.data.errors import RecordRefused
+from salesforce_bulk_simulator.data.history import Change
+from salesforce_bulk_simulator.data.ids import as_18
+from salesforce_bulk_simulator.data.org_protocol import DataOrg
+from salesforce_bulk_simulator.data.schema.model import Field, SObject
+from salesforce_bulk_simulator.data.values.database import Value, Values
+
+_STAMPS_ON_CREATE = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+_USERS_ON_CREATE = ("CreatedById", "LastModifiedById", "OwnerId")
+
+
+class RecordRules:
+    """The rules of one object's records, made ready for many records. Its caller holds the org's lock."""
+
+    def __init__(self, org: DataOrg, sobject: SObject) -> None:
+        self._org = org
+        self._store = org.store
+        self._sobject = sobject
+        self._fields = {each.name: each for each in sobject.fields.values()}
+        self._required = [each for each in sobject.fields.values() if each.is_required]
+        self._unique = [each for each in sobject.fields.values() if each.unique]
+        name = sobject.field("Name")
+        self._name_kind = name.extra_type_info if name else None
+
+    # --- the four operations ------------------------------------------------------------------------------------
+
+    def insert(self, values: Values, *, is_admin: bool = False) -> str:
+        """Create a record and return its id. ``is_admin`` may also fill read-only fields."""
+        if not is_admin:
+            self._refuse_unwritable(values, [each for each in values if not self._fields[each].createable])
+            self._refuse_blank_owner(values)
+        is_person = self._is_person(values)
+        missing = [
+            each.name
+            for each in self._required
+            if values.get(each.name) is None and not (is_person and each.name == "Name")
+        ]
+        if missing:
+            message = f"Required fields are missing: [{', '.join(missing)}]"
+            raise RecordRefused("REQUIRED_FIELD_MISSING", message, *missing)
+        self._check_parents(values)
+        self._check_unique(values, record_id=None)
+        record_id = str(values.get("Id") or self._store.new_ids(self._sobject, 1)[0])
+        row = self._defaults | {name: value for name, value in values.items() if value is not None}
+        row["Id"] = record_id
+        stamp = self._stamp()
+        for name in self._stamped:
+            row[name] = values.get(name) or stamp
+        self._fill_names(row, record_id)
+        self._store.insert(self._sobject, list(row), [list(row.values())])
+        self._note("create", row, values=values)
+        return record_id
+
+    def update(self, record_id: str | None, values: Values, *, is_admin: bool = False) -> str:
+        """Change a record; only the given fields change. Return its id in 18 characters."""
+        if not record_id:
+            raise RecordRefused("MISSING_ARGUMENT", "Id not specified in an update call")
+        row = self._live_row(record_id)
+        if not is_admin:
+            self._refuse_unwritable(values, [each for each in values if not self._fields[each].updateable])
+            self._refuse_blank_owner(values)
+        emptied = [name for name, value in values.items() if value is None and not self._fields[name].nillable]
+        if emptied:
+            message = f"Required fields are missing: [{', '.join(emptied)}]"
+            raise RecordRefused("REQUIRED_FIELD_MISSING", message, *emptied)
+        self._check_parents(values)
+        self._check_unique(values, record_id=str(row["Id"]))
+        changes = dict(values)
+        self._touch(changes)
+        if self._is_person(row | changes) and changes.keys() & {"FirstName", "LastName"}:
+            changes["Name"] = _person_name(row | changes)
+        self._store.update(self._sobject, str(row["Id"]), changes)
+        self._note("update", row | changes, values=values)
+        return str(row["Id"])
+
+    def upsert(
+        self, key: Field, key_value: Value, values: Values, *, is_create_allowed: bool = True
+    ) -> tuple[str, bool]:
+        """Update the record whose ``key`` field holds the value, or create it. Return its id, and whether it is new."""
+        if key.name == "Id":
+            if not key_value:
+                return self.insert(values), True
+            return self.update(str(key_value), values), False
+        if key_value is None:
+            raise RecordRefused("MISSING_ARGUMENT", f"{key.name} not specified")
+        found = self._store.ids_with(self._sobject, key, key_value)
+        if len(found) > 1:
+            message = f"{key.name}: more than one record found for external id field: [{', '.join(found)}]"
+            raise RecordRefused("DUPLICATE_EXTERNAL_ID", message, key.name)
+        if found:
+            return self.update(found[0], values), False
+        if not is_create_allowed:
+            raise RecordRefused("NOT_FOUND", "The requested resource does not exist")
+        return self.insert(values | ({key.name: key_value} if key.createable else {})), True
+
+    def delete(self, record_id: str | None, *, is_hard: bool = False) -> str:
+        """Move a record to the recycle bin, or delete it for good. Return its id."""
+        if not record_id:
+            raise RecordRefused("MISSING_ARGUMENT", "Id not specified in a delete call")
+        if is_hard and (gone := self._row(record_id)) and gone.get("IsDeleted"):
+            row = gone
+        else:
+            row = self._live_row(record_id)
+        for child, reference in self._children:
+            if child_ids := self._store.ids_with(child, reference, str(row["Id"]), limit=-1):
+                rules = RecordRules(self._org, child)
+                for child_id in child_ids:
+                    rules.delete(child_id, is_hard=is_hard)
+        if is_hard or not self._sobject.has_recycle_bin:
+            self._store.remove(self._sobject, str(row["Id"]))
+        else:
+            changes: Values = {"IsDeleted": 1}
+            self._touch(changes)
+            self._store.update(self._sobject, str(row["Id"]), changes)
+        self._note("delete", row, values={})
+        return str(row["Id"])
+
+    def _note(self, kind: Literal["create", "update", "delete"], row: Values, *, values: Values) -> None:
+        if self._org.keeps_history:
+            keys = {name: row.get(name) for name in self._external_ids}
+            change = Change(
+                kind=kind,
+                sobject=self._sobject.name,
+                id=str(row["Id"]),
+                keys=keys,
+                values=dict(values),
+                origin=self._store.origin,
+            )
+            self._store.history.append(change)
+
+    @cached_property
+    def _external_ids(self) -> list[str]:
+        return [each.name for each in self._sobject.stored_fields if each.id_lookup and each.name != "Id"]
+
+    @cached_property
+    def _children(self) -> list[tuple[SObject, Field]]:
+        return cascades(self._org.objects, self._sobject)
+
+    # --- what a record must satisfy -----------------------------------------------------------------------------
+
+    def _live_row(self, record_id: str) -> Values:
+        row = self._row(record_id)
+        if row is None:
+            raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        if row.get("IsDeleted"):
+            raise RecordRefused("ENTITY_IS_DELETED", "entity is deleted")
+        return row
+
+    def _row(self, record_id: str) -> Values | None:
+        full = as_18(record_id)
+        if full is None or not full.startswith(self._sobject.key_prefix):
+            message = f"{self._sobject.describe['label']} ID: id value of incorrect type: {record_id}"
+            raise RecordRefused("MALFORMED_ID", message, "Id")
+        return self._store.row(self._sobject, full)
+
+    def _refuse_unwritable(self, values: Values, names: list[str]) -> None:
+        names = [name for name in names if name != "Id" or values[name] is not None]
+        if "Id" in names:
+            raise RecordRefused("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", "Id")
+        if names:
+            message = (
+                f"Unable to create/update fields: {', '.join(names)}. Please check the security settings of this"
+                " field and verify that it is read/write for your profile or permission set."
+            )
+            raise RecordRefused("INVALID_FIELD_FOR_INSERT_UPDATE", message, *names)
+
+    def _refuse_blank_owner(self, values: Values) -> None:
+        if "OwnerId" in values and values["OwnerId"] is None and not self._fields["OwnerId"].nillable:
+            raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "Owner ID: owner cannot be blank", "OwnerId")
+
+    def _check_parents(self, values: Values) -> None:
+        for name, value in values.items():
+            field = self._fields[name]
+            if field.type != "reference" or value is None:
+                continue
+            known = [parent for each in field.reference_to if (parent := self._org.objects.get(each.lower()))]
+            if not known:
+                continue  # it points to objects that this org does not have: nothing to hold it against
+            parent = next((each for each in known if str(value).startswith(each.key_prefix)), None)
+            if parent is None:
+                message = f"{field.describe['label']}: id value of incorrect type: {value!s}"
+                raise RecordRefused("MALFORMED_ID", message, field.name)
+            if not self._store.exists(parent, str(value)):
+                raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+
+    def _check_unique(self, values: Values, *, record_id: str | None) -> None:
+        for field in self._unique:
+            value = values.get(field.name)
+            if value is None:
+                continue
+            for other in self._store.ids_with(self._sobject, field, value):
+                if other != record_id:
+                    message = f"duplicate value found: {field.name} duplicates value on record with id: {other}"
+                    raise RecordRefused("DUPLICATE_VALUE", message)
+
+    def _is_person(self, values: Values) -> bool:
+        """Whether the record's Name is made of its parts."""
+        if self._name_kind == "switchablepersonname":
+            return values.get("LastName") is not None
+        return self._name_kind == "personname"
+
+    # --- what Salesforce fills in -------------------------------------------------------------------------------
+
+    @cached_property
+    def _stamped(self) -> list[str]:
+        return [name for name in _STAMPS_ON_CREATE if name in self._fields] + (
+            ["LoginTime"] if "LoginTime" in self._fields else []
+        )
+
+    @cached_property
+    def _defaults(self) -> Values:
+        defaults: Values = {}
+        for field in self._sobject.stored_fields:
+            if field.type == "boolean":
+                defaults[field.name] = int(bool(field.default_value))
+            elif field.default_value is not None:
+                defaults[field.name] = field.default_value
+        return defaults | {name: self._org.user_id for name in _USERS_ON_CREATE if name in self._fields}
+
+    def _stamp(self) -> str:
+        """Return the stamp of a change that can be seen from now on."""
+        return stamp_of(self._org.clock.now() - timedelta(seconds=self._org.stamp_delay_s))
+
+    def _touch(self, changes: Values) -> None:
+        stamp = self._stamp()
+        for name in ("LastModifiedDate", "SystemModstamp"):
+            if name in self._fields:
+                changes.setdefault(name, stamp)
+        if "LastModifiedById" in self._fields:
+            changes["LastModifiedById"] = self._org.user_id
+
+    def _fill_names(self, row: Values, record_id: str) -> None:
+        if self._is_person(row):
+            row["Name"] = _person_name(row)
+            if self._name_kind == "switchablepersonname":
+                row["IsPersonAccount"] = 1
+        for field in self._auto_numbers:
+            row.setdefault(field.name, f"{self._store.next_number(self._sobject, field):08d}")
+        if self._name_defaults_to_id:
+            row.setdefault("Name", record_id)
+
+    @cached_property
+    def _auto_numbers(self) -> list[Field]:
+        return [each for each in self._sobject.stored_fields if each.auto_number]
+
+    @cached_property
+    def _name_defaults_to_id(self) -> bool:
+        name = self._sobject.field("Name")
+        return name is not None and name.defaulted_on_create
+
+
+def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObject, Field]]:
+    """Return the objects whose records are deleted with this one's, and the field of each that refers to it."""
+    return [
+        (child, child.fields[each["field"].lower()])
+        for each in sobject.describe["childRelationships"]
+        if each["cascadeDelete"] and (child := objects.get(each["childSObject"].lower()))
+        if each["field"].lower() in child.fields
+    ]
+
+
+def _person_name(row: Values) -> str:
+    return " ".join(str(part) for part in (row.get("FirstName"), row.get("LastName")) if part)
