@@ -29,7 +29,7 @@ _DETAIL = (
     '<detail><sf:{kind} xsi:type="sf:{kind}"><sf:exceptionCode>{code}</sf:exceptionCode>'
     "<sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{kind}></detail>"
 )
-_UNBUILT_CALLS = {
+_UNSUPPORTED_CALLS = {
     "convertLead",
     "create",
     "delete",
@@ -118,9 +118,9 @@ def _answer(org: AuthOrg, request: Request, namespace: str) -> str:
         raise client_fault("SOAPAction HTTP header missing")
     call = _call(request.body)
     name = _local_name(call)
-    if call.tag not in (f"{{urn:{namespace}}}{each}" for each in (*_CALLS, *_UNBUILT_CALLS)):
+    if call.tag not in (f"{{urn:{namespace}}}{each}" for each in (*_CALLS, *_UNSUPPORTED_CALLS)):
         raise client_fault(f"No operation available for request {call.tag}, please check the WSDL for the service.")
-    if name in _UNBUILT_CALLS:
+    if name in _UNSUPPORTED_CALLS:
         message = not_in_simulator(f"the SOAP call {name}()").message
         raise SoapRefused(NOT_IN_SIMULATOR, message, kind="UnexpectedErrorFault")
     return f"<{name}Response>{_CALLS[name](org, request, call)}</{name}Response>"

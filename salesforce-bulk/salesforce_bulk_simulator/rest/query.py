@@ -48,7 +48,7 @@ def _answer(org: RestOrg, request: Request, *, include_deleted: bool) -> Respons
         return compile_query(query, objects=org.objects, today=today, include_deleted=include_deleted)
 
     statement = compiled(parsed)
-    _refuse_unbuilt(parsed, compiled)
+    _refuse_unsupported(parsed, compiled)
     with org.lock:
         if is_explained or parsed.is_count:
             count = org.store.select(f"SELECT count(*) {statement.tail}", statement.parameters).fetchone()[0]
@@ -62,7 +62,7 @@ def _answer(org: RestOrg, request: Request, *, include_deleted: bool) -> Respons
     return _batch(org, request, selection, start=0, locator=None)
 
 
-def _refuse_unbuilt(parsed: syntax.Query, compiled: Callable[[syntax.Query], Statement]) -> None:
+def _refuse_unsupported(parsed: syntax.Query, compiled: Callable[[syntax.Query], Statement]) -> None:
     """Refuse what SOQL has and the simulator has not, once the query is known to be right."""
     calls = [item for item in parsed.select if isinstance(item, syntax.Call)]
     for path in [*parsed.group_by, *(call.argument for call in calls if call.argument)]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
 from .date_literals import is_date_literal
@@ -24,29 +22,12 @@ from .syntax import (
 )
 from .token_stream import TokenStream
 from .tokens import Token, like_pattern, unescape
+from .unsupported import UNSUPPORTED_CLAUSES, UNSUPPORTED_FUNCTIONS, UNSUPPORTED_LITERAL
 
 MAX_LENGTH = 100_000
 """Characters in a query. [inferred, well known]"""
 
 _AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
-_UNBUILT_FUNCTIONS = {
-    *("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION", "GROUPING"),
-    *("CALENDAR_MONTH", "CALENDAR_QUARTER", "CALENDAR_YEAR", "FISCAL_MONTH", "FISCAL_QUARTER", "FISCAL_YEAR"),
-    *("DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_IN_YEAR", "DAY_ONLY", "HOUR_IN_DAY", "WEEK_IN_MONTH", "WEEK_IN_YEAR"),
-}
-"""Functions of SOQL that are refused by name where they stand (SOQL guide)."""
-_UNBUILT_CLAUSES: dict[str, tuple[str, ...]] = {
-    "USING": ("SCOPE",),
-    "WITH": ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE", "DATA"),
-    "FOR": ("VIEW", "REFERENCE", "UPDATE"),
-    "UPDATE": ("TRACKING", "VIEWSTAT"),
-}
-"""Clauses of SOQL that are refused by name, with the words that may follow (SOQL guide)."""
-_UNBUILT_LITERAL = re.compile(
-    r"(?:LAST|THIS|NEXT)_FISCAL_(?:QUARTER|YEAR)|(?:LAST|NEXT)_N_FISCAL_(?:QUARTER|YEAR)S:\d+"
-    r"|N_FISCAL_(?:QUARTER|YEAR)S_AGO:\d+|[A-Z]{3}\d+"
-)
-"""Fiscal dates and amounts such as ``USD5000``."""
 _MAX_DIGITS = 10
 """Digits of a number after LIMIT, OFFSET or in a date literal that are read: more are out of range anyway."""
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -112,13 +93,13 @@ class _Parser(TokenStream):
         return query
 
     def expect_end(self) -> None:
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         if self._now.kind != "end":
             raise self._unexpected(self._now)
 
-    def _refuse_unbuilt_clause(self) -> None:
+    def _refuse_unsupported_clause(self) -> None:
         """Refuse a clause that Salesforce knows and the simulator does not; none of them is a mistake."""
-        for first, seconds in _UNBUILT_CLAUSES.items():
+        for first, seconds in UNSUPPORTED_CLAUSES.items():
             if self._at_word(first) and self._peek().text.upper() in seconds:
                 raise not_in_simulator(f"{first} in SOQL")
 
@@ -137,7 +118,7 @@ class _Parser(TokenStream):
                 self._field_alias = alias if self._alias() else self._field_alias
             return FieldPath(tuple(name.text.split(".")), name.at)
         if name.text.upper() not in _AGGREGATES:
-            raise self._unbuilt_or_unexpected(name)
+            raise self._unsupported_or_unexpected(name)
         argument = None if self._at_symbol(")") else self._field_path()
         self._expect_symbol(")")
         return Call(name.text.upper(), argument, self._alias(), name.at)
@@ -157,9 +138,9 @@ class _Parser(TokenStream):
                 raise self._unexpected(self._now)
         self._take()
 
-    def _unbuilt_or_unexpected(self, name: Token) -> RequestRefused:
+    def _unsupported_or_unexpected(self, name: Token) -> RequestRefused:
         """Return the refusal of a function, by whether Salesforce knows it."""
-        if name.text.upper() in _UNBUILT_FUNCTIONS:
+        if name.text.upper() in UNSUPPORTED_FUNCTIONS:
             return not_in_simulator(f"{name.text}() in SOQL")
         return self._unexpected(name)
 
@@ -167,14 +148,14 @@ class _Parser(TokenStream):
         name = self._now
         path = super()._field_path()
         if self._at_symbol("("):
-            raise self._unbuilt_or_unexpected(name)
+            raise self._unsupported_or_unexpected(name)
         return path
 
     def _source_alias(self) -> str | None:
         alias = self._alias()
         if self._at_symbol(",") and self._peek().kind == "word":
             raise not_in_simulator("several objects after FROM in SOQL")
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         return alias
 
     def _alias(self) -> str | None:
@@ -186,7 +167,7 @@ class _Parser(TokenStream):
 
     def _where(self) -> Condition | None:
         where = self._condition() if self._take_word("WHERE") else None
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         return where
 
     def _condition(self) -> Condition:
@@ -252,7 +233,7 @@ class _Parser(TokenStream):
         name, _, number = word.partition(":")
         if token.kind in ("word", "dateliteral") and is_date_literal(name, has_number=bool(number)):
             return Literal("date_literal", name, token.at, n=int(number[:_MAX_DIGITS] or 0))
-        if token.kind in ("word", "dateliteral") and _UNBUILT_LITERAL.fullmatch(word):
+        if token.kind in ("word", "dateliteral") and UNSUPPORTED_LITERAL.fullmatch(word):
             raise not_in_simulator(f"{token.text} in SOQL")
         raise self._unexpected(token)
 

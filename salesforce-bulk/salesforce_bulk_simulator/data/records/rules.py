@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import cached_property
 from typing import Literal
 
-from salesforce_bulk_simulator.data.clock import stamp_of
 from salesforce_bulk_simulator.data.errors import RecordRefused
 from salesforce_bulk_simulator.data.history import Change
 from salesforce_bulk_simulator.data.ids import as_18
@@ -14,8 +12,7 @@ from salesforce_bulk_simulator.data.org_protocol import DataOrg
 from salesforce_bulk_simulator.data.schema.model import Field, SObject
 from salesforce_bulk_simulator.data.values.database import Value, Values
 
-_STAMPS_ON_CREATE = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
-_USERS_ON_CREATE = ("CreatedById", "LastModifiedById", "OwnerId")
+from .defaults import RecordDefaults
 
 
 class RecordRules:
@@ -28,8 +25,7 @@ class RecordRules:
         self._fields = {each.name: each for each in sobject.fields.values()}
         self._required = [each for each in sobject.fields.values() if each.is_required]
         self._unique = [each for each in sobject.fields.values() if each.unique]
-        name = sobject.field("Name")
-        self._name_kind = name.extra_type_info if name else None
+        self._defaults = RecordDefaults(org, sobject)
 
     # --- the four operations ------------------------------------------------------------------------------------
 
@@ -38,7 +34,7 @@ class RecordRules:
         if not is_admin:
             self._refuse_unwritable(values, [each for each in values if not self._fields[each].createable])
             self._refuse_blank_owner(values)
-        is_person = self._is_person(values)
+        is_person = self._defaults.is_person(values)
         missing = [
             each.name
             for each in self._required
@@ -50,12 +46,7 @@ class RecordRules:
         self._check_parents(values)
         self._check_unique(values, record_id=None)
         record_id = str(values.get("Id") or self._store.new_ids(self._sobject, 1)[0])
-        row = self._defaults | {name: value for name, value in values.items() if value is not None}
-        row["Id"] = record_id
-        stamp = self._stamp()
-        for name in self._stamped:
-            row[name] = values.get(name) or stamp
-        self._fill_names(row, record_id)
+        row = self._defaults.new_row(values, record_id=record_id)
         self._store.insert(self._sobject, list(row), [list(row.values())])
         self._note("create", row, values=values)
         return record_id
@@ -75,9 +66,8 @@ class RecordRules:
         self._check_parents(values)
         self._check_unique(values, record_id=str(row["Id"]))
         changes = dict(values)
-        self._touch(changes)
-        if self._is_person(row | changes) and changes.keys() & {"FirstName", "LastName"}:
-            changes["Name"] = _person_name(row | changes)
+        self._defaults.stamp_change(changes)
+        self._defaults.rename_person(row, changes)
         self._store.update(self._sobject, str(row["Id"]), changes)
         self._note("update", row | changes, values=values)
         return str(row["Id"])
@@ -119,7 +109,7 @@ class RecordRules:
             self._store.remove(self._sobject, str(row["Id"]))
         else:
             changes: Values = {"IsDeleted": 1}
-            self._touch(changes)
+            self._defaults.stamp_change(changes)
             self._store.update(self._sobject, str(row["Id"]), changes)
         self._note("delete", row, values={})
         return str(row["Id"])
@@ -202,61 +192,6 @@ class RecordRules:
                     message = f"duplicate value found: {field.name} duplicates value on record with id: {other}"
                     raise RecordRefused("DUPLICATE_VALUE", message)
 
-    def _is_person(self, values: Values) -> bool:
-        """Whether the record's Name is made of its parts."""
-        if self._name_kind == "switchablepersonname":
-            return values.get("LastName") is not None
-        return self._name_kind == "personname"
-
-    # --- what Salesforce fills in -------------------------------------------------------------------------------
-
-    @cached_property
-    def _stamped(self) -> list[str]:
-        return [name for name in _STAMPS_ON_CREATE if name in self._fields] + (
-            ["LoginTime"] if "LoginTime" in self._fields else []
-        )
-
-    @cached_property
-    def _defaults(self) -> Values:
-        defaults: Values = {}
-        for field in self._sobject.stored_fields:
-            if field.type == "boolean":
-                defaults[field.name] = int(bool(field.default_value))
-            elif field.default_value is not None:
-                defaults[field.name] = field.default_value
-        return defaults | {name: self._org.user_id for name in _USERS_ON_CREATE if name in self._fields}
-
-    def _stamp(self) -> str:
-        """Return the stamp of a change that can be seen from now on."""
-        return stamp_of(self._org.clock.now() - timedelta(seconds=self._org.stamp_delay_s))
-
-    def _touch(self, changes: Values) -> None:
-        stamp = self._stamp()
-        for name in ("LastModifiedDate", "SystemModstamp"):
-            if name in self._fields:
-                changes.setdefault(name, stamp)
-        if "LastModifiedById" in self._fields:
-            changes["LastModifiedById"] = self._org.user_id
-
-    def _fill_names(self, row: Values, record_id: str) -> None:
-        if self._is_person(row):
-            row["Name"] = _person_name(row)
-            if self._name_kind == "switchablepersonname":
-                row["IsPersonAccount"] = 1
-        for field in self._auto_numbers:
-            row.setdefault(field.name, f"{self._store.next_number(self._sobject, field):08d}")
-        if self._name_defaults_to_id:
-            row.setdefault("Name", record_id)
-
-    @cached_property
-    def _auto_numbers(self) -> list[Field]:
-        return [each for each in self._sobject.stored_fields if each.auto_number]
-
-    @cached_property
-    def _name_defaults_to_id(self) -> bool:
-        name = self._sobject.field("Name")
-        return name is not None and name.defaulted_on_create
-
 
 def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObject, Field]]:
     """Return the objects whose records are deleted with this one's, and the field of each that refers to it."""
@@ -266,7 +201,3 @@ def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObjec
         if each["cascadeDelete"] and (child := objects.get(each["childSObject"].lower()))
         if each["field"].lower() in child.fields
     ]
-
-
-def _person_name(row: Values) -> str:
-    return " ".join(str(part) for part in (row.get("FirstName"), row.get("LastName")) if part)

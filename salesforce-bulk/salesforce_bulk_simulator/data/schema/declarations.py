@@ -26,100 +26,16 @@ import yaml
 
 from .field_types import component_declarations, describe_field
 from .model import SObject
+from .standard_parts import (
+    CASCADES,
+    DEFAULT_SYSTEM_FIELDS,
+    FALSE_FLAGS,
+    NULL_KEYS,
+    PERSON_ACCOUNT_FIELDS,
+    SYSTEM_FIELDS,
+    TRUE_FLAGS,
+)
 
-_SYSTEM_FIELDS: dict[str, str | dict[str, Any]] = {
-    "Id": {
-        "type": "id readonly idLookup",
-        "nillable": False,
-        "defaultedOnCreate": True,
-        "permissionable": False,
-    },
-    "OwnerId": "reference(User,Group) defaulted",
-    "IsDeleted": {"type": "boolean readonly", "permissionable": False},
-    "Name": {"type": "string(80) name idLookup", "defaultedOnCreate": True},
-    "CreatedDate": "datetime readonly defaulted",
-    "CreatedById": "reference(User) readonly defaulted",
-    "LastModifiedDate": "datetime readonly defaulted",
-    "LastModifiedById": "reference(User) readonly defaulted",
-    "SystemModstamp": "datetime readonly defaulted",
-    "LastActivityDate": "date readonly",
-    "LastViewedDate": "datetime readonly",
-    "LastReferencedDate": "datetime readonly",
-}
-_DEFAULT_SYSTEM = [
-    "Id",
-    "OwnerId",
-    "IsDeleted",
-    "Name",
-    "CreatedDate",
-    "CreatedById",
-    "LastModifiedDate",
-    "LastModifiedById",
-    "SystemModstamp",
-]
-_TRUE_FLAGS = [
-    "compactLayoutable",
-    "createable",
-    "deletable",
-    "feedEnabled",
-    "layoutable",
-    "mruEnabled",
-    "queryable",
-    "replicateable",
-    "retrieveable",
-    "searchLayoutable",
-    "searchable",
-    "triggerable",
-    "undeletable",
-    "updateable",
-]
-_FALSE_FLAGS = [
-    "activateable",
-    "customSetting",
-    "deepCloneable",
-    "deprecatedAndHidden",
-    "hasSubtypes",
-    "isInterface",
-    "isSubtype",
-    "mergeable",
-]
-_NULL_KEYS = [
-    "associateEntityType",
-    "associateParentEntity",
-    "defaultImplementation",
-    "extendedBy",
-    "extendsInterfaces",
-    "implementedBy",
-    "implementsInterfaces",
-    "listviewable",
-    "lookupLayoutable",
-    "networkScopeFieldName",
-]
-_CASCADES = {
-    ("AccountShare", "AccountId"),
-    ("Attachment", "ParentId"),
-    ("Contact", "AccountId"),
-    ("Event", "WhatId"),
-    ("Opportunity", "AccountId"),
-    ("Task", "WhatId"),
-}
-"""Standard children that are deleted with their parent; in live describes the field's own flag does not tell."""
-_PERSON_FIELDS: dict[str, Any] = {
-    "Name": {
-        "type": "string(255) required name",
-        "extraTypeInfo": "switchablepersonname",
-        "compoundFieldName": "Name",
-    },
-    "LastName": {"type": "string(80)", "compoundFieldName": "Name", "extraTypeInfo": "personname"},
-    "FirstName": {"type": "string(40)", "compoundFieldName": "Name", "extraTypeInfo": "personname"},
-    "Salutation": {"type": "picklist(Mr.,Ms.,Mrs.,Dr.,Prof.)", "compoundFieldName": "Name"},
-    "PersonEmail": "email(80) idLookup",
-    "PersonMobilePhone": "phone(40)",
-    "PersonBirthdate": "date",
-    "PersonContactId": "reference(Contact) readonly",
-    "IsPersonAccount": "boolean readonly",
-}
-"""What accounts have besides where they can be persons."""
 _KNOWN_KEYS = {"name", "prefix", "label", "label_plural", "system", "flags", "bulk", "filter_needed", "fields"}
 
 
@@ -131,7 +47,7 @@ def standard_declarations(*, person_accounts: bool = False) -> tuple[dict[str, A
     declarations = [declaration for text in texts for declaration in _in_document(yaml.safe_load(text))]
     if person_accounts:
         account = next(each for each in declarations if each["name"] == "Account")
-        account["fields"] |= _PERSON_FIELDS
+        account["fields"] |= PERSON_ACCOUNT_FIELDS
     return tuple(declarations)
 
 
@@ -185,19 +101,19 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
         raise ValueError(f"{name}: unknown key {min(unknown)!r}; known are {', '.join(sorted(_KNOWN_KEYS))}")
     label = declaration.get("label") or name.removesuffix("__c").replace("_", " ")
     own_fields: dict[str, Any] = declaration.get("fields") or {}
-    system = declaration.get("system", _DEFAULT_SYSTEM)
+    system = declaration.get("system", DEFAULT_SYSTEM_FIELDS)
     all_fields = _in_order(own_fields, system, is_custom=name.endswith("__c"))
     try:
         fields = [describe_field(key, value) for key, value in all_fields.items()]
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     for each in fields:
-        if each["name"] in _SYSTEM_FIELDS and not each["createable"]:
+        if each["name"] in SYSTEM_FIELDS and not each["createable"]:
             each["permissionable"] = False
         if each["name"] == "Id":
             each["label"] = f"{label} ID"
-    describe: dict[str, Any] = dict.fromkeys(_TRUE_FLAGS, True) | dict.fromkeys(_FALSE_FLAGS, False)
-    describe |= dict.fromkeys(_NULL_KEYS)
+    describe: dict[str, Any] = dict.fromkeys(TRUE_FLAGS, True) | dict.fromkeys(FALSE_FLAGS, False)
+    describe |= dict.fromkeys(NULL_KEYS)
     describe |= {
         "actionOverrides": [],
         "childRelationships": [],
@@ -223,7 +139,7 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
 
 def _in_order(own_fields: dict[str, Any], system: list[str], *, is_custom: bool) -> dict[str, Any]:
     """Return all fields as Salesforce orders them: those of its own around the standard ones, custom fields last."""
-    all_system = {key: own_fields.get(key, _SYSTEM_FIELDS[key]) for key in system}
+    all_system = {key: own_fields.get(key, SYSTEM_FIELDS[key]) for key in system}
     expanded: dict[str, Any] = {}
     for key, value in own_fields.items():
         if key not in all_system:
@@ -243,7 +159,7 @@ def _fill_child_relationships(objects: dict[str, SObject]) -> None:
                 if parent.lower() in objects and field.describe["createable"]:
                     objects[parent.lower()].describe["childRelationships"].append(
                         {
-                            "cascadeDelete": field.describe["cascadeDelete"] or (child.name, field.name) in _CASCADES,
+                            "cascadeDelete": field.describe["cascadeDelete"] or (child.name, field.name) in CASCADES,
                             "childSObject": child.name,
                             "deprecatedAndHidden": False,
                             "field": field.name,

@@ -19,6 +19,7 @@ from salesforce_bulk_simulator.jobs.org_protocol import JobOrg
 
 from .columns import Column, UnknownColumn, resolve_columns
 from .job_data import JobDataRefused, read_job_data
+from .result_files import result_file
 
 ROWS_PER_BATCH = 10_000
 """Rows of an internal batch (App Limits, "Bulk API 2.0"); progress moves batch by batch."""
@@ -214,13 +215,11 @@ class IngestJob(Job):
     # --- results ----------------------------------------------------------------------------------------------------
 
     def successful_results(self) -> bytes:
-        return self._file(["sf__Id", "sf__Created"], self._successful, order=list(range(len(self.header))))
+        return self._result_file(["sf__Id", "sf__Created"], self._successful)
 
     def failed_results(self) -> bytes:
-        order = list(range(len(self.header)))
-        if self.org.reorder_columns:  # a failed file recorded from an org had its columns in alphabetical order
-            order.sort(key=lambda position: self.header[position])
-        return self._file(["sf__Id", "sf__Error"], self._failed, order=order)
+        # a failed file recorded from an org had its columns in alphabetical order
+        return self._result_file(["sf__Id", "sf__Error"], self._failed, sorts_columns=self.org.reorder_columns)
 
     def unprocessed_records(self) -> bytes:
         rows = self._rows[self._attempted :]
@@ -229,21 +228,20 @@ class IngestJob(Job):
                 self.header, rows = self._parsed()
             except JobDataRefused:
                 return b""
-        return self._file([], rows if self._lists_unprocessed else [], order=list(range(len(self.header))))
+        return self._result_file([], rows if self._lists_unprocessed else [])
 
-    def _file(self, own: list[str], rows: list[list[str]], *, order: list[int]) -> bytes:
-        """Return a result file: ``sf__`` headers quoted, the uploaded ones bare, all values quoted."""
-        mark, end = DELIMITERS[self.delimiter], LINE_ENDINGS[self.line_ending]
+    def _result_file(self, own: list[str], rows: list[list[str]], *, sorts_columns: bool = False) -> bytes:
         rows = list(rows)
         if self.org.shuffle:
             random.Random(f"{self.org.seed}{self.id}{own}").shuffle(rows)
-        header = mark.join([f'"{name}"' for name in own] + [self.header[position] for position in order])
-        first = len(own)
-        lines = [header]
-        for row in rows:
-            cells = row[:first] + [row[first + position] for position in order if first + position < len(row)]
-            lines.append(mark.join('"' + cell.replace('"', '""') + '"' for cell in cells))
-        return (end.join(lines) + end).encode()
+        return result_file(
+            own,
+            self.header,
+            rows,
+            sorts_columns=sorts_columns,
+            delimiter=DELIMITERS[self.delimiter],
+            line_ending=LINE_ENDINGS[self.line_ending],
+        )
 
     # --- JSON -------------------------------------------------------------------------------------------------------
 
