@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
-from .date_literals import is_date_literal
+from .condition_parser import ConditionParser
 from .syntax import (
-    All,
     Call,
-    Comparison,
     Condition,
     FieldPath,
-    Literal,
-    Membership,
-    Not,
     Ordering,
     Query,
-    SemiJoin,
-    Some,
     Subquery,
 )
-from .token_stream import TokenStream
-from .tokens import Token, like_pattern, unescape
-from .unsupported import UNSUPPORTED_CLAUSES, UNSUPPORTED_FUNCTIONS, UNSUPPORTED_LITERAL
+from .tokens import Token
+from .unsupported import UNSUPPORTED_CLAUSES
 
 MAX_LENGTH = 100_000
 """Characters in a query. [inferred, well known]"""
@@ -30,7 +22,6 @@ MAX_LENGTH = 100_000
 _AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
 _MAX_DIGITS = 10
 """Digits of a number after LIMIT, OFFSET or in a date literal that are read: more are out of range anyway."""
-_COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "UPDATE", "ALL"}
 
 
@@ -48,7 +39,7 @@ def parse(soql: str) -> Query:
     return query
 
 
-class _Parser(TokenStream):
+class _Parser(ConditionParser):
     """One pass over the tokens, one method per rule of the grammar."""
 
     _field_alias: Token | None = None
@@ -138,19 +129,6 @@ class _Parser(TokenStream):
                 raise self._unexpected(self._now)
         self._take()
 
-    def _unsupported_or_unexpected(self, name: Token) -> RequestRefused:
-        """Return the refusal of a function, by whether Salesforce knows it."""
-        if name.text.upper() in UNSUPPORTED_FUNCTIONS:
-            return not_in_simulator(f"{name.text}() in SOQL")
-        return self._unexpected(name)
-
-    def _field_path(self) -> FieldPath:
-        name = self._now
-        path = super()._field_path()
-        if self._at_symbol("("):
-            raise self._unsupported_or_unexpected(name)
-        return path
-
     def _source_alias(self) -> str | None:
         alias = self._alias()
         if self._at_symbol(",") and self._peek().kind == "word":
@@ -169,73 +147,6 @@ class _Parser(TokenStream):
         where = self._condition() if self._take_word("WHERE") else None
         self._refuse_unsupported_clause()
         return where
-
-    def _condition(self) -> Condition:
-        first = self._factor()
-        for word, node in (("AND", All), ("OR", Some)):
-            if self._at_word(word):
-                conditions = [first]
-                while self._take_word(word):
-                    conditions.append(self._factor())
-                # Salesforce wants parentheses where AND and OR stand side by side
-                if self._at_word("AND") or self._at_word("OR"):
-                    raise self._unexpected(self._now)
-                return node(tuple(conditions))
-        return first
-
-    def _factor(self) -> Condition:
-        if self._take_word("NOT"):
-            return Not(self._nested(self._factor))
-        if self._take_symbol("("):
-            condition = self._nested(self._condition)
-            self._expect_symbol(")")
-            return condition
-        return self._comparison()
-
-    def _comparison(self) -> Condition:
-        field = self._field_path()
-        token = self._take()
-        word = token.text.upper()
-        if token.text in _COMPARISONS:
-            return Comparison(field, _COMPARISONS[token.text], self._literal())
-        if word == "LIKE":
-            return Comparison(field, "LIKE", self._literal())
-        if word == "NOT":
-            self._expect_word("IN")
-            return self._membership(field, "NOT IN")
-        if word in ("IN", "INCLUDES", "EXCLUDES"):
-            return self._membership(field, word)
-        raise self._unexpected(token)
-
-    def _membership(self, field: FieldPath, operator: str) -> Condition:
-        self._expect_symbol("(")
-        if self._at_word("SELECT"):
-            condition: Condition = SemiJoin(field, operator, self._nested(self.query))
-        else:
-            values = [self._literal()]
-            while self._take_symbol(","):
-                values.append(self._literal())
-            condition = Membership(field, operator, tuple(values))
-        self._expect_symbol(")")
-        return condition
-
-    def _literal(self) -> Literal:
-        token = self._take()
-        if token.kind == "string":
-            return Literal("string", unescape(token.text), token.at, like=like_pattern(token.text))
-        if token.kind in ("number", "date", "datetime"):
-            return Literal(token.kind, token.text, token.at)
-        word = token.text.upper()
-        if token.kind == "word" and word in ("TRUE", "FALSE"):
-            return Literal("boolean", word.lower(), token.at)
-        if token.kind == "word" and word == "NULL":
-            return Literal("null", "null", token.at)
-        name, _, number = word.partition(":")
-        if token.kind in ("word", "dateliteral") and is_date_literal(name, has_number=bool(number)):
-            return Literal("date_literal", name, token.at, n=int(number[:_MAX_DIGITS] or 0))
-        if token.kind in ("word", "dateliteral") and UNSUPPORTED_LITERAL.fullmatch(word):
-            raise not_in_simulator(f"{token.text} in SOQL")
-        raise self._unexpected(token)
 
     # --- the clauses after WHERE --------------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from salesforce_bulk_simulator.http.errors import RequestRefused
+from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
 from .syntax import FieldPath
 from .tokens import Token, malformed, tokenize
+from .unsupported import UNSUPPORTED_FUNCTIONS
 
 T = TypeVar("T")
 _MAX_DEPTH = 50
@@ -38,6 +39,8 @@ class TokenStream:
 
     def _field_path(self) -> FieldPath:
         token = self._expect("word")
+        if self._at_symbol("("):
+            raise self._unsupported_or_unexpected(token)
         return FieldPath(tuple(token.text.split(".")), token.at)
 
     def _list_of(self, rule: Callable[[], T]) -> list[T]:
@@ -87,3 +90,9 @@ class TokenStream:
 
     def _unexpected(self, token: Token) -> RequestRefused:
         return malformed(self._soql, at=token.at, problem=f"unexpected token: '{token.text}'")
+
+    def _unsupported_or_unexpected(self, name: Token) -> RequestRefused:
+        """Return the refusal of a function, by whether Salesforce knows it."""
+        if name.text.upper() in UNSUPPORTED_FUNCTIONS:
+            return not_in_simulator(f"{name.text}() in SOQL")
+        return self._unexpected(name)

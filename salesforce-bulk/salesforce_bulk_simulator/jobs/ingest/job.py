@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 from typing import Any
 
 from salesforce_bulk_simulator.data.errors import RecordRefused, locked
@@ -20,6 +19,7 @@ from salesforce_bulk_simulator.jobs.org_protocol import JobOrg
 from .columns import Column, UnknownColumn, resolve_columns
 from .job_data import JobDataRefused, read_job_data
 from .result_files import result_file
+from .rows import read_row
 
 ROWS_PER_BATCH = 10_000
 """Rows of an internal batch (App Limits, "Bulk API 2.0"); progress moves batch by batch."""
@@ -27,16 +27,6 @@ ROWS_PER_PIECE = 2000
 """Rows that are loaded before other jobs have their turn."""
 ROWS_PER_CHUNK = 200
 """Rows that are saved together (App Limits); an id or external id may stand only once among them."""
-
-
-@dataclass(slots=True)
-class _Row:
-    """One row: its cells, the cells as results echo them, and its values or why it is refused."""
-
-    texts: list[str]
-    echo: list[str]
-    values: Values = field(default_factory=dict)
-    refused: RecordRefused | None = None
 
 
 class IngestJob(Job):
@@ -154,7 +144,7 @@ class IngestJob(Job):
 
     def _load(self, chunk: list[list[str]]) -> None:
         """Save rows together: all are read, and their parents found, before the first is saved."""
-        rows = [self._read_row(texts) for texts in chunk]
+        rows = [read_row(self.columns, texts) for texts in chunk]
         key = self.key if self.operation == "upsert" else self.target.field("Id")
         keys = Keys(key, (row.values for row in rows if not row.refused)) if key and self._names_records else None
         for number, row in enumerate(rows, start=self._attempted):
@@ -177,20 +167,6 @@ class IngestJob(Job):
     def _names_records(self) -> bool:
         """Whether the rows name the records that they are about, and may do so only once."""
         return self.operation in ("update", "upsert")
-
-    def _read_row(self, texts: list[str]) -> _Row:
-        row = _Row(texts, list(texts))
-        if len(texts) != len(self.columns):
-            message = f"Row has {len(texts)} values, the header has {len(self.columns)}"
-            row.refused = RecordRefused("INVALID_BATCH_ROW", message)
-            return row
-        try:
-            for position, (column, text) in enumerate(zip(self.columns, texts, strict=True)):
-                if text:
-                    row.echo[position] = column.fill(row.values, text)
-        except RecordRefused as refused:
-            row.refused = refused
-        return row
 
     def _save(self, values: Values) -> tuple[str, bool]:
         """Save one record; return its id and whether it is new."""
