@@ -1,4 +1,4 @@
-"""Which request is answered by which function, and under which operation's name faults find it."""
+"""The table of routes: method and path, the operation that faults are queued for, and the function that answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import controls
 from .auth import identity, oauth, soap
 from .auth.errors import LoginRefused
 from .http.errors import RequestRefused, method_not_allowed, not_found
-from .http.messages import Request, Response, refusal
+from .http.messages import Request, Response, error_response
 from .jobs.ingest import requests as ingest_requests
 from .jobs.query import pages as query_pages
 from .jobs.query import requests as query_requests
@@ -25,14 +25,14 @@ Handler = Callable[[Org, Request], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``needs_version`` is the API version that brought the resource; ``is_open`` ones need no session."""
+    """One line of the table. ``since`` is the first API version with the resource; ``is_open`` needs no session."""
 
     method: str
     pattern: re.Pattern[str]
     operation: str
     handler: Handler
     is_open: bool = False
-    needs_version: float = 0
+    since: float = 0
 
 
 def _route(
@@ -46,14 +46,14 @@ def _route(
 
 
 def _batch(org: Org, request: Request) -> Response:
-    """Answer ``POST /composite/batch``, each of its requests by its own route."""
+    """Answer ``POST /composite/batch``; each of its requests takes its own route."""
 
     def answer(inner: Request) -> Response:
         try:
             match = find_route(inner.method, inner.path, inner.body)
             return match.route.handler(org, replace(inner, parts=match.parts, operation=match.operation))
         except RequestRefused as refused:
-            return refusal(refused)
+            return error_response(refused)
 
     return composite_batch.batch(request, answer=answer)
 
@@ -75,7 +75,7 @@ ROUTES = [
     _route("GET", "~/limits/recordCount", "record_count", limits.record_count, since=40),
     _route("GET", "~/query", "rest.query", rest_query.query),
     _route("GET", "~/queryAll", "rest.query", rest_query.query_all),
-    _route("GET", "~/query(?:All)?/{locator}", "rest.query", rest_query.more),
+    _route("GET", "~/query(?:All)?/{locator}", "rest.query", rest_query.next_batch),
     _route("POST", "~/jobs/query", "query.create", query_requests.create, since=47),
     _route("GET", "~/jobs/query", "query.list", query_requests.list_all, since=47),
     _route("GET", "~/jobs/query/{id}", "query.info", query_requests.info, since=47),
@@ -119,7 +119,7 @@ ROUTES = [
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request's route, the variable pieces of its path, and the operation it asks for."""
+    """A request's route, the variable parts of its path, and its operation."""
 
     route: Route
     parts: dict[str, str]
@@ -133,7 +133,7 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
         RequestRefused: 404, 405, or 410 for a retired version.
     """
     method = "GET" if method == "HEAD" else method
-    # the Salesforce CLI begins its paths with two slashes and is served; two slashes further on are a 404
+    # the Salesforce CLI starts its paths with two slashes, which Salesforce accepts; anywhere else they are a 404
     raw_path = "/" + raw_path.lstrip("/")
     matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
     allowed = [(route, match) for route, match in matches if route.method == method]
@@ -148,14 +148,14 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
     return Match(route, parts, _operation(route, body))
 
 
-def refusal_at(request: Request, refused: RequestRefused) -> Response:
-    """Return a refusal in the shape that the answers of an address have."""
+def error_response_at(request: Request, refused: RequestRefused) -> Response:
+    """Return an error in the format of the API that the path belongs to."""
     path = request.path.lower()
     if path.startswith("/services/soap/"):
         return soap.fault(request, soap.client_fault(refused.message))
     if path.startswith("/services/oauth2/"):
-        return oauth.refusal(LoginRefused("invalid_request", refused.message, status=refused.status))
-    return refusal(refused)
+        return oauth.error_response(LoginRefused("invalid_request", refused.message, status=refused.status))
+    return error_response(refused)
 
 
 def _check_version(version: str, route: Route) -> None:
@@ -163,7 +163,7 @@ def _check_version(version: str, route: Route) -> None:
     if 1 <= number < versions.OLDEST_VERSION:
         message = f"The requested API version {version} has been retired"
         raise RequestRefused(410, "UNSUPPORTED_API_VERSION", message)
-    if not version.endswith(".0") or not max(route.needs_version, 1) <= number <= versions.NEWEST_VERSION:
+    if not version.endswith(".0") or not max(route.since, 1) <= number <= versions.NEWEST_VERSION:
         raise not_found()
 
 
@@ -171,7 +171,7 @@ _SOAP_OPERATIONS = {"logout": "revoke", "getUserInfo": "userinfo"}
 
 
 def _operation(route: Route, body: bytes) -> str:
-    """Tell closing from aborting, and one SOAP call from another, which share an address."""
+    """Return the operation of a request: PATCH closes or aborts a job, and all SOAP calls share one path."""
     if route.operation == "soap":
         return _SOAP_OPERATIONS.get(soap.call_of(body), "login")
     if not route.operation.endswith(".patch"):

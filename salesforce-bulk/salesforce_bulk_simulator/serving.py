@@ -15,7 +15,7 @@ from .org import Org
 def running(
     org: Org, *, host: str = "127.0.0.1", port: int = 0, certificate: Certificate | None = None
 ) -> Iterator[str]:
-    """Serve an org in a thread, and give its URL; port 0 takes a free one, a certificate makes it HTTPS."""
+    """Serve an org in a thread and yield its URL. Port 0 picks a free one; a certificate makes it HTTPS."""
     with serve(App(org), host=host, port=port, certificate=certificate) as url:
         org.own_addresses.add(url)
         yield url

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from salesforce_bulk_simulator import Clock, Org
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture

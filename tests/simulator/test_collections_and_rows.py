@@ -6,7 +6,7 @@ from typing import Any
 
 from salesforce_bulk_simulator import Fault, Org
 
-from .conftest import Api
+from .api import Api
 
 
 def record(**values: Any) -> dict[str, Any]:

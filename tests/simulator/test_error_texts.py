@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import Api
+from .api import Api
 
 JSON = {"Content-Type": "application/json"}
 OF_PYTHON = re.compile(

@@ -6,7 +6,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Fault, Org
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_faults_are_met_in_order_and_as_often_as_told(api: Api, org: Org) -> Non
 
 def test_an_unknown_operation_is_told(org: Org) -> None:
     """A fault that nothing would ever meet is a mistake in the test."""
-    with pytest.raises(ValueError, match="no operation 'query'"):
+    with pytest.raises(ValueError, match="unknown operation 'query'"):
         org.faults.add("query", Fault.html(503))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org, running
 
-from .conftest import Api
+from .api import Api
 
 
 def test_results_are_converted_quoted_and_unordered(api: Api, org: Org) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from salesforce_bulk_simulator import Clock, Fault, Org, Progression, running
 
-from .conftest import Api
+from .api import Api
 
 
 def test_a_job_goes_from_open_to_complete(api: Api, org: Org) -> None:
@@ -70,7 +70,7 @@ def test_an_aborted_job_leaves_its_rows_unprocessed(api: Api, org: Org) -> None:
 
 def test_progress_grows_by_batches_of_ten_thousand(api: Api, org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at a running job sees how far it has come."""
-    monkeypatch.setattr("salesforce_bulk_simulator.jobs.registry.PATIENCE_S", 60)  # however busy the machine is
+    monkeypatch.setattr("salesforce_bulk_simulator.jobs.registry.MAX_WAIT_S", 60)  # however busy the machine is
     org.progression = Progression.looks(2)
     job = api.ingest_job("Account", "insert")
     api.upload(job, "Name\n" + "".join(f"A{number}\n" for number in range(20_001)))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from salesforce_bulk_simulator import Clock, Org, running
 
-from .conftest import REFRESH, Api
+from .api import REFRESH, Api
 
 CLIENT = {"client_id": "sim-client", "client_secret": "sim-secret"}
 USER = {"username": "sim@example.com", "password": "sim-passsim-token"}

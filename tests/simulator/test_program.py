@@ -19,7 +19,7 @@ from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 from salesforce_bulk_simulator.cli import how_to_trust
 from salesforce_bulk_simulator.data.generate import generate_rows
 
-from .conftest import Api
+from .api import Api
 
 COMMAND = [sys.executable, "-m", "salesforce_bulk_simulator"]
 PLANES = """
@@ -75,8 +75,8 @@ def test_rows_survive_a_restart_in_a_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rows", "Account"], "'Account' is not of the form Account=1000"),
-        (["--rows", "Nonsense=1"], "no object 'Nonsense'; declare it with --objects"),
+        (["--rows", "Account"], "'Account' is not of the form OBJECT=COUNT, such as Account=1000"),
+        (["--rows", "Nonsense=1"], "object 'Nonsense' does not exist: declare it with --objects"),
         (["--objects", "nowhere.yaml"], "File 'nowhere.yaml' does not exist"),
     ],
     ids=["form", "object", "file"],
@@ -95,9 +95,9 @@ def test_a_wrong_option_is_told_in_one_line(options: list[str], message: str) ->
     [
         ("name: X__c\nfields: {A__c: strong(5)}", "X__c: field A__c: cannot read the declaration 'strong(5)'"),
         ("name: X__c\nfields: {A__c: string mighty}", "X__c: field A__c: unknown flag 'mighty'"),
-        ("name: X__c\nprefix: '001'", "X__c: the key prefix 001 belongs to account"),
+        ("name: X__c\nprefix: '001'", "X__c: the key prefix 001 is already used by account"),
         ("name: X__c\ncolour: red", "X__c: unknown key 'colour'"),
-        ("- name: X__c", "an object is declared as a mapping"),
+        ("- name: X__c", "declare an object as a mapping"),
     ],
     ids=["type", "flag", "prefix", "key", "shape"],
 )
@@ -174,4 +174,4 @@ def test_one_pace_is_enough() -> None:
     done = subprocess.run([*COMMAND, "--seconds", "1", "--looks", "2"], capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
-    assert "--seconds and --looks are two paces; choose one" in done.stderr
+    assert "--seconds and --looks exclude each other: set one of them" in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from salesforce_bulk_simulator import Clock, Org, Progression, running
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Fault, Org, Progression
 
-from .conftest import Api
+from .api import Api
 
 ADA = {"attributes": {"type": "Contact"}, "Email": "ada@example.com", "LastName": "Ada"}
 ROWS = "Name\nAda\nBob\nCyd\n"

@@ -8,7 +8,7 @@ import pytest
 from salesforce_bulk_simulator import Clock, Org, running
 from salesforce_bulk_simulator.soql.date_literals import span_of
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture

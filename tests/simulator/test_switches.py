@@ -15,7 +15,7 @@ from salesforce_bulk_simulator import Clock, Fault, Limit, Org, Progression, run
 from salesforce_bulk_simulator.cli import main
 from salesforce_bulk_simulator.switches import Switches
 
-from .conftest import Api
+from .api import Api
 
 
 def test_every_switch_is_an_option_of_the_program() -> None:
@@ -105,7 +105,7 @@ def test_an_org_takes_describes_of_a_real_one(tmp_path: Path) -> None:
 
 def test_a_folder_without_describes_is_refused(tmp_path: Path) -> None:
     """With what was looked for."""
-    with pytest.raises(ValueError, match="holds no describe answers"):
+    with pytest.raises(ValueError, match="contains no describe responses"):
         Org(describes=tmp_path)
 
 

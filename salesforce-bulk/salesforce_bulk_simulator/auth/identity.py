@@ -11,7 +11,7 @@ from .org_protocol import AuthOrg
 
 
 def identity(org: AuthOrg, request: Request) -> Response:
-    """Answer the identity URL, the ``id`` of a token answer."""
+    """Answer the identity URL, the ``id`` of a token response."""
     base = instance_url(request)
     return json_response(
         {

@@ -33,12 +33,12 @@ def check_assertion(org: AuthOrg, assertion: str) -> None:
 
 
 def _host(address: str) -> str:
-    """Return the host of an audience, which Salesforce takes without its scheme, and with a slash at its end."""
+    """Return the host of an audience, which may lack its scheme or end in a slash."""
     return address.removeprefix("https://").removesuffix("/")
 
 
 def _claims(assertion: str, key: bytes) -> dict[str, Any] | None:
-    # exp and aud are checked by our own rules: clients that send exp as a text are let in
+    # exp and aud are checked separately: Salesforce accepts an exp that is a string
     options: Any = {"verify_exp": False, "verify_aud": False}
     try:
         return jwt.decode(assertion, key=key, algorithms=["RS256"], options=options)

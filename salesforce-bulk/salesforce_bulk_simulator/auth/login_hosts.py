@@ -8,11 +8,11 @@ LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
 
 
 MY_DOMAIN = "sim.my.salesforce.com"
-"""Where the org lives for those who log in at one of the login hosts."""
+"""The host of the org for clients that log in at one of the login hosts."""
 
 
 def instance_url(request: Request) -> str:
-    """Return the address of the org: the one of the request, or My Domain when that is a login host."""
+    """Return the URL of the org: the one of the request, or My Domain if that is a login host."""
     for host in LOGIN_HOSTS:
         if f"//{host}" in request.base_url.lower():
             return request.base_url.lower().replace(host, MY_DOMAIN)

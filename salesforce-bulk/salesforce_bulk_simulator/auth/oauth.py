@@ -1,4 +1,4 @@
-"""OAuth: the token endpoint with its grants, revoke and userinfo."""
+"""OAuth: the token endpoint with its grants, introspection and revocation."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def token(org: AuthOrg, request: Request) -> Response:
     try:
         return json_response(_grant(org, request))
     except LoginRefused as refused:
-        return refusal(refused)
+        return error_response(refused)
 
 
-def refusal(refused: LoginRefused) -> Response:
-    """Return the answer of a refused token request."""
+def error_response(refused: LoginRefused) -> Response:
+    """Return the response to a refused token request."""
     return json_response({"error": refused.error, "error_description": refused.description}, status=refused.status)
 
 
@@ -96,17 +96,17 @@ def _token_answer(org: AuthOrg, request: Request) -> dict[str, Any]:
 
 
 def introspect(org: AuthOrg, request: Request) -> Response:
-    """Answer ``POST /services/oauth2/introspect``: what a client may know of a token (RFC 7662).
+    """Answer ``POST /services/oauth2/introspect``: the state of a token (RFC 7662).
 
-    The client must say who it is, in the form or by Basic authentication.
+    The client must authenticate itself, in the form or with Basic authentication.
     """
     form = _form(request) | _basic_credentials(request)
     try:
         _check_client(org, form)
     except LoginRefused as refused:
-        return refusal(LoginRefused(refused.error, refused.description, status=401))
-    told = org.sessions.introspect(form.get("token", ""))
-    if told is None:
+        return error_response(LoginRefused(refused.error, refused.description, status=401))
+    state = org.sessions.introspect(form.get("token", ""))
+    if state is None:
         return json_response({"active": False})
     about = {
         "active": True,
@@ -115,11 +115,11 @@ def introspect(org: AuthOrg, request: Request) -> Response:
         "username": org.username,
         "sub": f"{request.base_url}/id/{org.org_id}/{org.user_id}",
     }
-    return json_response(about | told)
+    return json_response(about | state)
 
 
 def revoke(org: AuthOrg, request: Request) -> Response:
     """Answer ``/services/oauth2/revoke``."""
     if org.sessions.revoke(_form(request).get("token", "")):
         return Response(200)
-    return refusal(LoginRefused("invalid_token", "invalid token"))
+    return error_response(LoginRefused("invalid_token", "invalid token"))

@@ -1,4 +1,4 @@
-"""Access tokens and refresh tokens, their life and their death."""
+"""Access tokens and refresh tokens: issued, extended, expired and revoked."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Sessions:
         self.refresh_tokens = {refresh_token}
         self.rotates = False
         self.token_life_s = token_life_s
-        """Seconds that a session lives without use; every use begins them anew."""
+        """Seconds until an unused session expires; every use extends it."""
 
     def open(self) -> str:
         """Return a new access token."""
-        # the Salesforce CLI takes only letters, digits, dots and underscores after the exclamation mark
+        # the Salesforce CLI accepts only letters, digits, dots and underscores after the exclamation mark
         token = f"{self._org_id[:15]}!AQ{secrets.token_urlsafe(72).replace('-', '.')}"
         self._issues[token] = self._clock.now()
         self._extend(token)
@@ -33,7 +33,7 @@ class Sessions:
         self._expiries[token] = self._clock.now() + timedelta(seconds=self.token_life_s)
 
     def use(self, token: str) -> bool:
-        """Whether the token is good; if so, its life begins anew."""
+        """Whether an access token is valid; if so, it is extended."""
         expiry = self._expiries.get(token)
         if expiry is None or expiry <= self._clock.now():
             return False
@@ -41,7 +41,7 @@ class Sessions:
         return True
 
     def introspect(self, token: str) -> dict[str, str | int] | None:
-        """Return type and times, in seconds, of a token that is good; asking is not using it."""
+        """Return the type and times, in seconds, of a valid token, without extending it."""
         if token in self.refresh_tokens:
             return {"token_type": "refresh_token"}
         expiry = self._expiries.get(token)
@@ -54,13 +54,13 @@ class Sessions:
         self._expiries.pop(token, None)
 
     def end_all(self) -> None:
-        """Make every access token invalid, as an administrator can."""
+        """Invalidate every access token, as an administrator can."""
         self._expiries.clear()
 
     def use_refresh_token(self, refresh_token: str) -> str | None:
-        """Return the refresh token to use from now on; None if the given one is not good.
+        """Return the refresh token to use from now on; None if the given one is invalid.
 
-        With rotation that is a new one, and the given one is dead at once.
+        With rotation it is a new one, and the given one is revoked.
         """
         if refresh_token not in self.refresh_tokens:
             return None

@@ -1,4 +1,4 @@
-"""The SOAP API as far as clients log in and out by it, in the partner and the enterprise namespace."""
+"""The SOAP API: login, logout and getUserInfo, in the partner and the enterprise namespace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAST_LOGIN_VERSION = 64.0
 """The last API version with ``login()``."""
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _NAMESPACES = {"u": "partner.soap.sforce.com", "c": "enterprise.soap.sforce.com"}
-"""Namespaces by the letter in the address: a request has the one of its endpoint, and so has the answer."""
+"""Namespaces by the letter in the path: a request has the one of its endpoint, and so has the response."""
 _ENVELOPE = (
     f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{_SOAP}" xmlns="urn:{{namespace}}"'
     ' xmlns:sf="urn:fault.{namespace}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
@@ -63,11 +63,11 @@ _UNSUPPORTED_CALLS = {
     "update",
     "upsert",
 }
-"""Calls of the SOAP API that Salesforce serves and the simulator does not (SOAP API guide, "Core Calls")."""
+"""Calls that Salesforce supports and the simulator does not (SOAP API guide, "Core Calls")."""
 
 
 class SoapRefused(Exception):
-    """A call that is answered with a fault: HTTP 500. ``kind`` is the type of its detail, none without."""
+    """A call that is answered with a SOAP fault, HTTP 500. ``kind`` is the type of its detail, if it has one."""
 
     def __init__(self, code: str, message: str, *, kind: str = "") -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class SoapRefused(Exception):
 
 
 def call_of(body: bytes) -> str:
-    """Return the name of the call that a body makes; nothing when it makes none."""
+    """Return the name of the call in a body; an empty string if there is none."""
     try:
         return _local_name(_call(body))
     except SoapRefused:
@@ -95,7 +95,7 @@ def answer(org: AuthOrg, request: Request) -> Response:
 
 
 def fault(request: Request, refused: SoapRefused) -> Response:
-    """Return a fault. Those with a detail are Salesforce's own, the others the SOAP engine's."""
+    """Return a SOAP fault. Faults with a detail are Salesforce's own, the others the SOAP engine's."""
     message = escape(refused.message)
     detail = _DETAIL.format(kind=refused.kind, code=refused.code, message=message) if refused.kind else ""
     code, text = (f"sf:{refused.code}", f"{refused.code}: {message}") if refused.kind else (refused.code, message)
@@ -104,7 +104,7 @@ def fault(request: Request, refused: SoapRefused) -> Response:
 
 
 def client_fault(message: str) -> SoapRefused:
-    """Return the refusal of what is no call at all."""
+    """Return the fault for a request that is not a valid call."""
     return SoapRefused("soapenv:Client", message)
 
 
@@ -143,7 +143,7 @@ def _envelope(body: bytes) -> ElementTree.Element:
     try:
         if b"<!DOCTYPE" in body:
             raise client_fault("DOCTYPE is not allowed")
-        return ElementTree.fromstring(body)  # noqa: S314  without a document type there are no entities to expand
+        return ElementTree.fromstring(body)  # noqa: S314  without a DOCTYPE there are no entities to expand
     except (ElementTree.ParseError, ValueError, LookupError):
         raise client_fault("The request is not well-formed XML") from None
 
@@ -153,7 +153,7 @@ def _local_name(element: ElementTree.Element) -> str:
 
 
 def _text(element: ElementTree.Element, name: str) -> str:
-    """Return the text of the first element of a name below another one, in whatever namespace."""
+    """Return the text of the first descendant with a name, in any namespace."""
     return next((each.text or "" for each in element.iter() if _local_name(each) == name), "")
 
 
@@ -192,7 +192,7 @@ def _get_user_info(org: AuthOrg, request: Request, _call: ElementTree.Element) -
 
 
 def _session(org: AuthOrg, request: Request) -> str:
-    """Return the session that a call's header names."""
+    """Return the session in a call's header."""
     header = _envelope(request.body).find(f"{{{_SOAP}}}Header")
     token = "" if header is None else _text(header, "sessionId")
     if not org.sessions.use(token):

@@ -1,4 +1,4 @@
-"""What Salesforce answers when it refuses one record."""
+"""The error with which Salesforce refuses one record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RecordRefused(Exception):
         return {"statusCode": self.code, "message": self.message, "fields": self.fields}
 
 
-def locked(record_id: str) -> RecordRefused:
-    """Return the refusal of a record that another process has locked."""
+def row_locked(record_id: str) -> RecordRefused:
+    """Return the error for a record that another process has locked."""
     message = "unable to obtain exclusive access to this record or 200 records: "
     return RecordRefused("UNABLE_TO_LOCK_ROW", message + (record_id or "001SIM000000000AAA"))

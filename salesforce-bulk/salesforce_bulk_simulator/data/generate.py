@@ -1,4 +1,4 @@
-"""Deterministic rows in great number, for ``--rows Account=1000000``."""
+"""Generated rows, deterministic and in large numbers, for ``--rows Account=1000000``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .org_protocol import DataOrg
 
 _ROWS_PER_TRANSACTION = 20_000
 _OPTIONAL_FIELDS = 12
-"""How many fields that may be empty are filled, so that a row has a life-like size."""
+"""Number of optional fields that are filled, so that a row has a realistic size."""
 _FIRST = ("Ada", "Bob", "Cyd", "Dee", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon")
 _LAST = ("Abbot", "Baker", "Cole", "Dyer", "Eaton", "Fisher", "Grant", "Hunt")
 _STAMPS = 20_000
@@ -36,14 +36,14 @@ _MAKERS: dict[str, Maker] = {
 
 
 def generate_rows(org: DataOrg, name: str, count: int) -> None:
-    """Make so many rows of an object; the same ones for the same org seed and clock.
+    """Generate ``count`` rows of an object: the same rows for the same seed and clock of the org.
 
     Raises:
-        ValueError: there is no such object, or it needs a parent and there is none.
+        ValueError: the object does not exist, or it requires a parent and there is none.
     """
     sobject = org.objects.get(name.lower())
     if sobject is None:
-        raise ValueError(f"no object {name!r}; declare it with --objects")
+        raise ValueError(f"object {name!r} does not exist: declare it with --objects")
     with org.lock:
         makers = _makers(org, sobject)
         for start in range(0, count, _ROWS_PER_TRANSACTION):
@@ -66,7 +66,7 @@ def _insert(org: DataOrg, sobject: SObject, makers: dict[str, Maker], *, start: 
 
 
 def _makers(org: DataOrg, sobject: SObject) -> dict[str, Maker]:
-    """Return what fills each field: all that must have a value, and some of those that may."""
+    """Return the function that fills each field: all required fields, and some optional ones."""
     makers: dict[str, Maker] = {}
     stamps = _stamps(org)
     optional = 0
@@ -91,7 +91,7 @@ def _makers(org: DataOrg, sobject: SObject) -> dict[str, Maker]:
 
 
 def _stamps(org: DataOrg) -> list[str]:
-    """Return moments spread over the last months, up to ten minutes ago."""
+    """Return stamps spread over the last months, up to ten minutes ago."""
     end = org.clock.now() - timedelta(minutes=10)
     return [stamp_of(end - timedelta(seconds=_PART_OF_YEAR_S * part / _STAMPS)) for part in range(_STAMPS)]
 
@@ -107,7 +107,7 @@ def _system_maker(org: DataOrg, field: Field, stamps: list[str]) -> Maker | None
     if field.name in ("OwnerId", "CreatedById", "LastModifiedById"):
         return lambda *_: org.user_id
     if field.name in ("CreatedDate", "LastModifiedDate", "SystemModstamp", "LoginTime"):
-        # one record's stamps are alike, so that it was not changed before it was created
+        # all stamps of a record are equal, so that it was not changed before it was created
         return lambda number, _: stamps[number * 7919 % _STAMPS]
     return None
 
@@ -125,7 +125,7 @@ def _last_name(number: int) -> str:
 
 
 def _maker(org: DataOrg, sobject: SObject, field: Field) -> Maker | None:
-    """Return what fills a field by its type; None for a reference that has nothing to point to."""
+    """Return the function that fills a field of its type; None for a reference without a parent to refer to."""
     if field.type == "reference":
         return _reference_maker(org, sobject, field)
     if field.describe["picklistValues"]:

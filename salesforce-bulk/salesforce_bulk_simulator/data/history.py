@@ -1,4 +1,4 @@
-"""What was done to the org's rows, in order: the witness of tests that ask whether something was done twice."""
+"""The history of the org's rows, for tests that assert that nothing was done twice."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class Change:
     keys: Mapping[str, Value]
     """The row's external ids after the change."""
     values: Mapping[str, Value]
-    """What was written, as the database keeps it; nothing for a delete."""
+    """The values that were written; empty for a delete."""
     origin: str
-    """The job's id, or the request's method and path; empty for what the test itself wrote."""
+    """The id of the job, or method and path of the request; empty for a change that the test made itself."""

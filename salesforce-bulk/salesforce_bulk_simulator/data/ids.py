@@ -9,11 +9,11 @@ _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
 
 INSTANCE = "SIM"
-"""The three characters after the key prefix that name the instance an org lives on."""
+"""The three characters after the key prefix, which identify the instance of an org."""
 
 
 def suffix(id15: str) -> str:
-    """Return the three characters that make a 15-character id safe in case-insensitive hands.
+    """Return the three characters that make a 15-character id safe for case-insensitive use.
 
     >>> suffix("00130000006LTY3")
     'AAO'
@@ -39,7 +39,7 @@ def make_id(prefix: str, *, number: int) -> str:
 
 
 def as_18(text: str) -> str | None:
-    """Return the 18-character form of an id given in 15 or 18 characters; None when it is no id."""
+    """Return the 18-character form of an id given in 15 or 18 characters; None if it is not an id."""
     if not _SHAPE.fullmatch(text):
         return None
     return text[:15] + suffix(text[:15])

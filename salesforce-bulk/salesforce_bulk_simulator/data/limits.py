@@ -1,4 +1,4 @@
-"""The org's allocations, counted down as they are used."""
+"""The org's limits, counted down as they are used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Limit:
-    """An allocation over 24 hours. ``used`` and ``max`` may be set; time gives nothing back."""
+    """A limit over 24 hours. ``used`` and ``max`` can be set; used units do not expire with time."""
 
     max: int
     used: float = 0
@@ -22,7 +22,7 @@ class Limit:
 
 
 def default_limits() -> dict[str, Limit]:
-    """Return the allocations of a fresh org, by the names that ``/limits`` has for them."""
+    """Return the limits of a new org, by their names in ``/limits``."""
     return {name: Limit(maximum) for name, maximum in _MAXIMA.items()}
 
 

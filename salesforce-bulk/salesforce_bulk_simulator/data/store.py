@@ -23,7 +23,7 @@ _NUMBERS = {"boolean": "INTEGER", "int": "INTEGER", "long": "INTEGER", "base64":
 
 
 class Store:
-    """The database. Whoever uses it holds the org's lock."""
+    """The database. Callers hold the org's lock."""
 
     def __init__(self, *, path: Path | None) -> None:
         self.connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
@@ -35,11 +35,11 @@ class Store:
         self.connection.execute("CREATE TABLE IF NOT EXISTS _ids (sobject TEXT PRIMARY KEY, number INTEGER)")
         self.history: list[Change] = []
         self.origin = ""
-        """On whose behalf the transaction writes: a job's id, or a request."""
+        """What the transaction writes for: the id of a job, or a request."""
 
     @contextmanager
     def transaction(self, *, origin: str = "") -> Iterator[None]:
-        """Make what is written inside take effect as a whole, or not at all."""
+        """Commit everything that is written inside, or nothing."""
         self.connection.execute("BEGIN")
         before, self.origin = len(self.history), origin
         try:
@@ -51,7 +51,7 @@ class Store:
         self.connection.execute("COMMIT")
 
     def add_table(self, sobject: SObject) -> None:
-        """Make the object's table, or add the columns that a table of an earlier run lacks."""
+        """Create the object's table, or add the columns that a table of an earlier run lacks."""
         columns = {each.name: _column(each) for each in sobject.stored_fields}
         self.connection.execute(f'CREATE TABLE IF NOT EXISTS "{sobject.name}" ({", ".join(columns.values())})')
         present = {row[1] for row in self.connection.execute(f'PRAGMA table_info("{sobject.name}")')}
@@ -63,12 +63,12 @@ class Store:
                 self.add_index(sobject, each)
 
     def add_index(self, sobject: SObject, field: Field) -> None:
-        """Make looking rows up by a field fast."""
+        """Create an index for looking up rows by a field."""
         index = f"{sobject.name}_{field.name}"
         self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{index}" ON "{sobject.name}" ("{field.name}")')
 
     def new_ids(self, sobject: SObject, count: int) -> list[str]:
-        """Return ids for so many new records; none is ever given twice."""
+        """Return ids for ``count`` new records. An id is never reused."""
         self.connection.execute(
             "INSERT INTO _ids VALUES (?1, ?2) ON CONFLICT (sobject) DO UPDATE SET number = number + ?2",
             [sobject.name, count],
@@ -79,7 +79,7 @@ class Store:
         return [make_id(sobject.key_prefix, number=last + number) for number in range(1, count + 1)]
 
     def insert(self, sobject: SObject, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
-        """Write new rows; ``columns`` names the values of each."""
+        """Insert rows; ``columns`` are the names of their values."""
         names = ", ".join(f'"{name}"' for name in columns)
         marks = ", ".join("?" * len(columns))
         self.connection.executemany(f'INSERT INTO "{sobject.name}" ({names}) VALUES ({marks})', rows)
@@ -91,17 +91,17 @@ class Store:
         )
 
     def remove(self, sobject: SObject, record_id: str) -> None:
-        """Delete a row for good."""
+        """Delete a row permanently."""
         self.connection.execute(f'DELETE FROM "{sobject.name}" WHERE "Id" = ?', [record_id])
 
     def row(self, sobject: SObject, record_id: str) -> dict[str, Value] | None:
-        """Return a row by its id, also one in the recycle bin."""
+        """Return a row by its id, even if it is in the recycle bin."""
         cursor = self.connection.execute(f'SELECT * FROM "{sobject.name}" WHERE "Id" = ?', [record_id])
         found = cursor.fetchone()
         return dict(zip([column[0] for column in cursor.description], found, strict=True)) if found else None
 
     def exists(self, sobject: SObject, record_id: str) -> bool:
-        """Whether there is a live row of that id."""
+        """Whether a row with that id exists outside the recycle bin."""
         live = ' AND "IsDeleted" = 0' if sobject.has_recycle_bin else ""
         cursor = self.connection.execute(f'SELECT 1 FROM "{sobject.name}" WHERE "Id" = ?{live}', [record_id])
         return cursor.fetchone() is not None
@@ -115,12 +115,12 @@ class Store:
         return int(self.connection.execute("SELECT number FROM _ids WHERE sobject = ?", [key]).fetchone()[0])
 
     def count(self, sobject: SObject) -> int:
-        """Return the number of live rows."""
+        """Return the number of rows outside the recycle bin."""
         live = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin else ""
         return int(self.connection.execute(f'SELECT count(*) FROM "{sobject.name}"{live}').fetchone()[0])
 
     def rows(self, sobject: SObject, *, include_deleted: bool) -> list[dict[str, Value]]:
-        """Return the rows of an object in the order they were created."""
+        """Return the rows of an object in order of creation."""
         live = ' WHERE "IsDeleted" = 0' if sobject.has_recycle_bin and not include_deleted else ""
         names = [each.name for each in sobject.stored_fields]
         quoted = ", ".join(f'"{name}"' for name in names)
@@ -132,7 +132,7 @@ class Store:
         return [row[0] for row in self.connection.execute(f'SELECT "Id" FROM "{sobject.name}" LIMIT {limit}')]
 
     def ids_with(self, sobject: SObject, field: Field, value: Value, *, limit: int = 2) -> list[str]:
-        """Return the ids of live rows that hold a value in a field."""
+        """Return the ids of rows outside the recycle bin that have a value in a field."""
         live = ' AND "IsDeleted" = 0' if sobject.has_recycle_bin else ""
         cursor = self.connection.execute(
             f'SELECT "Id" FROM "{sobject.name}" WHERE "{field.name}" = ?{live} LIMIT {limit}', [value]

@@ -1,4 +1,4 @@
-"""Compressed requests and answers, at every address (REST API guide, "Compression Headers")."""
+"""Compressed requests and responses, for all resources (REST API guide, "Compression Headers")."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .messages import Response
 
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _NOT_COMPRESSED = "The request body is not in the format of its Content-Encoding: {}"
-"""Text, status and code of the refusal of broken data. [inferred]"""
+"""Message of the error for invalid data; its status and code, too, are inferred."""
 
 
 class TooLarge(Exception):
-    """A body that is larger, once decompressed, than any may be."""
+    """A body that exceeds the maximum size once decompressed."""
 
 
 def decompressed(body: bytes, headers: Mapping[str, str], *, max_bytes: int) -> bytes:
-    """Return a request's body as it was before its ``Content-Encoding``.
+    """Return a request's body with its ``Content-Encoding`` undone.
 
     Raises:
-        RequestRefused: 415 for another encoding, 400 for data that breaks off or is none of it.
-        TooLarge: there are more than ``max_bytes``.
+        RequestRefused: 415 for an unsupported encoding, 400 for truncated or invalid data.
+        TooLarge: the body has more than ``max_bytes``.
     """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", "") or not body:
@@ -45,14 +45,14 @@ def decompressed(body: bytes, headers: Mapping[str, str], *, max_bytes: int) -> 
 
 
 def compress(response: Response) -> None:
-    """Compress an answer. It is sent in chunks then, as Salesforce sends it."""
+    """Compress a response. It is then sent chunked, as Salesforce does."""
     response.body = gzip.compress(response.body, 1)
     response.headers["Content-Encoding"] = "gzip"
     response.is_chunked = True
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:
-    """Whether a request takes gzip; it may list it among others, but not with a weight of nothing.
+    """Whether a request accepts gzip: it is listed, and not with a weight of 0.
 
     >>> [accepts_gzip({"accept-encoding": text}) for text in ("gzip, deflate", "br;q=1, gzip;q=0.5", "gzip;q=0", "br")]
     [True, True, False, False]

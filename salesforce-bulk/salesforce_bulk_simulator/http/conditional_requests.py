@@ -1,4 +1,4 @@
-"""Conditional requests: 304 for what has not changed, 412 for what has."""
+"""Conditional requests: 304 for a resource that has not changed, 412 for one that has."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .messages import Request, Response
 
 
 def conditional(request: Request, response: Response, *, changed: datetime, has_tag: bool = False) -> Response:
-    """Return the answer, or 304 where the request's conditions say that it is known.
+    """Return the response, or 304 if the client already has it according to the request's conditions.
 
-    ``changed`` is when the resource was last changed; ``has_tag`` gives it an ETag, as rows of Account have.
+    ``changed`` is when the resource was last changed; ``has_tag`` adds an ETag, as rows of Account have.
 
     Raises:
-        RequestRefused: 412, where the request wants it unchanged.
+        RequestRefused: 412, if the resource has changed and the request requires that it has not.
     """
     changed = changed.astimezone(UTC).replace(microsecond=0)
     response.headers["Last-Modified"] = format_datetime(changed, usegmt=True)
@@ -40,10 +40,10 @@ def conditional(request: Request, response: Response, *, changed: datetime, has_
 
 
 def refuse_changed(request: Request, *, changed: datetime) -> None:
-    """Refuse to write to what has changed since the time that the request gives.
+    """Refuse to change a resource that has changed since the time in the request.
 
     Raises:
-        RequestRefused: 412, or 400 when the time is none.
+        RequestRefused: 412, or 400 if the time is invalid.
     """
     if "if-unmodified-since" not in request.headers:
         return
@@ -66,7 +66,7 @@ def _matches(request: Request, header: str, tag: str, *, absent: bool) -> bool:
 
 
 def _moment(request: Request, header: str) -> datetime | None:
-    """Return the time in a header; a reading request ignores one that is none."""
+    """Return the time in a header. A request that reads ignores an invalid one."""
     try:
         moment = parsedate_to_datetime(request.headers[header])
     except (KeyError, ValueError):

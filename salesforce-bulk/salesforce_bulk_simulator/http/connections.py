@@ -1,4 +1,4 @@
-"""The sockets under the server, so that a fault can reset a connection as a broken network would."""
+"""The server's connections, so that a fault can reset one as a broken network would."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _transports: dict[tuple[str, int], asyncio.Transport] = {}
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol, which remembers its open connections by their peer."""
+    """uvicorn's HTTP/1.1 protocol, which keeps track of open connections by their peer."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._peer = _peer(transport)  # a TLS transport that was reset cannot tell any more
+        self._peer = _peer(transport)  # a TLS transport that was reset no longer has it
         _transports[self._peer] = transport
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, or whose head does not end, as the servlet container does."""
+        """Refuse what is not HTTP, or has endless headers, as the servlet container does."""
         is_large = len(self.conn.trailing_data[0]) > MAX_HEAD_BYTES
         response = too_large(431) if is_large else Response(400, f"<h1>Bad Message 400</h1><pre>{msg}</pre>".encode())
         head = f"HTTP/1.1 {response.status} Bad Message\r\nContent-Length: {len(response.body)}\r\n"
@@ -42,10 +42,10 @@ def _peer(transport: asyncio.Transport) -> tuple[str, int]:
 
 
 def reset_connection(scope: Scope) -> None:
-    """Close a request's connection with a TCP reset."""
+    """Reset the TCP connection of a request."""
     transport = _transports.get(tuple(scope["client"]))
     if transport is None:
         return
-    # no lingering means that closing sends RST instead of FIN
+    # without lingering, closing sends RST instead of FIN
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

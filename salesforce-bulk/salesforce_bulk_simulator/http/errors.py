@@ -1,4 +1,4 @@
-"""What Salesforce answers when it refuses a request, and when it refuses one record."""
+"""The errors with which Salesforce refuses a request."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Collection
 from typing import Any
 
 NOT_IN_SIMULATOR = "NOT_IN_SIMULATOR"
-"""The code of a refusal that is the simulator's own: the request is valid, and Salesforce would serve it."""
+"""The simulator's own error code: the request is valid, and Salesforce would serve it."""
 
 
 _METHODS = ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class RequestRefused(Exception):
-    """A request that is answered with an error: status, errorCode, message."""
+    """A request that is answered with an error: its status, errorCode and message."""
 
     def __init__(self, status: int, code: str, message: str, *, fields: list[str] | None = None) -> None:
         super().__init__(message)
@@ -31,12 +31,12 @@ class RequestRefused(Exception):
 
 
 def not_in_simulator(what: str) -> RequestRefused:
-    """Return the refusal of what Salesforce serves and the simulator does not; no code of Salesforce's is like it."""
+    """Return the error for a feature that Salesforce has and the simulator lacks."""
     return RequestRefused(400, NOT_IN_SIMULATOR, f"Salesforce serves {what}, the simulator does not.")
 
 
 def method_not_allowed(method: str, allowed: Collection[str]) -> RequestRefused:
-    """Return the refusal of a method; whoever answers GET answers HEAD, too."""
+    """Return the error for a method. A resource that supports GET supports HEAD, too."""
     known = {*allowed, "HEAD"} if "GET" in allowed else set(allowed)
     names = ",".join(name for name in _METHODS if name in known)
     return RequestRefused(405, "METHOD_NOT_ALLOWED", f"HTTP Method '{method}' not allowed. Allowed are {names}")

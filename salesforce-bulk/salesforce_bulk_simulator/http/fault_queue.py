@@ -1,4 +1,4 @@
-"""Faults queued by operation, met in order, and reported once met."""
+"""The queue of faults: queued by operation, met in order, and listed as completed once met."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Entry:
 
 
 class FaultQueue:
-    """The faults that wait, and those that were met."""
+    """The faults that are pending, and those that were met."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
@@ -65,22 +65,22 @@ class FaultQueue:
 
     @property
     def pending(self) -> list[tuple[str, Fault]]:
-        """Operation and fault of those that nothing has met yet."""
+        """Operation and fault of each fault that has not been met yet."""
         return [(entry.operation, entry.fault) for entry in self._entries]
 
     def add(self, operation: str, fault: Fault, *, times: int = 1, after: int = 0) -> None:
-        """Queue a fault for the next ``times`` requests of an operation, letting ``after`` requests pass first.
+        """Queue a fault for the next ``times`` requests of an operation, after letting ``after`` requests pass.
 
         Raises:
-            ValueError: there is no such operation.
+            ValueError: the operation does not exist.
         """
         if operation not in OPERATIONS:
-            raise ValueError(f"no operation '{operation}'; known are {', '.join(OPERATIONS)}")
+            raise ValueError(f"unknown operation '{operation}'; known operations: {', '.join(OPERATIONS)}")
         with self._lock:
             self._entries += [_Entry(operation, fault, after if number == 0 else 0) for number in range(times)]
 
     def clear(self) -> None:
-        """Forget the faults that wait."""
+        """Discard the pending faults."""
         with self._lock:
             self._entries.clear()
 
@@ -94,11 +94,11 @@ class FaultQueue:
                 entry.to_pass -= 1
                 return None
             self._entries.remove(entry)
-        if not entry.fault.is_carried_by_request:
+        if not entry.fault.is_met_while_processing:
             self.complete(operation, entry.fault)
         return entry.fault
 
     def complete(self, operation: str, fault: Fault) -> None:
-        """Note that a fault was met; once, however many records meet it."""
+        """Record that a fault was met; once, however many records it affects."""
         if not any(fault is met for _, met in self.completed if fault.kind == "lock_rows"):
             self.completed.append((operation, fault))

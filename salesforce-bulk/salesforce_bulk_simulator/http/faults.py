@@ -1,4 +1,4 @@
-"""Faults as data: queued by operation, consumed in order, and reported once they were met."""
+"""Faults as data: what can go wrong with a request, a response or a job."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 _JSON = {"Content-Type": "application/json;charset=UTF-8"}
 _HTML = {"Content-Type": "text/html;charset=UTF-8"}
-_CARRIED_BY_REQUEST = ("job_fails", "lock_rows", "results_lost", "close_wins")
-"""Kinds that the work of a request or job meets, not the request on its way."""
+_MET_WHILE_PROCESSING = ("job_fails", "lock_rows", "results_lost", "close_wins")
+"""Kinds that take effect while a request or job is processed, not on the connection."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong. Made by the class methods below."""
+    """One thing that goes wrong. Create it with the class methods below."""
 
     kind: str
     status_code: int = 0
@@ -34,14 +34,14 @@ class Fault:
     def status(
         cls, status: int, *, body: str = "", json: Any = None, headers: Mapping[str, str] | None = None
     ) -> Fault:
-        """The request is answered with this instead of being done; ``json`` wins over ``body``."""
+        """The request is not carried out but answered with this status; ``json`` takes precedence over ``body``."""
         if json is not None:
             return cls._answer(status, json_module.dumps(json), {**_JSON, **(headers or {})})
         return cls._answer(status, body, headers or {})
 
     @classmethod
     def html(cls, status: int) -> Fault:
-        """The request is answered with a web page, as gateways do."""
+        """The request is not carried out but answered with an HTML page, as gateways do."""
         return cls._answer(status, f"<html><body><h1>Error {status}</h1></body></html>", _HTML)
 
     @classmethod
@@ -50,69 +50,69 @@ class Fault:
 
     @classmethod
     def not_found(cls) -> Fault:
-        """The request is answered with Salesforce's own 404, though what it asks for is there."""
+        """The request is answered with Salesforce's own 404, although the resource exists."""
         return cls.status(404, json=[_error("NOT_FOUND", "The requested resource does not exist")])
 
     @classmethod
     def html_after(cls, status: int) -> Fault:
-        """The request is carried out, and then answered with a web page: a gateway gave up waiting."""
+        """The request is carried out, but answered with an HTML page: a gateway timed out."""
         answer = cls.html(status)
         return replace(answer, kind="answer_after")
 
     @classmethod
     def request_limit_total(cls) -> Fault:
-        """The org's daily API requests are used up."""
+        """The request is refused because the org's daily API requests are used up."""
         return cls.status(403, json=[_error("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")])
 
     @classmethod
     def request_limit_concurrent(cls) -> Fault:
-        """Too many long requests run at once."""
+        """The request is refused because too many long-running requests run at once."""
         message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
         return cls.status(403, json=[_error("REQUEST_LIMIT_EXCEEDED", message)])
 
     @classmethod
     def unauthorized(cls, *, kills_token: bool = True) -> Fault:
-        """The session is refused with 401; its token is dead from then on, unless told otherwise."""
+        """The session is refused with 401. Its access token becomes invalid, unless ``kills_token`` is false."""
         if not kills_token:
             return cls.status(401, json=[_error("INVALID_SESSION_ID", "Session expired or invalid")])
         return cls(kind="unauthorized")
 
     @classmethod
     def reset_before(cls) -> Fault:
-        """The connection is reset and nothing is done."""
+        """The connection is reset and the request is not carried out."""
         return cls(kind="reset_before")
 
     @classmethod
     def reset_after(cls) -> Fault:
-        """The work is done, then the connection is reset without an answer."""
+        """The request is carried out, then the connection is reset without a response."""
         return cls(kind="reset_after")
 
     @classmethod
     def carried_out_late(cls, *, after: int | None = None) -> Fault:
-        """The connection is reset, and the work is done later: before the ``after``-th request from then on.
+        """The connection is reset, and the request is carried out later: before the ``after``-th request that follows.
 
-        Without ``after`` it is done when ``Org.carry_out_late_requests`` is called.
+        Without ``after`` it is carried out when ``Org.carry_out_late_requests`` is called.
         """
         return cls(kind="late", count=0 if after is None else after)
 
     @classmethod
     def cut_after(cls, *, bytes: int) -> Fault:  # noqa: A002  it reads well where it is used
-        """The answer breaks off after so many bytes of its body."""
+        """The response is cut off after that number of bytes of its body."""
         return cls(kind="cut", bytes_sent=bytes)
 
     @classmethod
     def wrong_length(cls) -> Fault:
-        """The answer is whole, but announces a greater Content-Length than it has."""
+        """The response is complete, but its Content-Length is larger than its body."""
         return cls(kind="wrong_length")
 
     @classmethod
     def stall(cls, seconds: float) -> Fault:
-        """Nothing is done or answered for so many seconds."""
+        """The request is carried out and answered only after that number of seconds."""
         return cls(kind="stall", seconds=seconds)
 
     @classmethod
     def without_header(cls, header: str) -> Fault:
-        """The answer lacks a header."""
+        """The response lacks a header."""
         return cls(kind="without_header", header=header)
 
     @classmethod
@@ -124,38 +124,38 @@ class Fault:
         lists_unprocessed: bool = True,
         has_counts: bool = True,
     ) -> Fault:
-        """The job of this request (its creation, or its closing) ends Failed with this message.
+        """The job that this request creates or closes ends Failed with this message.
 
-        An ingest job loads ``after_rows`` of its rows first. Unless it ``lists_unprocessed``, its unprocessed file is
-        only a header. Unless it ``has_counts``, its info says nothing of processed and failed records.
+        An ingest job loads ``after_rows`` of its rows first. Without ``lists_unprocessed`` its unprocessed file holds
+        only the header; without ``has_counts`` its info lacks the counts of processed and failed records.
         """
         file = "" if lists_unprocessed else "unprocessed"
         return cls(kind="job_fails", message=message, count=after_rows, file=file, has_counts=has_counts)
 
     @classmethod
     def results_lost(cls, file: str, *, rows: int = 1, has_counts: bool = True) -> Fault:
-        """The ingest job of this request ends in order, but its ``successful`` or ``failed`` file lacks some rows.
+        """The ingest job of this request completes, but its ``successful`` or ``failed`` file lacks ``rows`` rows.
 
-        Its record counts include them, so that file and counts disagree; without ``has_counts`` they agree.
+        Its record counts include them, so file and counts disagree; without ``has_counts`` they agree.
         """
         if file not in ("successful", "failed"):
-            raise ValueError(f"no result file '{file}'; successful and failed can lose rows")
+            raise ValueError(f"unknown result file '{file}'; only successful and failed can lose rows")
         return cls(kind="results_lost", file=file, count=rows, has_counts=has_counts)
 
     @classmethod
     def close_wins(cls) -> Fault:
-        """The abort is refused, because a close was carried out just before it; the job goes on."""
+        """The abort is refused because a close was carried out just before it; the job continues."""
         return cls(kind="close_wins")
 
     @classmethod
     def lock_rows(cls, count: int = 0, *, where: Callable[[Mapping[str, Any]], bool] | None = None) -> Fault:
-        """Records of this request or job are refused with UNABLE_TO_LOCK_ROW: the first so many, or those chosen."""
+        """Records of this request or job fail with UNABLE_TO_LOCK_ROW: the first ``count``, or those of ``where``."""
         return cls(kind="lock_rows", count=count, where=where)
 
     @property
-    def is_carried_by_request(self) -> bool:
-        """Whether the work of the request or job meets the fault, not the request on its way."""
-        return self.kind in _CARRIED_BY_REQUEST
+    def is_met_while_processing(self) -> bool:
+        """Whether the fault takes effect while the request or job is processed, not on the connection."""
+        return self.kind in _MET_WHILE_PROCESSING
 
     def locks(self, row: Mapping[str, Any], *, number: int) -> bool:
         """Whether the ``number``-th record (from 0) of a request or job is locked."""

@@ -1,4 +1,4 @@
-"""JSON as Salesforce's parser takes it, and the words in which it refuses what is not JSON."""
+"""JSON as Salesforce's parser reads it, and its messages for invalid JSON."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 from .errors import RequestRefused
 
 _MAX_NUMBER_CHARACTERS = 1000
-"""Characters of one number, the default of the parser that Salesforce uses (Jackson). [inferred]"""
+"""Maximum length of a number, the default of the parser that Salesforce uses (Jackson). [inferred]"""
 _VALUES = "number, String, array, object, 'true', 'false' or 'null'"
-_WORDS = {
+_MESSAGES = {
     "Expecting value": f"Unexpected character ({{it}}): expected a valid value ({_VALUES})",
     "Expecting property name": "Unexpected character ({it}): was expecting double-quote to start field name",
     "Illegal trailing comma": "Unexpected character ({it}): was expecting double-quote to start field name",
@@ -26,14 +26,14 @@ _WORDS = {
     "Invalid \\uXXXX": "Unexpected character in a unicode escape: expected a hex-digit",
     "": "Unexpected character ({it})",
 }
-"""Salesforce's words (Jackson's) for each refusal of Python's parser."""
+"""Salesforce's (Jackson's) message for each error of Python's parser."""
 
 
 def parse_json(body: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        RequestRefused: JSON_PARSER_ERROR, with the place.
+        RequestRefused: JSON_PARSER_ERROR, with line and column.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -45,7 +45,7 @@ def parse_json(body: bytes) -> Any:
         raise parser_error(_problem(error), line=error.lineno, column=error.colno) from None
     except RecursionError:
         raise parser_error("Document nesting depth exceeds the maximum allowed") from None
-    # half of a surrogate pair is no character: as in Java, it becomes a question mark
+    # half of a surrogate pair becomes a question mark, as in Java
     return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")) if "\\u" in text else value
 
 
@@ -54,7 +54,7 @@ def parser_error(problem: str, *, line: int = 1, column: int = 1) -> RequestRefu
 
 
 def column_of(body: bytes, name: str) -> tuple[int, int]:
-    """Return line and column where the value of a key begins."""
+    """Return the line and column at which the value of a key begins."""
     text = body.decode("utf-8", "replace")
     match = re.search(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:\s*", text)
     before = text[: match.end()] if match else ""
@@ -62,7 +62,7 @@ def column_of(body: bytes, name: str) -> tuple[int, int]:
 
 
 def token_of(value: Any) -> tuple[str, str]:
-    """Return the parser's name of a JSON value, and its text as the parser quotes it.
+    """Return the parser's name for a JSON value, and its text as the parser quotes it.
 
     >>> token_of(True), token_of([1]), token_of(1.5)
     (('VALUE_TRUE', 'true'), ('START_ARRAY', '['), ('VALUE_NUMBER_FLOAT', '1.5'))
@@ -79,7 +79,7 @@ def token_of(value: Any) -> tuple[str, str]:
 
 
 def json_text(value: Any) -> str:
-    """Return a value for a message: a text as it is, anything else as JSON."""
+    """Return a value for a message: a string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -97,6 +97,6 @@ def _refuse_constant(name: str) -> NoReturn:
 def _problem(error: json.JSONDecodeError) -> str:
     if error.pos >= len(error.doc):
         return "Unexpected end-of-input"
-    words = next(words for start, words in _WORDS.items() if error.msg.startswith(start))
+    message = next(message for start, message in _MESSAGES.items() if error.msg.startswith(start))
     character = error.doc[error.pos]
-    return words.format(it=f"'{character}' (code {ord(character)})")
+    return message.format(it=f"'{character}' (code {ord(character)})")

@@ -1,4 +1,4 @@
-"""Requests whose connection broke and that are carried out later, as by a server that had queued them."""
+"""Requests whose connection was reset and that are carried out later, as if a server had queued them."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ from threading import Lock
 
 
 @dataclass(slots=True)
-class _Late:
+class _LateRequest:
     carry_out: Callable[[], object]
-    requests_to_come: int | None
+    remaining_requests: int | None
 
 
 class LateRequests:
-    """What ``Fault.carried_out_late`` holds back."""
+    """The requests that ``Fault.carried_out_late`` has delayed."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Late] = []
+        self._waiting: list[_LateRequest] = []
         self._lock = Lock()
 
     def add(self, carry_out: Callable[[], object], *, after: int | None) -> None:
-        """Hold a request back until so many others have come, or until ``carry_out_all``."""
+        """Delay a request until ``after`` others have arrived, or until ``carry_out_all``."""
         with self._lock:
-            self._waiting.append(_Late(carry_out, after))
+            self._waiting.append(_LateRequest(carry_out, after))
 
     def due(self) -> list[Callable[[], object]]:
-        """Return what has to be done before the request that comes now."""
+        """Return the requests to carry out before the one that has just arrived."""
         with self._lock:
             for late in self._waiting:
-                if late.requests_to_come is not None:
-                    late.requests_to_come -= 1
-            due = [late for late in self._waiting if late.requests_to_come is not None and late.requests_to_come <= 0]
+                if late.remaining_requests is not None:
+                    late.remaining_requests -= 1
+            due = [
+                late for late in self._waiting if late.remaining_requests is not None and late.remaining_requests <= 0
+            ]
             self._waiting = [late for late in self._waiting if late not in due]
         return [late.carry_out for late in due]
 
     def carry_out_all(self) -> None:
-        """Do what waits."""
+        """Carry out all delayed requests."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for late in waiting:

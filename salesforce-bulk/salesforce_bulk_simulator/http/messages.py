@@ -1,4 +1,4 @@
-"""A request as the handlers see it, and their answer."""
+"""The request that a handler receives, and the response that it returns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CSV_TYPE = "text/csv; charset=UTF-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. Header names are in lower case; ``parts`` are the variable pieces of its path, decoded."""
+    """One request. Header names are in lower case; ``parts`` are the variable parts of its path, decoded."""
 
     method: str
     path: str
@@ -30,11 +30,11 @@ class Request:
     parts: Mapping[str, str] = field(default_factory=dict)
     operation: str = ""
     fault: Fault | None = None
-    """A fault of this request that its job or its records meet later."""
+    """A fault of this request that its job or records meet later."""
 
     @property
     def label(self) -> str:
-        """Method and path, as they stand in ``Org.requests``."""
+        """Method and path, as in ``Org.requests``."""
         return f"{self.method} {unquote(self.path)}"
 
     @property
@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer. ``is_chunked`` sends it without a Content-Length."""
+    """One response. ``is_chunked`` sends it without a Content-Length."""
 
     status: int
     body: bytes = b""
@@ -77,16 +77,16 @@ class Response:
 
 
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer with a JSON body."""
+    """Return a response with a JSON body."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     return Response(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
 
 def csv_response(body: bytes, *, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer with a CSV body."""
+    """Return a response with a CSV body."""
     return Response(200, body, {"Content-Type": CSV_TYPE, **(headers or {})})
 
 
-def refusal(error: RequestRefused) -> Response:
-    """Return the answer of a refused request."""
+def error_response(error: RequestRefused) -> Response:
+    """Return the response to a refused request."""
     return json_response(error.body(), status=error.status)

@@ -18,12 +18,12 @@ from .connections import Protocol
 
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 1
-_CALM_ROUNDS = 3
-"""Rounds of the event loop without a connection before the server ends: one may have been accepted just now."""
+_IDLE_ROUNDS = 3
+"""Rounds of the event loop without a connection before the server stops: one may have been accepted just now."""
 
 
 class Server(uvicorn.Server):
-    """A server that can be stopped from another thread, at once: uvicorn's own looks up ten times a second."""
+    """A server that can be stopped from another thread, at once: uvicorn's own checks ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -42,27 +42,27 @@ class Server(uvicorn.Server):
             loop.call_soon_threadsafe(event.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close all connections; requests that are being answered are cut off."""
+        """Close all connections, also those with a request in progress."""
         for server in self.servers:
-            server.close()  # which stops looking at its socket, so that goes first
+            server.close()  # this stops watching the socket, so it goes first
         for listener in sockets or []:
             listener.close()
         for task in list(self.server_state.tasks):
             task.cancel()
         deadline = time.monotonic() + _STOP_TIMEOUT_S
-        told: set[object] = set()
-        calm = 0
-        while calm < _CALM_ROUNDS and time.monotonic() < deadline:
-            open_ones = set(self.server_state.connections)
-            for connection in open_ones - told:
+        closed: set[object] = set()
+        idle_rounds = 0
+        while idle_rounds < _IDLE_ROUNDS and time.monotonic() < deadline:
+            connections = set(self.server_state.connections)
+            for connection in connections - closed:
                 connection.shutdown()
-            told |= open_ones
-            calm = 0 if open_ones else calm + 1
+            closed |= connections
+            idle_rounds = 0 if connections else idle_rounds + 1
             await asyncio.sleep(0.001)
 
 
 def _make_server(app: ASGIApp, *, certificate: Certificate | None) -> Server:
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # answers cut on purpose are no news
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # responses are cut off on purpose
     return Server(
         uvicorn.Config(
             app,
@@ -82,10 +82,10 @@ def _make_server(app: ASGIApp, *, certificate: Certificate | None) -> Server:
 
 @contextmanager
 def serve(app: ASGIApp, *, host: str, port: int, certificate: Certificate | None) -> Iterator[str]:
-    """Serve an application in a thread, and give its URL; port 0 takes a free one, a certificate makes it HTTPS."""
+    """Serve an application in a thread and yield its URL. Port 0 picks a free one; a certificate makes it HTTPS."""
     server = _make_server(app, certificate=certificate)
     listener = socket.create_server((host, port))
-    # headers and body are written one after the other: without this the second waits 40 ms for the first to arrive
+    # headers and body are written separately: without this the body is delayed by 40 ms (Nagle's algorithm)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     url = f"{'https' if certificate else 'http'}://{host}:{listener.getsockname()[1]}"
     thread = threading.Thread(

@@ -1,4 +1,4 @@
-"""Requests that are too large to be read at all: refused by what their head says, before a byte of the body is kept."""
+"""The size limits of a request: one that exceeds them is refused before its body is kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from starlette.types import Scope
 from .messages import Response
 
 MAX_URI_BYTES = MAX_HEAD_BYTES = 16_384
-"""Address, and address with all headers (REST API guide, "Request Limits"; App Limits)."""
+"""Size of the URI, and of the URI with all headers (REST API guide, "Request Limits"; App Limits)."""
 MAX_BODY_BYTES = 150_000_000
-"""No request has a larger body: a job's data is limited to 150 MB after base64."""
+"""Maximum size of a body: a job's data is limited to 150 MB after base64."""
 _REASONS = {
     413: "Request Entity Too Large",
     414: "URI Too Long",
@@ -18,8 +18,8 @@ _REASONS = {
 }
 
 
-def refuse_size(scope: Scope) -> Response | None:
-    """Return the refusal of a request that is too large; None for others."""
+def refuse_too_large(scope: Scope) -> Response | None:
+    """Return the error response to a request that is too large; None for all others."""
     uri = len(scope["raw_path"]) + len(scope["query_string"])
     head = uri + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if uri > MAX_URI_BYTES:
@@ -31,7 +31,7 @@ def refuse_size(scope: Scope) -> Response | None:
 
 
 async def read_body(http: HttpRequest) -> bytes | None:
-    """Return a request's body; None when it goes on beyond all limits, without telling its length."""
+    """Return a request's body; None if it is too large and did not declare its length."""
     parts, size = [], 0
     async for part in http.stream():
         parts.append(part)
@@ -42,6 +42,6 @@ async def read_body(http: HttpRequest) -> bytes | None:
 
 
 def too_large(status: int) -> Response:
-    """Return a refusal as the servlet container gives it: a web page, not JSON."""
+    """Return an error response as the servlet container sends it: an HTML page, not JSON."""
     page = f"<h1>Bad Message {status}</h1><pre>reason: {_REASONS[status]}</pre>"
     return Response(status, page.encode(), {"Content-Type": "text/html;charset=iso-8859-1", "Connection": "close"})

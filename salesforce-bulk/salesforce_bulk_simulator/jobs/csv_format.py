@@ -14,18 +14,18 @@ LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 
 
 def check_format(body: dict[str, Any]) -> tuple[str, str]:
-    """Return the column delimiter and line ending that a new job asks for, as words.
+    """Return the column delimiter and line ending of a new job, by name.
 
     Raises:
-        RequestRefused: one of them, or the content type, is none of Salesforce's words.
+        RequestRefused: one of them, or the content type, is unknown.
     """
-    words = {
+    choices = {
         "contentType": (body.get("contentType", "CSV"), ["CSV"]),
         "columnDelimiter": (body.get("columnDelimiter", "COMMA"), list(DELIMITERS)),
         "lineEnding": (body.get("lineEnding", "LF"), list(LINE_ENDINGS)),
     }
-    for key, (value, allowed) in words.items():
+    for key, (value, allowed) in choices.items():
         if value not in allowed:
             message = f"{key}: {json_text(value)} is not one of {', '.join(allowed)}"
             raise RequestRefused(400, "INVALIDJOB", f"InvalidJob : {message}")
-    return words["columnDelimiter"][0], words["lineEnding"][0]
+    return choices["columnDelimiter"][0], choices["lineEnding"][0]

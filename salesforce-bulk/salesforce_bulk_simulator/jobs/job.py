@@ -1,4 +1,4 @@
-"""What query jobs and ingest jobs have in common: states, progression, expiry and the list of jobs."""
+"""What query jobs and ingest jobs share: states, progression, expiry and their JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from salesforce_bulk_simulator.http.messages import Request
 from .org_protocol import JobOrg
 
 FINAL_STATES = ("JobComplete", "Failed", "Aborted")
-RESULTS_LIVE = timedelta(days=7)
+RESULTS_KEPT_FOR = timedelta(days=7)
 """How long a finished job and its results are kept (App Limits, "Bulk API")."""
-OPEN_LIVES = timedelta(hours=24)
-"""How long a job may stay open (App Limits, "Bulk API")."""
+MAX_OPEN_TIME = timedelta(hours=24)
+"""How long a job may stay open before it expires (App Limits, "Bulk API")."""
 
 
 class Job:
-    """One bulk job. Its lock keeps two looks at it from doing its work twice."""
+    """One bulk job. Its lock keeps two requests from changing it at once."""
 
     job_type = ""
 
@@ -44,10 +44,10 @@ class Job:
         self.delimiter = "COMMA"
         self.line_ending = "LF"
         self.fault: tuple[str, Fault] | None = None
-        self.meet_later(request)
+        self.keep_fault(request)
 
-    def meet_later(self, request: Request) -> None:
-        """Keep a fault that came with a request until the job's work meets it."""
+    def keep_fault(self, request: Request) -> None:
+        """Keep the fault of a request until it takes effect in the job's work."""
         if request.fault:
             self.fault = (request.operation, request.fault)
 
@@ -55,24 +55,24 @@ class Job:
         """Return the job's fault, if it is of this kind."""
         return self.fault[1] if self.fault and self.fault[1].kind == kind else None
 
-    def fault_met(self) -> None:
+    def complete_fault(self) -> None:
         """Report the job's fault as met."""
         if self.fault:
             self.org.faults.complete(*self.fault)
             self.fault = None
 
-    # --- life -----------------------------------------------------------------------------------------------------
+    # --- states -----------------------------------------------------------------------------------------------------
 
     def close(self, request: Request) -> None:
-        """Let the job's work begin, at the org's progression.
+        """Queue the job; it then progresses at the org's progression.
 
         Raises:
-            RequestRefused: INVALIDJOBSTATE, when the job is not open.
+            RequestRefused: INVALIDJOBSTATE, if the job is not open.
         """
         with self.lock:
             if self.state != "Open":
                 raise wrong_state("Closing", self.state)
-            self.meet_later(request)
+            self.keep_fault(request)
             self.queued = self.org.clock.now()
             self._enter("UploadComplete")
 
@@ -81,23 +81,23 @@ class Job:
         return self.state in FINAL_STATES
 
     def _share_due(self) -> float | None:
-        """Return how much of the job's work should be done by now; None while it waits."""
+        """Return the share of the job's work that is due by now, 0.0 to 1.0; None while it is not in progress."""
         if self.is_final or self.queued is None:
             return None
         elapsed_s = (self.org.clock.now() - self.queued).total_seconds()
         return self.org.progression.share_done(polls=self.polls, elapsed_s=elapsed_s)
 
     def is_behind(self) -> bool:
-        """Whether there is work that is due and not done."""
+        """Whether some work is due and not done."""
         share = self._share_due()
         return share is not None and (self.state == "UploadComplete" or self._share < share)
 
-    def moves_by_itself(self) -> bool:
-        """Whether the job goes on as time goes by."""
+    def progresses_with_time(self) -> bool:
+        """Whether the job progresses as time passes, without being polled."""
         return not self.is_final and self.queued is not None and self.org.progression.seconds_per_state > 0
 
     def advance(self) -> None:
-        """Do one piece of the work that is due."""
+        """Do one portion of the work that is due."""
         with self.lock:
             share = self._share_due()
             if share is None:
@@ -113,12 +113,12 @@ class Job:
                     self._enter("JobComplete")
 
     def work(self, share: float) -> bool:  # noqa: ARG002
-        """Do one piece of the job's work; return whether this share of it is done."""
+        """Do one portion of the job's work; return whether this share of it is done."""
         raise AssertionError("each kind of job has its own")
 
     def fail_by(self, fault: Fault) -> None:
-        """Fail as the job's fault says."""
-        self.fault_met()
+        """Fail as the job's fault demands."""
+        self.complete_fault()
         if not self.is_final:
             self.fail(fault.message)
 
@@ -128,10 +128,10 @@ class Job:
         self._enter("Failed")
 
     def abort(self) -> None:
-        """End the job at a user's wish.
+        """Abort the job.
 
         Raises:
-            RequestRefused: INVALIDJOBSTATE, when it has ended already.
+            RequestRefused: INVALIDJOBSTATE, if the job is in a final state.
         """
         with self.lock:
             if self.is_final:
@@ -142,16 +142,16 @@ class Job:
         self.state = state
         self.modified = self.org.clock.now()
 
-    def is_gone(self) -> bool:
+    def is_expired(self) -> bool:
         """Whether the job has expired."""
         if self.state == "Open":
-            return self.org.clock.now() - self.created >= OPEN_LIVES
-        return self.is_final and self.org.clock.now() - self.modified >= RESULTS_LIVE
+            return self.org.clock.now() - self.created >= MAX_OPEN_TIME
+        return self.is_final and self.org.clock.now() - self.modified >= RESULTS_KEPT_FOR
 
     # --- JSON -----------------------------------------------------------------------------------------------------
 
     def brief(self) -> dict[str, Any]:
-        """Return the keys that every answer about a job has."""
+        """Return the keys that every response about a job has."""
         return {
             "id": self.id,
             "operation": self.operation,
@@ -166,7 +166,7 @@ class Job:
         }
 
     def info(self) -> dict[str, Any]:
-        """Return the answer to a look at the job."""
+        """Return the response to a poll of the job."""
         raise AssertionError("each kind of job has its own")
 
     def processing_ms(self) -> int:
@@ -178,6 +178,6 @@ def _json_date(moment: datetime) -> str:
 
 
 def wrong_state(verb: str, state: str) -> RequestRefused:
-    """Return the refusal of a state that a job cannot go to any more."""
+    """Return the error for a change of state that is no longer possible."""
     word = state if state in ("Aborted", "Failed") else "Completed"
     return RequestRefused(400, "INVALIDJOBSTATE", f"{verb} already {word} Job not allowed")

@@ -1,33 +1,33 @@
-"""How fast jobs move through their states."""
+"""How fast jobs progress through their states."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 _STEPS_PER_STATE = 20
-"""How finely a state's seconds are divided, so that there is no work due at every moment."""
+"""The steps into which a state's seconds are divided, so that work is not due all the time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progression:
-    """The pace of jobs. Made by ``immediate``, ``looks`` or ``seconds``."""
+    """The pace of jobs. Create it with ``immediate``, ``looks`` or ``seconds``."""
 
     looks_per_state: int = 0
     seconds_per_state: float = 0.0
 
     @classmethod
     def immediate(cls) -> Progression:
-        """The first look at a job finds it finished."""
+        """The first poll of a job finds it finished."""
         return cls()
 
     @classmethod
     def looks(cls, looks_per_state: int) -> Progression:
-        """A job is seen ``looks_per_state`` times queued, as often in progress, then finished."""
+        """A job is queued for ``looks_per_state`` polls, in progress for as many, then finished."""
         return cls(looks_per_state=looks_per_state)
 
     @classmethod
     def seconds(cls, seconds_per_state: float) -> Progression:
-        """A job is queued for so many seconds of the org's clock, in progress as long, then finished."""
+        """A job is queued for that many seconds of the org's clock, in progress for as many, then finished."""
         return cls(seconds_per_state=seconds_per_state)
 
     @property
@@ -35,9 +35,9 @@ class Progression:
         return not self.looks_per_state and not self.seconds_per_state
 
     def share_done(self, *, polls: int, elapsed_s: float) -> float | None:
-        """Return how much of a job's work is done, 0.0 to 1.0; None while it is still queued.
+        """Return the share of a job's work that is done, 0.0 to 1.0; None while it is still queued.
 
-        ``polls`` counts the polls of the job since it was queued, the present one included.
+        ``polls`` counts the polls of the job since it was queued, including the current one.
 
         >>> [Progression.looks(2).share_done(polls=n, elapsed_s=0.0) for n in range(1, 6)]
         [None, None, 0.0, 0.5, 1.0]

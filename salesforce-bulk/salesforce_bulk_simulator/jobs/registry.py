@@ -1,4 +1,4 @@
-"""The jobs of an org, and the thread that does their work."""
+"""The jobs of an org, and the thread that processes them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .job import Job
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0
-"""How long a request waits for the work that is due at its job; what takes longer goes on behind it."""
-PATIENCE_WITH_TIME_S = 0.25
-"""The same, where jobs move by seconds: nobody has to look at them for that."""
+MAX_WAIT_S = 2.0
+"""How long a request waits for work that is due on its job; the work continues after that."""
+MAX_WAIT_TIMED_S = 0.25
+"""The same for jobs that progress by seconds, which no request needs to drive."""
 _PAUSE_S = 0.02
-"""How often the time is looked at while jobs move by seconds."""
+"""How often the time is checked while jobs progress by seconds."""
 
 
 class JobRegistry:
-    """All jobs by id. A thread works at them piece by piece and in turn; it lives only while it has something to do."""
+    """All jobs by id. A thread processes them in portions and in turn; it runs only while there is work."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -55,7 +55,7 @@ class JobRegistry:
             return list(self._jobs.values())
 
     def poll(self, job: Job) -> None:
-        """Count a poll of a job and have the work done that is due by it."""
+        """Count a poll of a job, and have the work done that it makes due."""
         if not job.is_final:
             job.polls += 1
             self.catch_up(job)
@@ -63,11 +63,11 @@ class JobRegistry:
     # --- work -------------------------------------------------------------------------------------------------------
 
     def catch_up(self, job: Job) -> None:
-        """Have done what is due at a job; return when it is done, or when it takes too long to wait for."""
+        """Have the work done that is due on a job. Return once it is done, or after a maximum wait."""
         self._wake()
-        patience_s = PATIENCE_WITH_TIME_S if job.moves_by_itself() else PATIENCE_S
+        max_wait_s = MAX_WAIT_TIMED_S if job.progresses_with_time() else MAX_WAIT_S
         with self._progress:
-            self._progress.wait_for(lambda: not job.is_behind(), patience_s)
+            self._progress.wait_for(lambda: not job.is_behind(), max_wait_s)
 
     def _wake(self) -> None:
         self._woken.set()
@@ -78,9 +78,9 @@ class JobRegistry:
                 self._thread.start()
 
     def work_once(self) -> float | None:
-        """Do a piece of work at every job that is behind.
+        """Do a portion of work on every job that is behind.
 
-        Return the seconds until time may bring more; None when only a request can, then the thread ends.
+        Return the seconds until more may be due; None if only a request can make more due, and the thread ends.
         """
         self._woken.clear()
         behind = [job for job in self.all() if job.is_behind()]
@@ -94,7 +94,7 @@ class JobRegistry:
             self._progress.notify_all()
         if behind:
             return 0.0
-        if any(job.moves_by_itself() for job in self.all()):
+        if any(job.progresses_with_time() for job in self.all()):
             return _PAUSE_S
         with self._lock:
             if self._woken.is_set():
@@ -104,7 +104,7 @@ class JobRegistry:
 
 
 def _work(reference: weakref.ref[JobRegistry], woken: threading.Event) -> None:
-    """Work until there is nothing to do, or the org is gone."""
+    """Work until there is nothing to do, or the org no longer exists."""
     while (registry := reference()) is not None:
         pause = registry.work_once()
         del registry

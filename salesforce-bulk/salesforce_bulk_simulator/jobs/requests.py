@@ -26,7 +26,7 @@ class JobsOrg(JobOrg, Protocol):
 
 
 def refuse_unknown_keys(body: dict[str, Any], known: set[str]) -> None:
-    """Refuse a job whose JSON has a key that Salesforce does not know."""
+    """Refuse a job whose JSON has an unknown key."""
     unknown = sorted(set(body) - known)
     if unknown:
         raise RequestRefused(400, "JSON_PARSER_ERROR", f'Unrecognized field "{unknown[0]}"')
@@ -36,16 +36,16 @@ def find_job(org: JobsOrg, job_id: str, *, job_type: str) -> Job:
     """Return the job of that id.
 
     Raises:
-        RequestRefused: 404, when there is none of this kind, or it has expired.
+        RequestRefused: 404, if there is no such job of this type, or it has expired.
     """
     job = org.job_registry.find(job_id)
-    if job is None or job.job_type != job_type or job.is_gone():
+    if job is None or job.job_type != job_type or job.is_expired():
         raise not_found()
     return job
 
 
 def list_answer(org: JobsOrg, request: Request, *, path: str) -> dict[str, Any]:
-    """Return one page of the org's jobs, of every kind."""
+    """Return one page of the org's jobs, of all types."""
     start = 0
     if locator := request.query.get("queryLocator"):
         number = locator.rpartition("-")[2]
@@ -57,7 +57,7 @@ def list_answer(org: JobsOrg, request: Request, *, path: str) -> dict[str, Any]:
     jobs = [
         job
         for job in org.job_registry.all()
-        if not job.is_gone() and wanted_type in (None, job.job_type) and wanted_mode == "parallel"
+        if not job.is_expired() and wanted_type in (None, job.job_type) and wanted_mode == "parallel"
     ]
     end = start + org.jobs_per_list_page
     is_done = end >= len(jobs)

@@ -12,9 +12,9 @@ from salesforce_bulk_simulator.http.errors import RequestRefused
 from salesforce_bulk_simulator.http.messages import JSON_TYPE, Request, Response, json_response
 
 MAX_REQUESTS = 25
-"""Requests of one batch (REST API guide, "Batch Resources")."""
+"""Maximum number of requests in one batch (REST API guide, "Batch Resources")."""
 _ALLOWED = ("limits", "query", "queryall", "search", "sobjects", "connect", "chatter")
-"""Resources that a batch can name. [doc: Supported resources]"""
+"""Resources that a batch supports. [doc: Supported resources]"""
 
 Answer = Callable[[Request], Response]
 
@@ -40,7 +40,7 @@ def batch(request: Request, *, answer: Answer) -> Response:
 
 
 def _inner(request: Request, part: dict[str, Any]) -> Request:
-    """Return the request that a part of a batch asks for."""
+    """Return the request that a part of a batch describes."""
     method, url = part.get("method"), part.get("url")
     if not isinstance(method, str) or not isinstance(url, str):
         raise RequestRefused(400, "JSON_PARSER_ERROR", "a request of a batch needs a method and a url")

@@ -1,4 +1,4 @@
-"""``/deleted`` and ``/updated``: what happened to an object's records in a span of time."""
+"""``/deleted`` and ``/updated``: the records of an object that changed in a time span."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .org_protocol import RestOrg
 from .path_parts import find_sobject
 
 MAX_IDS = 600_000
-"""Ids of one answer (REST API guide, "Get Deleted")."""
+"""Maximum number of ids in one response (REST API guide, "Get Deleted")."""
 _DELETED_DAYS = 15
 _UPDATED_DAYS = 30
 
@@ -54,12 +54,12 @@ def _stamp_field(sobject: SObject) -> str | None:
 
 
 def _span(org: RestOrg, request: Request, *, days: int) -> tuple[str, str]:
-    """Return start and end as stamps; seconds are not heeded."""
+    """Return start and end as stamps; their seconds are ignored."""
     moments = []
     for name in ("start", "end"):
         text = request.query.get(name, "")
         try:
-            # in a query a plus sign that was not encoded has become a blank
+            # a plus sign that was not percent-encoded has become a space
             moment = datetime.fromisoformat(text.replace(" ", "+")).astimezone(UTC)
         except (ValueError, OverflowError):
             raise RequestRefused(400, "INVALID_FIELD", f"{name}: value not of required type: {text}") from None

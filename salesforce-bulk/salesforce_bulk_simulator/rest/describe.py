@@ -1,4 +1,4 @@
-"""Versions, describe global, describe and limits."""
+"""Describe global, and the describe of one object."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def describe(org: RestOrg, request: Request) -> Response:
 
 
 def _record_types(sobject: SObject, request: Request) -> list[dict[str, Any]]:
-    """Return the object's record types. Each object has at least Master, as in recorded describes."""
+    """Return the object's record types. Every object has at least Master, as in recorded describes."""
     layouts = f"/services/data/v{request.version}/sobjects/{sobject.name}/describe/layouts"
     return sobject.describe.get("recordTypeInfos") or [
         {

@@ -1,4 +1,4 @@
-"""The resource ``/limits``: allocations and record counts."""
+"""The resource ``/limits``: the org's limits, and record counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def limits(org: RestOrg, _request: Request) -> Response:
 
 
 def record_count(org: RestOrg, request: Request) -> Response:
-    """Answer ``GET /limits/recordCount``; unknown objects are left out."""
+    """Answer ``GET /limits/recordCount``; unknown objects are omitted."""
     names = request.query.get("sObjects")
     wanted = (
         org.objects.values()

@@ -1,4 +1,4 @@
-"""What the path of a request names."""
+"""The parts of a path: the object, and the external ID field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def find_sobject(org: RestOrg, request: Request) -> SObject:
     """Return the object in the path.
 
     Raises:
-        RequestRefused: 404, there is none.
+        RequestRefused: 404, if it does not exist.
     """
     sobject = org.objects.get(request.parts["sobject"].lower())
     if sobject is None:
@@ -22,5 +22,5 @@ def find_sobject(org: RestOrg, request: Request) -> SObject:
 
 
 def no_such_key(name: str) -> RequestRefused:
-    """Return the refusal of a name in the path that is not an external ID field of the object."""
+    """Return the error for a name in the path that is not an external ID field of the object."""
     return not_found(f"Provided external ID field does not exist or is not accessible: {name}")

@@ -1,4 +1,4 @@
-"""REST ``query`` and ``queryAll``, answered in batches."""
+"""REST ``query`` and ``queryAll``, answered in batches of records."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .org_protocol import RestOrg
 from .query_records import Selection, records_of, select
 
 DEFAULT_BATCH = 2000
-"""Records of one answer, at most; 200 at least (REST API guide, "Query Options Header")."""
+"""Maximum number of records in one response; the minimum is 200 (REST API guide, "Query Options Header")."""
 
 MAX_FIELDS_ROWS = 200
-"""The greatest LIMIT of a query with FIELDS(ALL) or FIELDS(CUSTOM) (SOQL guide, "FIELDS()")."""
+"""Maximum LIMIT of a query with FIELDS(ALL) or FIELDS(CUSTOM) (SOQL guide, "FIELDS()")."""
 
 
 def query(org: RestOrg, request: Request) -> Response:
@@ -63,7 +63,7 @@ def _answer(org: RestOrg, request: Request, *, include_deleted: bool) -> Respons
 
 
 def _refuse_unsupported(parsed: syntax.Query, compiled: Callable[[syntax.Query], Statement]) -> None:
-    """Refuse what SOQL has and the simulator has not, once the query is known to be right."""
+    """Refuse a valid query that uses a feature of SOQL that the simulator lacks."""
     calls = [item for item in parsed.select if isinstance(item, syntax.Call)]
     for path in [*parsed.group_by, *(call.argument for call in calls if call.argument)]:
         compiled(replace(parsed, select=(path,), order_by=()))
@@ -78,7 +78,7 @@ def _refuse_unsupported(parsed: syntax.Query, compiled: Callable[[syntax.Query],
 
 
 def _plan(statement: Statement, *, cardinality: int, of: int) -> dict[str, Any]:
-    """Return how a query would be run (REST API guide, "Get Feedback on Query Performance"); always a scan."""
+    """Return a query plan (REST API guide, "Get Feedback on Query Performance"); it is always a table scan."""
     plan = {
         "cardinality": cardinality,
         "fields": [],
@@ -92,7 +92,7 @@ def _plan(statement: Statement, *, cardinality: int, of: int) -> dict[str, Any]:
 
 
 def _with_fields(query: syntax.Query, sobject: SObject) -> syntax.Query:
-    """Return a query with the fields that its ``FIELDS()`` stands for."""
+    """Return a query with its ``FIELDS()`` expanded."""
     if (
         query.fields_group != "STANDARD"
         and not 0 <= (query.limit if query.limit is not None else -1) <= MAX_FIELDS_ROWS
@@ -104,7 +104,7 @@ def _with_fields(query: syntax.Query, sobject: SObject) -> syntax.Query:
     return replace(query, select=(*query.select, *(syntax.FieldPath((name,), 0) for name in names)), fields_group=None)
 
 
-def more(org: RestOrg, request: Request) -> Response:
+def next_batch(org: RestOrg, request: Request) -> Response:
     """Answer ``GET /query/{locator}-{start}``."""
     locator, _, start = request.parts["locator"].rpartition("-")
     selection = org.query_locators.get(locator)

@@ -1,4 +1,4 @@
-"""Records of a query as JSON: each with its ``attributes``, and so the parents that it is reached through."""
+"""The records of a query in JSON, each with its ``attributes``; so are the parents in its field paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from salesforce_bulk_simulator.soql import syntax
 from salesforce_bulk_simulator.soql.statement import Column, Statement, compile_query
 
 POLYMORPHIC_TYPE = "Name"
-"""The ``type`` of a parent that can be of several objects; its ``url`` names the one it is. As recorded (v29)."""
+"""The ``type`` of a polymorphic parent; its ``url`` has the actual object. As recorded (v29)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Selection:
 
 
 def select(org: DataOrg, statement: Statement, *, rest: str = "", parameters: tuple[str, ...] = ()) -> Selection:
-    """Run a query; ``rest`` is the SQL that follows its conditions. The caller holds the org's lock."""
+    """Run a query. ``rest`` is the SQL after its conditions. The caller holds the org's lock."""
     parents = {parent.path: parent.id_sql for column in statement.columns for parent in column.parents}
     columns = ", ".join(['t0."Id"', *parents.values(), *(column.sql for column in statement.columns)])
     sql = f"SELECT {columns} {statement.tail} {rest}"
@@ -39,7 +39,7 @@ def select(org: DataOrg, statement: Statement, *, rest: str = "", parameters: tu
 
 
 def records_of(org: DataOrg, request: Request, selection: Selection, *, start: int, end: int) -> list[dict[str, Any]]:
-    """Return some rows as Salesforce writes them in JSON."""
+    """Return rows in Salesforce's JSON."""
     by_prefix = {each.key_prefix: each for each in org.objects.values()}
 
     def record(row: tuple[Value, ...]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def records_of(org: DataOrg, request: Request, selection: Selection, *, start: i
 def records_by_id(
     org: DataOrg, request: Request, sobject: SObject, *, ids: list[str], names: list[str]
 ) -> list[dict[str, Any] | None]:
-    """Return live records in the order of their ids, None for each that is not there, with the fields named.
+    """Return the fields of records in the order of their ids, with None for each that does not exist.
 
     Raises:
         RequestRefused: INVALID_FIELD.

@@ -1,12 +1,12 @@
-"""sObject Collections: up to 200 records in one request, with one result each."""
+"""sObject Collections: up to 200 records in one request, with one result for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from salesforce_bulk_simulator.data.errors import RecordRefused, locked
-from salesforce_bulk_simulator.data.records.keys import Keys, key_field
+from salesforce_bulk_simulator.data.errors import RecordRefused, row_locked
+from salesforce_bulk_simulator.data.records.keys import KeyCounts, key_field
 from salesforce_bulk_simulator.data.records.rules import RecordRules
 from salesforce_bulk_simulator.data.schema.model import Field, SObject
 from salesforce_bulk_simulator.data.values.database import Values
@@ -20,9 +20,9 @@ from .path_parts import find_sobject, no_such_key
 from .query_records import records_by_id
 
 MAX_RECORDS = 200
-"""Records in one request (REST API guide, "sObject Collections")."""
+"""Maximum number of records in one request (REST API guide, "sObject Collections")."""
 MAX_RETRIEVED = 2000
-"""Records that one request can ask for (REST API guide, "Get Records Using sObject Collections")."""
+"""Maximum number of records that one request can retrieve (REST API guide, "Get Records Using sObject Collections")."""
 
 
 def create(org: RestOrg, request: Request) -> Response:
@@ -31,7 +31,7 @@ def create(org: RestOrg, request: Request) -> Response:
     def save(sobject: SObject, values: Values) -> dict[str, Any]:
         return success(RecordRules(org, sobject).insert(values))
 
-    return _do(org, request, **_records(request), save=save)
+    return _save_all(org, request, **_records(request), save=save)
 
 
 def update(org: RestOrg, request: Request) -> Response:
@@ -40,7 +40,7 @@ def update(org: RestOrg, request: Request) -> Response:
     def save(sobject: SObject, values: Values) -> dict[str, Any]:
         return success(RecordRules(org, sobject).update(str(values.pop("Id", None) or ""), values))
 
-    return _do(org, request, **_records(request), save=save, key=next(iter(org.objects.values())).field("Id"))
+    return _save_all(org, request, **_records(request), save=save, key=next(iter(org.objects.values())).field("Id"))
 
 
 def upsert(org: RestOrg, request: Request) -> Response:
@@ -56,7 +56,7 @@ def upsert(org: RestOrg, request: Request) -> Response:
         record_id, created = RecordRules(org, sobject).upsert(key, values.pop(key.name, None), values)
         return success(record_id) | {"created": created}
 
-    return _do(org, request, **_records(request), save=save, key=key)
+    return _save_all(org, request, **_records(request), save=save, key=key)
 
 
 def delete(org: RestOrg, request: Request) -> Response:
@@ -76,7 +76,7 @@ def delete(org: RestOrg, request: Request) -> Response:
 
     all_or_none = request.query.get("allOrNone", "false").lower() == "true"
     records = [{"Id": each} for each in ids]
-    return _do(org, request, records, all_or_none=all_or_none, save=save, read=read)
+    return _save_all(org, request, records, all_or_none=all_or_none, save=save, read=read)
 
 
 def retrieve(org: RestOrg, request: Request) -> Response:
@@ -95,7 +95,7 @@ def retrieve(org: RestOrg, request: Request) -> Response:
 
 
 def _records(request: Request) -> dict[str, Any]:
-    """Return the arguments of ``_do`` that a body gives."""
+    """Return the arguments of ``_save_all`` that the body contains."""
     body = request.json_object()
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -127,7 +127,7 @@ def _failure(error: RecordRefused) -> dict[str, Any]:
     return {"success": False, "errors": [error.as_json()]}
 
 
-def _do(
+def _save_all(
     org: RestOrg,
     request: Request,
     records: list[dict[str, Any]],
@@ -137,9 +137,9 @@ def _do(
     read: Callable[[dict[str, Any]], tuple[SObject, Values]] | None = None,
     key: Field | None = None,
 ) -> Response:
-    """Read all records, then save them in order; with ``all_or_none`` one refusal undoes all.
+    """Read all records, then save them in order; with ``all_or_none`` one refused record rolls back all.
 
-    ``key`` is the field that names a record, and may have a value only once.
+    ``key`` is the field that identifies a record; a value may occur only once.
     """
 
     def read_as_written(record: dict[str, Any]) -> tuple[SObject, Values]:
@@ -151,14 +151,14 @@ def _do(
         try:
             with org.store.transaction(origin=request.label):
                 found = [_found(read or read_as_written, record) for record in records]
-                keys = Keys(key, (each[1] for each in found if isinstance(each, tuple))) if key else None
+                keys = KeyCounts(key, (each[1] for each in found if isinstance(each, tuple))) if key else None
                 for number, (record, each) in enumerate(zip(records, found, strict=True)):
                     try:
-                        _meet_lock(org, request, record, number)
+                        _refuse_locked(org, request, record, number)
                         if isinstance(each, RecordRefused):
                             raise each
                         if keys:
-                            keys.refuse_repeated(each[1])
+                            keys.refuse_duplicate(each[1])
                         results.append(save(*each))
                     except RecordRefused as refused:
                         results.append(_failure(refused))
@@ -180,11 +180,11 @@ def _found(
         return refused
 
 
-def _meet_lock(org: RestOrg, request: Request, record: dict[str, Any], number: int) -> None:
+def _refuse_locked(org: RestOrg, request: Request, record: dict[str, Any], number: int) -> None:
     fault = request.fault
     if fault and fault.kind == "lock_rows" and fault.locks(record, number=number):
         org.faults.complete(request.operation, fault)
-        raise locked(json_text(record.get("Id", "")))
+        raise row_locked(json_text(record.get("Id", "")))
 
 
 class _RolledBack(Exception):

@@ -1,4 +1,4 @@
-"""One record by its id, or by an external id."""
+"""sObject Rows: one record by its Id, or by an external ID."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .query_records import attributes, records_by_id
 
 _METHODS_OF_A_ROW = ("GET", "PATCH", "DELETE")
 _METHODS_OF_A_KEY = ("GET", "POST")
-"""What ``/sobjects/{Object}/{Field}/`` takes, a key without a value: as reported for such a PATCH."""
+"""Methods of ``/sobjects/{Object}/{Field}/``, a key without a value, as reported for a PATCH."""
 
 
 def _refused(error: RecordRefused) -> RequestRefused:
@@ -36,7 +36,7 @@ def create(org: RestOrg, request: Request) -> Response:
 
 
 def create_by_id(org: RestOrg, request: Request) -> Response:
-    """Answer ``POST /sobjects/{Object}/Id``: an upsert by an id that is not there yet."""
+    """Answer ``POST /sobjects/{Object}/Id``: an upsert without an id, which creates the record."""
     name = request.parts["id"]
     if name.lower() != "id":
         if as_18(name):
@@ -62,7 +62,7 @@ def read(org: RestOrg, request: Request) -> Response:
 
 
 def _record_id(sobject: SObject, request: Request) -> str:
-    """Return the id in the path. The name of a key may stand there, too, as if its value were left out."""
+    """Return the id in the path. The path of a key without its value has the name of the key there."""
     text = request.parts["id"]
     if as_18(text) is None:
         if request.method != "GET" and key_field(sobject, text):
@@ -138,7 +138,7 @@ def update(org: RestOrg, request: Request) -> Response:
 
 
 def _refuse_in_body(values: Values, *names: str) -> None:
-    """Refuse a key that the path names already."""
+    """Refuse a field that the path already specifies."""
     for name in names:
         if name in values:
             raise RequestRefused(400, "INVALID_FIELD", f"The {name} field should not be specified in the sobject data.")

@@ -19,7 +19,7 @@ _SEASONS = ("Spring", "Summer", "Winter")
 
 
 _RESOURCES = ["composite", "jobs", "limits", "query", "queryAll", "sobjects"]
-"""What the simulator serves of the forty resources that an org lists."""
+"""The resources that the simulator supports, of the forty that an org lists."""
 
 
 def versions(_org: RestOrg, _request: Request) -> Response:
@@ -38,14 +38,14 @@ def _label(number: int) -> str:
 
 
 def version_root(org: RestOrg, request: Request) -> Response:
-    """Answer ``GET /services/data/vXX.X``: resource names and paths, and the address of who asks."""
+    """Answer ``GET /services/data/vXX.X``: the resources and their paths, and the identity URL of the user."""
     base = f"/services/data/v{request.version}"
     identity = f"{request.base_url}/id/{org.org_id}/{org.user_id}"
     return json_response({**{name: f"{base}/{name}" for name in _RESOURCES}, "identity": identity})
 
 
 def directory(path: str, *names: str) -> Callable[[RestOrg, Request], Response]:
-    """Return the handler of a resource that only lists those below it."""
+    """Return the handler of a resource that only lists its subresources."""
 
     def answer(_org: RestOrg, request: Request) -> Response:
         base = f"/services/data/v{request.version}/{path}"

@@ -1,4 +1,4 @@
-"""The conditions of a query, parsed: WHERE, its operators and its literals."""
+"""Parsing conditions: what follows WHERE, its operators and its literals."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from salesforce_bulk_simulator.http.errors import not_in_simulator
 
 from .date_literals import is_date_literal
 from .syntax import (
-    All,
+    And,
     Comparison,
     Condition,
     FieldPath,
     Literal,
     Membership,
     Not,
+    Or,
     Query,
     SemiJoin,
-    Some,
 )
 from .token_stream import TokenStream
 from .tokens import like_pattern, unescape
 from .unsupported import UNSUPPORTED_LITERAL
 
 _MAX_DIGITS = 10
-"""Digits of the number in a date literal that are read: more are out of range anyway."""
+"""Number of digits of a date literal that are read: more are out of range anyway."""
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -30,17 +30,17 @@ class ConditionParser(TokenStream):
     """The rules of the grammar for conditions."""
 
     def query(self) -> Query:
-        """Return the query that begins here: a condition may contain one."""
-        raise AssertionError("the parser of whole queries has it")
+        """Return the query that begins here: a semi-join contains one."""
+        raise AssertionError("the parser of queries implements it")
 
     def _condition(self) -> Condition:
         first = self._factor()
-        for word, node in (("AND", All), ("OR", Some)):
+        for word, node in (("AND", And), ("OR", Or)):
             if self._at_word(word):
                 conditions = [first]
                 while self._take_word(word):
                     conditions.append(self._factor())
-                # Salesforce wants parentheses where AND and OR stand side by side
+                # Salesforce requires parentheses where AND and OR are mixed
                 if self._at_word("AND") or self._at_word("OR"):
                     raise self._unexpected(self._now)
                 return node(tuple(conditions))

@@ -1,4 +1,4 @@
-"""The literals of a query as values of the database."""
+"""The literals of a query as database values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tokens import malformed
 
 
 def database_value(compiler: Compiler, target: Field, literal: syntax.Literal) -> Any:
-    """Return what the database compares with; None for null and for the empty text, which Salesforce stores as null."""
+    """Return the value to compare with; None for null and for the empty string, which Salesforce stores as null."""
     kind, text = literal.kind, literal.value
     if kind == "null":
         return None

@@ -1,4 +1,4 @@
-"""SOQL text to syntax tree. What is not understood is refused with MALFORMED_QUERY, never guessed."""
+"""SOQL text to syntax tree. Anything else is refused with MALFORMED_QUERY, never guessed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .tokens import Token
 from .unsupported import UNSUPPORTED_CLAUSES
 
 MAX_LENGTH = 100_000
-"""Characters in a query. [inferred, well known]"""
+"""Maximum length of a query in characters. [inferred, well known]"""
 
 _AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
 _MAX_DIGITS = 10
-"""Digits of a number after LIMIT, OFFSET or in a date literal that are read: more are out of range anyway."""
+"""Maximum number of digits after LIMIT and OFFSET: more are out of range anyway."""
 _CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "UPDATE", "ALL"}
 
 
 def parse(soql: str) -> Query:
-    """Return the query that a text stands for.
+    """Return the syntax tree of a query.
 
     Raises:
         RequestRefused: MALFORMED_QUERY.
@@ -43,7 +43,7 @@ class _Parser(ConditionParser):
     """One pass over the tokens, one method per rule of the grammar."""
 
     _field_alias: Token | None = None
-    """The first other name of a field in SELECT; only a query that groups has them."""
+    """The first alias of a field in SELECT; only a query with GROUP BY may have one."""
 
     def query(self) -> Query:
         self._expect_word("SELECT")
@@ -89,7 +89,7 @@ class _Parser(ConditionParser):
             raise self._unexpected(self._now)
 
     def _refuse_unsupported_clause(self) -> None:
-        """Refuse a clause that Salesforce knows and the simulator does not; none of them is a mistake."""
+        """Refuse a clause that is valid SOQL and that the simulator lacks."""
         for first, seconds in UNSUPPORTED_CLAUSES.items():
             if self._at_word(first) and self._peek().text.upper() in seconds:
                 raise not_in_simulator(f"{first} in SOQL")

@@ -1,4 +1,4 @@
-"""A query's tokens, taken one by one: what every rule of the grammar does."""
+"""A query's tokens, consumed one by one: the operations that all rules of the grammar share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TokenStream:
         return self._tokens[self._position]
 
     def _peek(self) -> Token:
-        """Return the token after the present one."""
+        """Return the token after the current one."""
         return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
 
     def _take(self) -> Token:
@@ -92,7 +92,7 @@ class TokenStream:
         return malformed(self._soql, at=token.at, problem=f"unexpected token: '{token.text}'")
 
     def _unsupported_or_unexpected(self, name: Token) -> RequestRefused:
-        """Return the refusal of a function, by whether Salesforce knows it."""
+        """Return the error for a function: Salesforce has it and the simulator lacks it, or neither has it."""
         if name.text.upper() in UNSUPPORTED_FUNCTIONS:
             return not_in_simulator(f"{name.text}() in SOQL")
         return self._unexpected(name)

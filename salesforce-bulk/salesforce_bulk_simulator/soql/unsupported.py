@@ -1,4 +1,4 @@
-"""What SOQL has and the simulator does not: refused by name."""
+"""Valid SOQL that the simulator does not support, and refuses by name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ UNSUPPORTED_FUNCTIONS = {
     *("CALENDAR_MONTH", "CALENDAR_QUARTER", "CALENDAR_YEAR", "FISCAL_MONTH", "FISCAL_QUARTER", "FISCAL_YEAR"),
     *("DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_IN_YEAR", "DAY_ONLY", "HOUR_IN_DAY", "WEEK_IN_MONTH", "WEEK_IN_YEAR"),
 }
-"""Functions of SOQL that are refused by name where they stand (SOQL guide)."""
+"""Functions (SOQL guide)."""
 UNSUPPORTED_CLAUSES: dict[str, tuple[str, ...]] = {
     "USING": ("SCOPE",),
     "WITH": ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE", "DATA"),
     "FOR": ("VIEW", "REFERENCE", "UPDATE"),
     "UPDATE": ("TRACKING", "VIEWSTAT"),
 }
-"""Clauses of SOQL that are refused by name, with the words that may follow (SOQL guide)."""
+"""Clauses, with the words that may follow (SOQL guide)."""
 UNSUPPORTED_LITERAL = re.compile(
     r"(?:LAST|THIS|NEXT)_FISCAL_(?:QUARTER|YEAR)|(?:LAST|NEXT)_N_FISCAL_(?:QUARTER|YEAR)S:\d+"
     r"|N_FISCAL_(?:QUARTER|YEAR)S_AGO:\d+|[A-Z]{3}\d+"

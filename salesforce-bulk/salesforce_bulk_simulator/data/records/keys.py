@@ -1,4 +1,4 @@
-"""Keys: the fields that name a record, its Id and its external IDs."""
+"""Keys: the fields that identify a record, its Id and its external IDs."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from salesforce_bulk_simulator.data.values.text import text_parser, to_result_te
 
 
 def key_field(sobject: SObject, name: Any) -> Field | None:
-    """Return the field that may serve as the key of an upsert, if the name is one."""
+    """Return the field with that name if it can be the key of an upsert."""
     field = sobject.field(name) if isinstance(name, str) else None
     return field if field is not None and (field.id_lookup or field.name == "Id") else None
 
 
 def parse_key(key: Field, text: str) -> Any:
-    """Return the value of a key that stands in an address."""
+    """Return the value of a key in a path."""
     return text_parser(key)(text)
 
 
 def refuse_second_reference(values: Values, field: Field) -> None:
-    """Refuse a record that fills one lookup twice: by an id and by a key of its parent, or by two keys.
+    """Refuse a record that sets one lookup twice: with an id and with a key of its parent, or with two keys.
 
     Raises:
         RecordRefused: INVALID_FIELD.
@@ -37,10 +37,10 @@ def refuse_second_reference(values: Values, field: Field) -> None:
 
 
 def find_parent(org: DataOrg, parent: SObject, key: Field, value: Value) -> str:
-    """Return the id of the one record that holds a key's value.
+    """Return the id of the only record that has a key's value.
 
     Raises:
-        RecordRefused: there is none, or more than one.
+        RecordRefused: no record has it, or more than one.
     """
     found = org.store.ids_with(parent, key, value)
     if not found:
@@ -53,15 +53,15 @@ def find_parent(org: DataOrg, parent: SObject, key: Field, value: Value) -> str:
     return found[0]
 
 
-class Keys:
-    """The keys of records that are saved together. One that is there twice saves none of its records."""
+class KeyCounts:
+    """How often each key occurs among records that are saved together. Records that share a key are all refused."""
 
     def __init__(self, key: Field, records: Iterable[Values]) -> None:
         self._key = key
         self._counts = Counter(self._folded(values) for values in records if values.get(key.name) is not None)
 
-    def refuse_repeated(self, values: Values) -> None:
-        """Refuse a record whose key another one has, too.
+    def refuse_duplicate(self, values: Values) -> None:
+        """Refuse a record whose key another record has, too.
 
         Raises:
             RecordRefused: DUPLICATE_VALUE.

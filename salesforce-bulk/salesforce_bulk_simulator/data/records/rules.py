@@ -1,4 +1,4 @@
-"""The rules of one record: what an insert, update, upsert or delete takes, and the words it is refused with."""
+"""The rules of records: what an insert, update, upsert or delete requires, and the errors if it is not met."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .defaults import RecordDefaults
 
 
 class RecordRules:
-    """The rules of one object's records, made ready for many records. Its caller holds the org's lock."""
+    """The rules of one object's records, prepared for many records. Callers hold the org's lock."""
 
     def __init__(self, org: DataOrg, sobject: SObject) -> None:
         self._org = org
@@ -30,7 +30,7 @@ class RecordRules:
     # --- the four operations ------------------------------------------------------------------------------------
 
     def insert(self, values: Values, *, is_admin: bool = False) -> str:
-        """Create a record and return its id. ``is_admin`` may also fill read-only fields."""
+        """Create a record and return its id. ``is_admin`` allows setting read-only fields."""
         if not is_admin:
             self._refuse_unwritable(values, [each for each in values if not self._fields[each].createable])
             self._refuse_blank_owner(values)
@@ -48,11 +48,11 @@ class RecordRules:
         record_id = str(values.get("Id") or self._store.new_ids(self._sobject, 1)[0])
         row = self._defaults.new_row(values, record_id=record_id)
         self._store.insert(self._sobject, list(row), [list(row.values())])
-        self._note("create", row, values=values)
+        self._record_change("create", row, values=values)
         return record_id
 
     def update(self, record_id: str | None, values: Values, *, is_admin: bool = False) -> str:
-        """Change a record; only the given fields change. Return its id in 18 characters."""
+        """Update the given fields of a record, and return its id in 18 characters."""
         if not record_id:
             raise RecordRefused("MISSING_ARGUMENT", "Id not specified in an update call")
         row = self._live_row(record_id)
@@ -69,13 +69,13 @@ class RecordRules:
         self._defaults.stamp_change(changes)
         self._defaults.rename_person(row, changes)
         self._store.update(self._sobject, str(row["Id"]), changes)
-        self._note("update", row | changes, values=values)
+        self._record_change("update", row | changes, values=values)
         return str(row["Id"])
 
     def upsert(
         self, key: Field, key_value: Value, values: Values, *, is_create_allowed: bool = True
     ) -> tuple[str, bool]:
-        """Update the record whose ``key`` field holds the value, or create it. Return its id, and whether it is new."""
+        """Update the record whose ``key`` field has the value, or create it. Return its id and whether it is new."""
         if key.name == "Id":
             if not key_value:
                 return self.insert(values), True
@@ -93,7 +93,7 @@ class RecordRules:
         return self.insert(values | ({key.name: key_value} if key.createable else {})), True
 
     def delete(self, record_id: str | None, *, is_hard: bool = False) -> str:
-        """Move a record to the recycle bin, or delete it for good. Return its id."""
+        """Move a record to the recycle bin, or delete it permanently. Return its id."""
         if not record_id:
             raise RecordRefused("MISSING_ARGUMENT", "Id not specified in a delete call")
         if is_hard and (gone := self._row(record_id)) and gone.get("IsDeleted"):
@@ -111,10 +111,10 @@ class RecordRules:
             changes: Values = {"IsDeleted": 1}
             self._defaults.stamp_change(changes)
             self._store.update(self._sobject, str(row["Id"]), changes)
-        self._note("delete", row, values={})
+        self._record_change("delete", row, values={})
         return str(row["Id"])
 
-    def _note(self, kind: Literal["create", "update", "delete"], row: Values, *, values: Values) -> None:
+    def _record_change(self, kind: Literal["create", "update", "delete"], row: Values, *, values: Values) -> None:
         if self._org.keeps_history:
             keys = {name: row.get(name) for name in self._external_ids}
             change = Change(
@@ -135,7 +135,7 @@ class RecordRules:
     def _children(self) -> list[tuple[SObject, Field]]:
         return cascades(self._org.objects, self._sobject)
 
-    # --- what a record must satisfy -----------------------------------------------------------------------------
+    # --- checks --------------------------------------------------------------------------------------------------
 
     def _live_row(self, record_id: str) -> Values:
         row = self._row(record_id)
@@ -174,7 +174,7 @@ class RecordRules:
                 continue
             known = [parent for each in field.reference_to if (parent := self._org.objects.get(each.lower()))]
             if not known:
-                continue  # it points to objects that this org does not have: nothing to hold it against
+                continue  # it refers to objects that this org does not have: there is nothing to check
             parent = next((each for each in known if str(value).startswith(each.key_prefix)), None)
             if parent is None:
                 message = f"{field.describe['label']}: id value of incorrect type: {value!s}"
@@ -194,7 +194,7 @@ class RecordRules:
 
 
 def cascades(objects: dict[str, SObject], sobject: SObject) -> list[tuple[SObject, Field]]:
-    """Return the objects whose records are deleted with this one's, and the field of each that refers to it."""
+    """Return the objects whose records are deleted with this object's, and the field of each that refers to it."""
     return [
         (child, child.fields[each["field"].lower()])
         for each in sobject.describe["childRelationships"]

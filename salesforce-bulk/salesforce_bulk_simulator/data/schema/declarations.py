@@ -1,13 +1,13 @@
-"""Objects declared in short YAML, made into the full describe that Salesforce would answer.
+"""Objects declared in short YAML, expanded to the full describe that Salesforce would return.
 
-A file holds one object, or several under ``objects``::
+A file declares one object, or several under ``objects``::
 
-    name: Plane__c            # all that is needed; the rest has defaults
-    prefix: a0B               # three characters; made up when absent
+    name: Plane__c            # the only required key
+    prefix: a0B               # three characters; generated if absent
     label: Plane
     system: [Id, OwnerId, IsDeleted, Name, CreatedDate, CreatedById, LastModifiedDate, LastModifiedById, SystemModstamp]
-    flags: {deletable: false} # keys of describe that differ
-    bulk: false               # the Bulk API refuses it
+    flags: {deletable: false} # keys of describe that differ from the default
+    bulk: false               # not supported by the Bulk API
     fields:
       Tailnum__c: string(10) required externalId unique
       Engine__c: {type: picklist restricted, values: [Turbo-fan, Turbo-jet]}
@@ -41,7 +41,7 @@ _KNOWN_KEYS = {"name", "prefix", "label", "label_plural", "system", "flags", "bu
 
 @cache
 def standard_declarations(*, person_accounts: bool = False) -> tuple[dict[str, Any], ...]:
-    """Return the declarations of the standard objects that come with the simulator."""
+    """Return the declarations of the standard objects that ship with the simulator."""
     folder = files(__package__) / "objects"
     texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)]
     declarations = [declaration for text in texts for declaration in _in_document(yaml.safe_load(text))]
@@ -52,13 +52,13 @@ def standard_declarations(*, person_accounts: bool = False) -> tuple[dict[str, A
 
 
 def read_declarations(source: dict[str, Any] | str | Path) -> list[dict[str, Any]]:
-    """Return the declarations in a YAML file, or in a mapping that has the shape of one."""
+    """Return the declarations in a YAML file, or in a mapping of the same structure."""
     return _in_document(source if isinstance(source, dict) else yaml.safe_load(Path(source).read_text()))
 
 
 def _in_document(document: Any) -> list[dict[str, Any]]:
     if not isinstance(document, dict):
-        raise ValueError("an object is declared as a mapping, or as a list of them under 'objects'")
+        raise ValueError("declare an object as a mapping, or several as a list of mappings under 'objects'")
     return list(document.get("objects", [document]))
 
 
@@ -66,13 +66,13 @@ def build_objects(declarations: Iterable[dict[str, Any]]) -> dict[str, SObject]:
     """Return the objects by name in lower case; a later declaration of a name replaces an earlier one.
 
     Raises:
-        ValueError: a declaration is not understood, or two objects share a key prefix.
+        ValueError: a declaration is invalid, or two objects share a key prefix.
     """
     by_name = {str(declaration.get("name", "")).lower(): declaration for declaration in declarations}
     prefixes: dict[str, str] = {}
     for name, declaration in by_name.items():
         if (prefix := str(declaration.get("prefix", ""))) and prefixes.setdefault(prefix, name) != name:
-            raise ValueError(f"{declaration['name']}: the key prefix {prefix} belongs to {prefixes[prefix]}")
+            raise ValueError(f"{declaration['name']}: the key prefix {prefix} is already used by {prefixes[prefix]}")
     objects = {}
     for name, declaration in by_name.items():
         prefix = str(declaration.get("prefix") or free_prefix(prefixes))
@@ -83,7 +83,7 @@ def build_objects(declarations: Iterable[dict[str, Any]]) -> dict[str, SObject]:
 
 
 def free_prefix(prefixes: Container[str]) -> str:
-    """Return a key prefix for a custom object that is not taken."""
+    """Return an unused key prefix for a custom object."""
     return next(prefix for number in range(36**2) if (prefix := f"a{_base36(number)}") not in prefixes)
 
 
@@ -98,7 +98,7 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
         raise ValueError(f"an object needs a name, not {name!r}")
     unknown = set(declaration) - _KNOWN_KEYS
     if unknown:
-        raise ValueError(f"{name}: unknown key {min(unknown)!r}; known are {', '.join(sorted(_KNOWN_KEYS))}")
+        raise ValueError(f"{name}: unknown key {min(unknown)!r}; known keys: {', '.join(sorted(_KNOWN_KEYS))}")
     label = declaration.get("label") or name.removesuffix("__c").replace("_", " ")
     own_fields: dict[str, Any] = declaration.get("fields") or {}
     system = declaration.get("system", DEFAULT_SYSTEM_FIELDS)
@@ -138,7 +138,7 @@ def _build(declaration: dict[str, Any], *, key_prefix: str) -> SObject:
 
 
 def _in_order(own_fields: dict[str, Any], system: list[str], *, is_custom: bool) -> dict[str, Any]:
-    """Return all fields as Salesforce orders them: those of its own around the standard ones, custom fields last."""
+    """Return all fields in Salesforce's order: Id, own standard fields, system fields, then custom fields."""
     all_system = {key: own_fields.get(key, SYSTEM_FIELDS[key]) for key in system}
     expanded: dict[str, Any] = {}
     for key, value in own_fields.items():

@@ -124,10 +124,10 @@ def describe_field(name: str, declaration: str | dict[str, Any]) -> dict[str, An
     """Return the full describe of a field.
 
     ``declaration`` is a type with arguments and flags (``currency(18,2) required``, ``reference(User,Group)``), or a
-    mapping with such a text as ``type``, ``values`` for a picklist, and any key of describe that is to differ.
+    mapping with such a text as ``type``, ``values`` for a picklist, and any other key of describe.
 
     Raises:
-        ValueError: the declaration is not understood.
+        ValueError: the declaration is invalid.
     """
     keys = {"type": declaration} if isinstance(declaration, str) else dict(declaration)
     match = _DECLARATION.fullmatch(str(keys.pop("type", "")))
@@ -147,7 +147,7 @@ def describe_field(name: str, declaration: str | dict[str, Any]) -> dict[str, An
         elif key in _FLAGS:
             field.update(_FLAGS[key])
         else:
-            raise ValueError(f"field {name}: unknown flag {key!r}; known are {', '.join(_FLAGS)}")
+            raise ValueError(f"field {name}: unknown flag {key!r}; known flags: {', '.join(_FLAGS)}")
     unknown = [key for key in keys if key not in field]
     if unknown:
         raise ValueError(f"field {name}: describe has no key {unknown[0]!r}")
@@ -156,7 +156,7 @@ def describe_field(name: str, declaration: str | dict[str, Any]) -> dict[str, An
 
 
 def component_declarations(compound: str, declaration: str | dict[str, Any]) -> dict[str, Any]:
-    """Return the declarations of the fields that a compound field is made of; none if it is not one."""
+    """Return the declarations of the fields that a compound field is composed of; none for other fields."""
     kind = declaration if isinstance(declaration, str) else str(declaration.get("type", ""))
     if kind.split()[:1] == ["address"]:
         stem, parts = compound.removesuffix("Address"), _ADDRESS_PARTS

@@ -1,4 +1,4 @@
-"""What the simulator knows of an object: its describe, and the parts of it the rules look at."""
+"""An object and its fields: its describe, and the parts of it that the rules need."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Field:
 
     @property
     def is_compound(self) -> bool:
-        """Whether the value is an address or a location, made of other fields."""
+        """Whether the value is an address or a location, composed of other fields."""
         return self.type in ("address", "location")
 
     @property
@@ -88,7 +88,7 @@ class Field:
 
     @property
     def is_required(self) -> bool:
-        """Whether an insert must give a value: createable, not nillable, not defaulted."""
+        """Whether an insert must set a value: createable, not nillable, not defaulted."""
         return self.createable and not self.nillable and not self.defaulted_on_create and self.type != "boolean"
 
 
@@ -100,12 +100,12 @@ class SObject:
     key_prefix: str
     describe: dict[str, Any]
     fields: dict[str, Field]
-    """Fields by name in lower case, in describe's order: Salesforce does not heed case in names."""
+    """Fields by name in lower case, in describe's order: names are case-insensitive in Salesforce."""
     by_relationship: dict[str, Field] = field(default_factory=dict)
     is_in_bulk: bool = True
-    """Whether the Bulk API takes the object; some are only served by REST."""
+    """Whether the Bulk API supports the object; some are only available in the REST API."""
     filter_needed: tuple[str, ...] = ()
-    """Fields of which one must be filtered by, or the query is refused."""
+    """Fields of which a query must filter by one, or it is refused."""
 
     @classmethod
     def from_describe(
@@ -116,11 +116,11 @@ class SObject:
         return cls(describe["name"], key_prefix, describe, fields, relationships, is_in_bulk, filter_needed)
 
     def field(self, name: str) -> Field | None:
-        """Return the field of that name, in any case."""
+        """Return the field of that name, case-insensitively."""
         return self.fields.get(name.lower())
 
     def relationship(self, name: str) -> Field | None:
-        """Return the reference field that goes by that relationship name, in any case."""
+        """Return the reference field with that relationship name, case-insensitively."""
         return self.by_relationship.get(name.lower())
 
     def components(self, compound: Field) -> dict[str, Field]:
@@ -135,12 +135,12 @@ class SObject:
 
     @property
     def stored_fields(self) -> list[Field]:
-        """The fields with a value of their own: all but the compound ones."""
+        """The fields that are stored: all but the compound ones."""
         return [each for each in self.fields.values() if not each.is_compound]
 
     @property
     def has_recycle_bin(self) -> bool:
-        """Whether deleted rows stay, with ``IsDeleted``, or vanish at once."""
+        """Whether deleted rows are kept, with ``IsDeleted``, or removed at once."""
         return "isdeleted" in self.fields
 
     def flag(self, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Objects as a real org describes them."""
+"""Objects from the describe responses of a real org."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .model import SObject
 
 
 def add_recorded_objects(objects: dict[str, SObject], folder: Path) -> None:
-    """Add the objects whose describe answers lie in a folder, one JSON file each; one of the same name is replaced.
+    """Add the objects whose describe responses are in a folder, one JSON file each, and replace those of the same name.
 
-    Other JSON, such as a describe global, is passed over.
+    Other JSON, such as a describe global, is ignored.
 
     Raises:
-        ValueError: there is no describe answer in the folder, or one lacks a key.
+        ValueError: the folder has no describe response, or one lacks a key.
     """
     recorded = []
     for path in sorted(folder.glob("*.json")):
@@ -23,7 +23,7 @@ def add_recorded_objects(objects: dict[str, SObject], folder: Path) -> None:
         if isinstance(describe, dict) and {"name", "fields"} <= describe.keys():
             recorded.append((path, describe))
     if not recorded:
-        raise ValueError(f"{folder} holds no describe answers (JSON with the keys name and fields)")
+        raise ValueError(f"{folder} contains no describe responses (JSON with the keys name and fields)")
     for path, describe in recorded:
         objects.pop(describe["name"].lower(), None)
         taken = {each.key_prefix for each in objects.values()}

@@ -1,4 +1,4 @@
-"""What Salesforce gives every object: its system fields, and the keys of its describe."""
+"""What Salesforce adds to objects: system fields, keys of their describe, and person account fields."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ CASCADES = {
     ("Opportunity", "AccountId"),
     ("Task", "WhatId"),
 }
-"""Standard children that are deleted with their parent; in live describes the field's own flag does not tell."""
+"""Standard children that are deleted with their parent; in recorded describes the field's own flag is false."""
 PERSON_ACCOUNT_FIELDS: dict[str, Any] = {
     "Name": {
         "type": "string(255) required name",
@@ -96,4 +96,4 @@ PERSON_ACCOUNT_FIELDS: dict[str, Any] = {
     "PersonContactId": "reference(Contact) readonly",
     "IsPersonAccount": "boolean readonly",
 }
-"""What accounts have besides where they can be persons."""
+"""Additional fields of Account in an org with person accounts."""

@@ -17,11 +17,11 @@ Value = str | int | float | bytes | None
 
 
 EARLIEST_DATE, LATEST_DATE = date(1700, 1, 1), date(4000, 12, 31)
-"""The days that a date or datetime can hold (SOQL guide, "Minimum and Maximum Dates")."""
+"""The range of dates and datetimes (SOQL guide, "Minimum and Maximum Dates")."""
 
 
 def to_python(field: Field, value: Value) -> Any:
-    """Return a database value as ``Org.rows`` gives it."""
+    """Return a database value as ``Org.rows`` returns it."""
     return bool(value) if field.type == "boolean" and value is not None else value
 
 

@@ -1,4 +1,4 @@
-"""Values in JSON: into what the database holds, and back."""
+"""Values in JSON: read into database values, and written from them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .database import Value, java_double
 from .text import WRONG_TYPE, text_parser
 
 
-class WrongJson(Exception):
-    """A JSON value that the parser does not take for a field."""
+class WrongJsonType(Exception):
+    """A JSON value of a type that the parser does not accept for a field."""
 
 
 def from_json(field: Field, value: Any) -> Value:
-    """Return the database value of a JSON value; an empty text is a null where the field holds text.
+    """Return the database value of a JSON value; an empty string is a null for a text field.
 
     Raises:
-        RecordRefused: the value is one of the field's type, but none that it can hold.
-        WrongJson: the value is not of the field's type.
+        RecordRefused: the value is of the field's type, but not valid for it.
+        WrongJsonType: the value is not of the field's type.
     """
     if value is None or (value == "" and (field.is_text or field.type in ("id", "reference", "base64", "anyType"))):
         return None
@@ -30,19 +30,19 @@ def from_json(field: Field, value: Any) -> Value:
     if isinstance(value, int | float) and not isinstance(value, bool) and field.is_number:
         value = str(value) if isinstance(value, int) else java_double(value)
     if not isinstance(value, str):
-        raise WrongJson
+        raise WrongJsonType
     try:
         return text_parser(field)(value)
     except RecordRefused as refused:
         if refused.code == WRONG_TYPE:
-            raise WrongJson from None
+            raise WrongJsonType from None
         raise
 
 
 def to_json(field: Field, value: Value, *, url: str) -> Any:
-    """Return a database value as REST answers it: datetimes end in ``+0000`` there.
+    """Return a database value as the REST API returns it: datetimes end in ``+0000``.
 
-    ``url`` is the record's; the bytes of a base64 field are told by an address below it.
+    ``url`` is the record's; a base64 field is returned as the URL of its content, below it.
     """
     if value is None:
         return None

@@ -20,7 +20,7 @@ from .database import EARLIEST_DATE, LATEST_DATE, Value, java_double
 Parser = Callable[[str], Value]
 
 _DEGREES = {"Latitude": 90, "Longitude": 180}
-"""How far from zero the parts of an address or a location go."""
+"""Maximum absolute value of the coordinates of an address or a location."""
 
 _INT = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -32,11 +32,11 @@ _BOOLEANS = {"true": 1, "1": 1, "false": 0, "0": 0}
 
 
 WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
-"""The code of a CSV value that is none of its field's type; JSON with such a value is refused by the parser."""
+"""The error code of a CSV value that is not of its field's type. In JSON the parser refuses such a value."""
 
 
 def text_parser(field: Field) -> Parser:
-    """Return the function that makes a database value of a non-empty text, or raises RecordRefused."""
+    """Return the function that parses a non-empty text into a database value, or raises RecordRefused."""
     parse = _PARSERS.get(field.type) or (_text if field.restricted_to is None else _choice)
     return partial(parse, field)
 
@@ -65,20 +65,20 @@ def _decimal(field: Field, text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise _wrong_type(field, text)
     value = float(text)
-    most = _most_degrees(field) if field.compound_field_name else math.inf
+    maximum = _max_degrees(field) if field.compound_field_name else math.inf
     too_many_digits = field.precision and abs(value) >= 10.0 ** (field.precision - field.scale)
-    if math.isinf(value) or too_many_digits or abs(value) > most:
+    if math.isinf(value) or too_many_digits or abs(value) > maximum:
         raise _out_of_range(field, text)
     fraction = text.partition(".")[2]
     if len(fraction) > field.scale or "e" in fraction.lower():
-        # more decimals than the field has are cut off without a word
+        # more decimals than the field has are truncated silently
         value = float(Decimal(text).quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_DOWN))
     return value + 0.0
 
 
-def _most_degrees(field: Field) -> float:
+def _max_degrees(field: Field) -> float:
     name = field.name.removesuffix("__s")
-    return next((most for part, most in _DEGREES.items() if name.endswith(part)), math.inf)
+    return next((maximum for part, maximum in _DEGREES.items() if name.endswith(part)), math.inf)
 
 
 def _out_of_range(field: Field, text: str) -> RecordRefused:
@@ -88,7 +88,7 @@ def _out_of_range(field: Field, text: str) -> RecordRefused:
 
 
 def _date(field: Field, text: str) -> str:
-    day = text.removesuffix("Z")  # the guide's own sample has one
+    day = text.removesuffix("Z")  # the guide's own sample has a Z
     try:
         if _DATE.fullmatch(day):
             return _in_range(field, date.fromisoformat(day), text).isoformat()
@@ -113,7 +113,7 @@ def _datetime(field: Field, text: str) -> str:
 
 
 def _in_range(field: Field, day: date, text: str) -> date:
-    """Return a day that Salesforce can hold, or refuse it."""
+    """Return a day in the range that Salesforce supports, or refuse it."""
     if not EARLIEST_DATE <= day <= LATEST_DATE:
         message = f"{field.describe['label']}: invalid date: {text}"
         raise RecordRefused("FIELD_INTEGRITY_EXCEPTION", message, field.name)

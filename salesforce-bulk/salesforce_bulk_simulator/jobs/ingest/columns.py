@@ -1,4 +1,4 @@
-"""The columns of a load: which field each one fills, and how its text becomes a value."""
+"""The columns of job data: the field that each one sets, and how its cells become values."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from salesforce_bulk_simulator.data.values.text import Parser, text_parser, to_r
 NULL_TEXT = "#N/A"
 """The cell that sets a field to null (Bulk API 2.0 guide, "Valid Date Format in Records")."""
 NULL_ECHO = ""
-"""How such a cell comes back in a result file. [inferred]"""
+"""How result files echo such a cell. [inferred]"""
 
 
 class UnknownColumn(Exception):
-    """A header that names no field."""
+    """A column header that does not name a field."""
 
 
 class FieldColumn:
-    """A column of a field's own values."""
+    """A column with the values of a field."""
 
     def __init__(self, header: str, field: Field) -> None:
         self.header = header
@@ -27,7 +27,7 @@ class FieldColumn:
         self._parse: Parser = text_parser(field)
 
     def fill(self, values: Values, text: str) -> str:
-        """Put the value of a non-empty cell into ``values`` and return it as results echo it."""
+        """Add the value of a non-empty cell to ``values``, and return it as result files echo it."""
         if self.field.name in values:
             refuse_second_reference(values, self.field)
         if text == NULL_TEXT:
@@ -38,7 +38,7 @@ class FieldColumn:
 
 
 class ParentColumn:
-    """A column that names a parent by one of its keys: ``Account.External_Id__c``, ``Lead:Who.Email``."""
+    """A column that identifies a parent by one of its keys: ``Account.External_Id__c``, ``Lead:Who.Email``."""
 
     def __init__(self, header: str, field: Field, parent: SObject, key: Field, org: DataOrg) -> None:
         self.header = header
@@ -49,7 +49,7 @@ class ParentColumn:
         self._org = org
 
     def fill(self, values: Values, text: str) -> str:
-        """Look the parent up and put its id into ``values``; the cell is echoed as it came."""
+        """Add the id of the parent to ``values``, and return the cell unchanged, as result files echo it."""
         refuse_second_reference(values, self.field)
         if text == NULL_TEXT:
             values[self.field.name] = None
@@ -65,7 +65,7 @@ def resolve_columns(org: DataOrg, sobject: SObject, header: list[str]) -> list[C
     """Return the columns of a header.
 
     Raises:
-        UnknownColumn: with the first header that is no field, or is there twice.
+        UnknownColumn: with the first header that is not a field, or is a duplicate.
     """
     columns: list[Column] = []
     for name in header:

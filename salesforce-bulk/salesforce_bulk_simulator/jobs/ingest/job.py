@@ -1,12 +1,12 @@
-"""Bulk 2.0 ingest jobs: their work, row by row, and their three result files."""
+"""Bulk API 2.0 ingest jobs: loading their rows, and their three result files."""
 
 from __future__ import annotations
 
 import random
 from typing import Any
 
-from salesforce_bulk_simulator.data.errors import RecordRefused, locked
-from salesforce_bulk_simulator.data.records.keys import Keys
+from salesforce_bulk_simulator.data.errors import RecordRefused, row_locked
+from salesforce_bulk_simulator.data.records.keys import KeyCounts
 from salesforce_bulk_simulator.data.records.rules import RecordRules
 from salesforce_bulk_simulator.data.schema.model import Field, SObject
 from salesforce_bulk_simulator.data.values.database import Values
@@ -23,14 +23,14 @@ from .rows import read_row
 
 ROWS_PER_BATCH = 10_000
 """Rows of an internal batch (App Limits, "Bulk API 2.0"); progress moves batch by batch."""
-ROWS_PER_PIECE = 2000
-"""Rows that are loaded before other jobs have their turn."""
+ROWS_PER_PORTION = 2000
+"""Rows that are loaded before it is another job's turn."""
 ROWS_PER_CHUNK = 200
-"""Rows that are saved together (App Limits); an id or external id may stand only once among them."""
+"""Rows that are saved together (App Limits); an id or external id may occur only once among them."""
 
 
 class IngestJob(Job):
-    """One load of one object."""
+    """One ingest job: a load into one object."""
 
     job_type = "V2Ingest"
 
@@ -72,7 +72,7 @@ class IngestJob(Job):
         batches = -(-len(self._rows) // ROWS_PER_BATCH)
         goal = len(self._rows) if share == 1.0 else int(batches * share) * ROWS_PER_BATCH
         if self._attempted < goal:
-            self._load_piece(min(goal, self._attempted + ROWS_PER_PIECE))
+            self._load_portion(min(goal, self._attempted + ROWS_PER_PORTION))
         is_done = self.is_final or self._attempted >= goal
         if is_done or self._attempted % ROWS_PER_BATCH == 0:
             self.processed, self.failed = self._attempted, len(self._failed)
@@ -84,13 +84,13 @@ class IngestJob(Job):
         if fault.count:
             self._read()
             if not self.is_final:
-                self._load_piece(min(fault.count, len(self._rows)))
+                self._load_portion(min(fault.count, len(self._rows)))
                 self.processed, self.failed = self._attempted, len(self._failed)
         self._has_counts, self._lists_unprocessed = fault.has_counts, not fault.file
         super().fail_by(fault)
 
     def _lose_results(self, fault: Fault) -> None:
-        """Forget the outcomes of some rows, in the files and, if the fault says so, in the counts."""
+        """Drop the outcomes of some rows from the files and, if the fault demands it, from the counts."""
         rows = self._successful if fault.file == "successful" else self._failed
         lost = len(rows[: fault.count])
         if not lost:
@@ -99,10 +99,10 @@ class IngestJob(Job):
         if not fault.has_counts:
             self.processed -= lost
             self.failed -= lost if rows is self._failed else 0
-        self.fault_met()
+        self.complete_fault()
 
-    def _load_piece(self, end: int) -> None:
-        """Load the rows up to ``end``, in chunks that are saved together, as far as the day's quotas reach."""
+    def _load_portion(self, end: int) -> None:
+        """Load the rows up to ``end``, in chunks that are saved together, until a daily limit is used up."""
         batches, rows = self.org.limits["DailyBulkApiBatches"], self.org.ingest_rows
         while self._attempted < end:
             if self._attempted % ROWS_PER_BATCH == 0:
@@ -143,29 +143,33 @@ class IngestJob(Job):
             self.fail(f"InvalidBatch : The '{self.operation}' batch must contain only ids")
 
     def _load(self, chunk: list[list[str]]) -> None:
-        """Save rows together: all are read, and their parents found, before the first is saved."""
+        """Save rows together: all are read, and their parents looked up, before the first is saved."""
         rows = [read_row(self.columns, texts) for texts in chunk]
         key = self.key if self.operation == "upsert" else self.target.field("Id")
-        keys = Keys(key, (row.values for row in rows if not row.refused)) if key and self._names_records else None
+        keys = (
+            KeyCounts(key, (row.values for row in rows if not row.refused))
+            if key and self._identifies_records
+            else None
+        )
         for number, row in enumerate(rows, start=self._attempted):
             try:
                 if row.refused:
                     raise row.refused
-                self._meet_lock(row.texts, number)
+                self._refuse_locked(row.texts, number)
                 if keys:
-                    keys.refuse_repeated(row.values)
+                    keys.refuse_duplicate(row.values)
                 record_id, is_created = self._save(row.values)
             except RecordRefused as refused:
                 texts = dict(zip(self.header, row.texts, strict=False))
                 # as recorded, failed inserts and failed deletes have no id
-                known_id = texts.get("Id", "") if self._names_records else ""
+                known_id = texts.get("Id", "") if self._identifies_records else ""
                 self._failed.append([known_id, refused.as_result_column(), *row.echo])
             else:
                 self._successful.append([record_id, "true" if is_created else "false", *row.echo])
 
     @property
-    def _names_records(self) -> bool:
-        """Whether the rows name the records that they are about, and may do so only once."""
+    def _identifies_records(self) -> bool:
+        """Whether each row identifies an existing record, which may occur only once in a chunk."""
         return self.operation in ("update", "upsert")
 
     def _save(self, values: Values) -> tuple[str, bool]:
@@ -180,13 +184,13 @@ class IngestJob(Job):
             return self.rules.update(record_id, values), False
         return self.rules.delete(record_id, is_hard=self.operation == "hardDelete"), False
 
-    def _meet_lock(self, texts: list[str], number: int) -> None:
+    def _refuse_locked(self, texts: list[str], number: int) -> None:
         if self.fault is None or self.fault[1].kind != "lock_rows":
             return
         row = dict(zip(self.header, texts, strict=True))
         if self.fault[1].locks(row, number=number):
             self.org.faults.complete(*self.fault)
-            raise locked(row.get("Id", ""))
+            raise row_locked(row.get("Id", ""))
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -199,7 +203,7 @@ class IngestJob(Job):
 
     def unprocessed_records(self) -> bytes:
         rows = self._rows[self._attempted :]
-        if not self._is_read and self.data:  # aborted before its work began
+        if not self._is_read and self.data:  # aborted before it was in progress
             try:
                 self.header, rows = self._parsed()
             except JobDataRefused:
@@ -230,7 +234,7 @@ class IngestJob(Job):
         return answer
 
     def with_format(self) -> dict[str, Any]:
-        """Return the keys of a new job's answer."""
+        """Return the response to the creation of the job."""
         answer = self.brief() | {"lineEnding": self.line_ending, "columnDelimiter": self.delimiter}
         if self.state == "Open":
             # relative, without a leading slash

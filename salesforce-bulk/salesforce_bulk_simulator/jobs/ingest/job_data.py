@@ -1,4 +1,4 @@
-"""The CSV of an ingest job, read as strictly as Salesforce reads it."""
+"""The job data of an ingest job: CSV, parsed as strictly as Salesforce does."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _WRONG_LINE_ENDING = "ClientInputError : LineEnding is invalid on user data. Cur
 
 
 _UNREADABLE = "InvalidBatch : Failed to parse CSV"
-"""A value's greatest length is in the App Limits, "Bulk API"; the text is inferred. Python's reader has the same."""
+"""Message for a value over the maximum length (App Limits, "Bulk API"); the text is inferred."""
 
 
 class JobDataRefused(Exception):
-    """Job data that fails the whole job; the text is the job's ``errorMessage``."""
+    """Job data that fails the job; the message is the job's ``errorMessage``."""
 
 
 def read_job_data(
     data: bytes, *, delimiter: str, line_ending: str, in_quotes: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a job's CSV; both empty when it is.
+    """Return the header and the rows of job data; both are empty if it is.
 
-    ``in_quotes`` has line ends inside quoted values checked, too.
+    ``in_quotes`` checks line endings inside quoted values, too.
 
     Raises:
-        JobDataRefused: it is no UTF-8, has a byte order mark, wrong line ends, or a quote out of place.
+        JobDataRefused: it is not UTF-8, or has a byte order mark, wrong line endings or an unescaped quote.
     """
     try:
         text = data.decode("utf-8")
@@ -40,7 +40,7 @@ def read_job_data(
         return [], []
     _check_quotes(text, DELIMITERS[delimiter])
     _check_line_ending(text, line_ending, in_quotes=in_quotes)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # its field says if a value is too long
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # whether a value is too long is up to its field
     rows = csv.reader(
         io.StringIO(text, newline=""), delimiter=DELIMITERS[delimiter], quotechar='"', doublequote=True, strict=True
     )
@@ -52,7 +52,7 @@ def read_job_data(
 
 
 def _check_quotes(text: str, mark: str) -> None:
-    """Refuse a quote that is neither around a whole value nor doubled inside one; a BOM before one, too."""
+    """Refuse a quote that neither encloses a value nor is doubled inside one, and a BOM before a quote."""
     if '"' not in text:
         return
     mark = re.escape(mark)
@@ -62,7 +62,7 @@ def _check_quotes(text: str, mark: str) -> None:
 
 
 def _check_line_ending(text: str, line_ending: str, *, in_quotes: bool) -> None:
-    """Refuse data whose rows do not end as the job says. Line breaks inside quoted values are data, as a rule."""
+    """Refuse rows that do not end with the job's lineEnding. Line breaks inside quoted values are data by default."""
     wanted = LINE_ENDINGS[line_ending]
     outside = re.sub(r'"(?:[^"]|"")*"', "", text) if '"' in text and not in_quotes else text
     stray = "\r" if wanted == "\n" else r"(?<!\r)\n"

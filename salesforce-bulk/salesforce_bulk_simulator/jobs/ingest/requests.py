@@ -1,4 +1,4 @@
-"""The requests of Bulk 2.0 ingest jobs."""
+"""The requests of Bulk API 2.0 ingest jobs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from .job import IngestJob
 
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 MAX_BASE64_BYTES = 150_000_000
-"""Size of a job's data, counted after base64 (App Limits, "Bulk API 2.0")."""
+"""Maximum size of job data, counted after base64 (App Limits, "Bulk API 2.0")."""
 MAX_MULTIPART_CHARACTERS = 100_000
-"""Data in a multipart request (Bulk API 2.0 guide, "Create a Multipart Job")."""
+"""Maximum size of job data in a multipart request (Bulk API 2.0 guide, "Create a Multipart Job")."""
 _KEYS = {
     "object",
     "operation",
@@ -81,7 +81,7 @@ def _new_job(org: JobsOrg, request: Request, body: dict[str, Any]) -> IngestJob:
 
 
 def _create_multipart(org: JobsOrg, request: Request) -> Response:
-    """Create a job and give it its data in one request; it is closed at once."""
+    """Create a job, upload its data and close it, in one request."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     message = BytesParser(policy=HTTP).parsebytes(head + request.body)
     parts = {str(part.get_param("name", header="content-disposition")): part for part in message.iter_parts()}
@@ -105,7 +105,7 @@ def _find(org: JobsOrg, request: Request) -> IngestJob:
 
 
 def upload(org: JobsOrg, request: Request) -> Response:
-    """Answer ``PUT /jobs/ingest/{id}/batches``: the one and only upload of a job."""
+    """Answer ``PUT /jobs/ingest/{id}/batches``: the only upload of a job."""
     job = _find(org, request)
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "text/csv":
@@ -121,7 +121,7 @@ def upload(org: JobsOrg, request: Request) -> Response:
 
 
 def _refuse_upload(job: IngestJob) -> None:
-    """Refuse data for a job that is not open, or has some."""
+    """Refuse data for a job that is not open, or already has data."""
     if job.state != "Open":
         message = f"InvalidJobState : Uploading data is not allowed in state {job.state}"
         raise RequestRefused(400, "INVALIDJOBSTATE", message)
@@ -140,7 +140,7 @@ def change(org: JobsOrg, request: Request) -> Response:
     if state == "Aborted":
         if request.fault and request.fault.kind == "close_wins":
             org.faults.complete(request.operation, request.fault)
-            _let_close_win(org, job, request)
+            _close_before_abort(org, job, request)
         job.abort()
         return json_response(job.brief())
     if state != "UploadComplete":
@@ -148,8 +148,8 @@ def change(org: JobsOrg, request: Request) -> Response:
     return _close(org, job, request)
 
 
-def _let_close_win(org: JobsOrg, job: IngestJob, request: Request) -> NoReturn:
-    """Close the job, if it is still open, and refuse the abort."""
+def _close_before_abort(org: JobsOrg, job: IngestJob, request: Request) -> NoReturn:
+    """Close the job if it is still open, and refuse the abort."""
     if job.state == "Open":
         job.close(replace(request, fault=None))
         org.job_registry.catch_up(job)

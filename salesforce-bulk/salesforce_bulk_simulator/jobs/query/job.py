@@ -1,4 +1,4 @@
-"""Bulk 2.0 query jobs."""
+"""Bulk API 2.0 query jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .results import run
 
 
 class QueryJob(Job):
-    """One query, run as soon as the job is in progress; its result is a snapshot."""
+    """One query job. Its query runs as soon as the job is in progress; the result is a snapshot."""
 
     job_type = "V2Query"
 
@@ -28,7 +28,7 @@ class QueryJob(Job):
         self.statement = statement
         self.result: ResultFile | None = None
 
-    def work(self, share: float) -> bool:  # noqa: ARG002  a query is run whole
+    def work(self, share: float) -> bool:  # noqa: ARG002  a query runs in one portion
         if self.result is None:
             self.result = run(self.org, self.statement, delimiter=self.delimiter, line_ending=self.line_ending)
             self.processed = self.result.number_of_rows

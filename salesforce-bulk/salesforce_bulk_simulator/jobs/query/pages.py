@@ -1,4 +1,4 @@
-"""The results of Bulk 2.0 query jobs, page by page."""
+"""The results of Bulk API 2.0 query jobs, page by page."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .result_file import ResultFile
 FIRST_VERSION_WITH_OPAQUE_LOCATORS = 49
 """Bulk API 2.0 guide, "Get Results for a Query Job"."""
 PAGES_PER_ANSWER = 5
-"""How many URLs one ``resultPages`` answer holds."""
+"""Maximum number of URLs in one ``resultPages`` response."""
 
 
 def results(org: JobsOrg, request: Request) -> Response:
-    """Answer ``GET /jobs/query/{id}/results``: one page of CSV, whatever the request accepts."""
+    """Answer ``GET /jobs/query/{id}/results``: one page of CSV, regardless of the Accept header."""
     job = find_query_job(org, request)
     result = _finished_result(org, job, request)
     if result is None:
@@ -35,7 +35,7 @@ def results(org: JobsOrg, request: Request) -> Response:
 
 
 def result_pages(org: JobsOrg, request: Request) -> Response:
-    """Answer ``GET /jobs/query/{id}/resultPages``: the addresses of up to five pages."""
+    """Answer ``GET /jobs/query/{id}/resultPages``: the URLs of up to five pages."""
     job = find_query_job(org, request)
     result = _finished_result(org, job, request)
     if result is None:
@@ -44,7 +44,7 @@ def result_pages(org: JobsOrg, request: Request) -> Response:
     size = _max_records(org, request)
     rows = range(start, max(result.number_of_rows, 1), size)
     base = f"/services/data/v{request.version}/jobs/query/{job.id}"
-    # who asks for pages of a size gets addresses of that size: their rows must not overlap
+    # the URLs repeat the maxRecords of the request, so that their rows do not overlap
     tail = "" if "maxRecords" not in request.query else f"&maxRecords={size}"
     pages = [
         {"resultUrl": f"{base}/results?locator={_locator_of_row(job, row)}{tail}"} for row in rows[:PAGES_PER_ANSWER]
@@ -57,7 +57,7 @@ def result_pages(org: JobsOrg, request: Request) -> Response:
 
 
 def _finished_result(org: JobsOrg, job: QueryJob, request: Request) -> ResultFile | None:
-    """Return the result of a finished job; None when the answer is 204."""
+    """Return the result of a finished job; None if the response is 204."""
     if request.version != job.version:
         message = f"The API version {request.version} does not match the job's version {job.version}"
         raise RequestRefused(409, "API_VERSION_MISMATCH", message)
@@ -83,7 +83,7 @@ def _max_records(org: JobsOrg, request: Request) -> int:
 
 
 def _locator_of_row(job: QueryJob, row: int) -> str:
-    """Return the locator of a page: opaque to clients from version 49 on, a number before."""
+    """Return the locator of a page: opaque from API version 49 on, a number before."""
     if float(job.version) < FIRST_VERSION_WITH_OPAQUE_LOCATORS:
         return str(row)
     return base64.urlsafe_b64encode(f"0:{job.id}:{row}".encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""The requests of Bulk 2.0 query jobs, but for their results."""
+"""The requests of Bulk API 2.0 query jobs, except for their results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from salesforce_bulk_simulator.soql.statement import Statement, compile_query, f
 from .job import QueryJob
 
 FIRST_VERSION_IN_SELECT_ORDER = 50
-"""Before this version the columns of a result stand in alphabetical order (Bulk API 2.0 guide, release notes)."""
+"""Before this version the columns of a result are in alphabetical order (Bulk API 2.0 guide, release notes)."""
 _KEYS = {"operation", "query", "contentType", "columnDelimiter", "lineEnding"}
 
 
@@ -35,11 +35,11 @@ def create(org: JobsOrg, request: Request) -> Response:
     sobject = find_object(query, org.objects)
     if not sobject.is_in_bulk:
         raise RequestRefused(400, "INVALIDENTITY", f"Entity '{sobject.name}' is not supported by the Bulk API.")
-    _refuse_what_bulk_cannot(query, None)
+    _refuse_unsupported_in_bulk(query, None)
     statement = compile_query(
         query, objects=org.objects, today=org.clock.now().date(), include_deleted=operation == "queryAll"
     )
-    _refuse_what_bulk_cannot(query, statement)
+    _refuse_unsupported_in_bulk(query, statement)
     _refuse_without_filter(statement, query)
     if float(request.version) < FIRST_VERSION_IN_SELECT_ORDER:
         statement.columns.sort(key=lambda column: column.name)
@@ -85,12 +85,12 @@ def info(org: JobsOrg, request: Request) -> Response:
 
 
 def list_all(org: JobsOrg, request: Request) -> Response:
-    """Answer ``GET /jobs/query``. Its next URL points to the ingest list, as documented."""
+    """Answer ``GET /jobs/query``. Its ``nextRecordsUrl`` points to the list of ingest jobs, as documented."""
     return json_response(list_answer(org, request, path="ingest"))
 
 
 def change(org: JobsOrg, request: Request) -> Response:
-    """Answer ``PATCH /jobs/query/{id}``, which can only abort."""
+    """Answer ``PATCH /jobs/query/{id}``, which can only abort a job."""
     job = find_query_job(org, request)
     state = request.json_object().get("state")
     if state == "UploadComplete":
@@ -111,11 +111,11 @@ def delete(org: JobsOrg, request: Request) -> Response:
     return Response(204)
 
 
-def _refuse_what_bulk_cannot(query: syntax.Query, statement: Statement | None) -> None:
+def _refuse_unsupported_in_bulk(query: syntax.Query, statement: Statement | None) -> None:
     if any(isinstance(item, syntax.Subquery) for item in query.select):
         raise RequestRefused(400, "API_ERROR", "Aggregate Relationships not supported in Bulk Query")
     if query.has_aggregates or query.offset is not None or query.has_typeof:
-        # the guide names what is not supported, no source its text
+        # the guide lists what is not supported; the message is inferred
         raise RequestRefused(
             400, "API_ERROR", "GROUP BY, OFFSET, TYPEOF and aggregate functions not supported in Bulk Query"
         )

@@ -1,4 +1,4 @@
-"""A query's result on disk, ready to be served page by page."""
+"""The result of a query on disk, to be served page by page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 
 class ResultFile:
-    """CSV rows in a file without a name, and where each row ends."""
+    """CSV rows in an unnamed temporary file, and the offset at which each row ends."""
 
     def __init__(self, header: bytes, rows: Iterable[list[bytes]]) -> None:
-        """Write the rows, which come in lists of ready lines."""
+        """Write the rows, which are given as lists of CSV lines."""
         self.header = header
         self._ends = array("Q", [0])
         with tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""A query run into a file of CSV rows."""
+"""Running a query into a file of CSV rows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from salesforce_bulk_simulator.soql.statement import Statement
 from .result_file import ResultFile
 
 NULL_CELL = '""'
-"""How a null stands in a result. [doc: all values are quoted]"""
+"""A null in a result. [doc: all values are quoted]"""
 _ROWS_PER_FETCH = 5000
 
 
 def run(org: JobOrg, statement: Statement, *, delimiter: str, line_ending: str) -> ResultFile:
-    """Run a query into a file of CSV rows. They come in no order, unless the query has one."""
+    """Run a query into a file of CSV rows, in no particular order unless the query has ORDER BY."""
     mark, end = DELIMITERS[delimiter], LINE_ENDINGS[line_ending]
     null = NULL_CELL if org.quote_nulls else ""
     cells = [
@@ -45,7 +45,7 @@ def run(org: JobOrg, statement: Statement, *, delimiter: str, line_ending: str) 
 
 
 def _cell(sql: str, field: Field, *, null: str, int_suffix: str) -> str:
-    """Return the SQL of one value as a quoted CSV cell."""
+    """Return the SQL for one value as a quoted CSV cell."""
     if field.type == "boolean":
         return f"CASE {sql} WHEN 1 THEN '\"true\"' WHEN 0 THEN '\"false\"' ELSE '{null}' END"
     text = sql
@@ -67,7 +67,7 @@ def _quoted_sql(text: str) -> str:
 
 
 def _concatenated(parts: list[str]) -> str:
-    """Join SQL texts as a balanced tree, since SQLite bounds the depth of an expression."""
+    """Concatenate SQL expressions as a balanced tree, since SQLite limits the depth of an expression."""
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2
