@@ -15,7 +15,7 @@ REFRESH = {
 
 
 class Api:
-    """A logged-in session, and the few steps that every bulk job takes."""
+    """A logged-in session, and the steps of a bulk job."""
 
     def __init__(self, url: str, *, version: str = "66.0") -> None:
         self.url = url
@@ -25,9 +25,9 @@ class Api:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send a request; a path that begins with a slash is whole, another one belongs to the version."""
-        whole = path if path.startswith("/") else f"{self.base}/{path}"
-        return self.session.request(method, self.url + whole, timeout=30, **arguments)
+        """Send a request; a path without a leading slash is relative to the API version."""
+        full = path if path.startswith("/") else f"{self.base}/{path}"
+        return self.session.request(method, self.url + full, timeout=30, **arguments)
 
     def query_job(self, soql: str, *, operation: str = "query", **keys: str) -> str:
         """Create a query job and return its id."""
@@ -36,13 +36,13 @@ class Api:
         return str(answer.json()["id"])
 
     def query(self, soql: str, *, operation: str = "query") -> list[str]:
-        """Return the lines of a query's whole result, the header first and the rows sorted."""
+        """Return all lines of a query's result, the header first and the rows sorted."""
         job = self.query_job(soql, operation=operation)
         header, *rows = self("GET", f"jobs/query/{job}/results").text.splitlines()
         return [header, *sorted(rows)]
 
     def refused_query(self, soql: str) -> tuple[str, str]:
-        """Return the code and the last line of the message with which a query is refused."""
+        """Return the error code of a refused query, and the last line of its message."""
         answer = self("POST", "jobs/query", json={"operation": "query", "query": soql})
         assert answer.status_code == 400, answer.text
         (error,) = answer.json()

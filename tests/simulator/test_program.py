@@ -46,7 +46,7 @@ def program(*options: str) -> Iterator[dict[str, Any]]:
 
 
 def test_it_prints_a_config_that_logs_in(tmp_path: Path) -> None:
-    """And serves the objects and rows that it was told to make."""
+    """And serves the objects and rows of its options."""
     (tmp_path / "planes.yaml").write_text(PLANES)
     with program("--objects", str(tmp_path / "planes.yaml"), "--rows", "Account=3", "--rows", "Plane__c=2") as config:
         api = Api(config["login_url"])
@@ -58,7 +58,7 @@ def test_it_prints_a_config_that_logs_in(tmp_path: Path) -> None:
 
 
 def test_rows_survive_a_restart_in_a_database(tmp_path: Path) -> None:
-    """Ids go on where they ended."""
+    """Ids continue where they ended."""
     database = tmp_path / "org.db"
     with program("--database", str(database)) as config:
         api = Api(config["login_url"])
@@ -81,7 +81,7 @@ def test_rows_survive_a_restart_in_a_database(tmp_path: Path) -> None:
     ],
     ids=["form", "object", "file"],
 )
-def test_a_wrong_option_is_told_in_one_line(options: list[str], message: str) -> None:
+def test_a_wrong_option_is_reported_in_one_line(options: list[str], message: str) -> None:
     """No traceback."""
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False)
 
@@ -101,7 +101,7 @@ def test_a_wrong_option_is_told_in_one_line(options: list[str], message: str) ->
     ],
     ids=["type", "flag", "prefix", "key", "shape"],
 )
-def test_a_wrong_declaration_is_told(tmp_path: Path, yaml: str, message: str) -> None:
+def test_a_wrong_declaration_is_reported(tmp_path: Path, yaml: str, message: str) -> None:
     """With the object and the field."""
     path = tmp_path / "objects.yaml"
     path.write_text(yaml)
@@ -159,7 +159,7 @@ def test_connections_are_reset_over_https_too(tmp_path: Path) -> None:
     assert org.faults.completed
 
 
-def test_it_tells_how_to_trust_and_reach_it(tmp_path: Path) -> None:
+def test_it_explains_how_to_trust_and_reach_it(tmp_path: Path) -> None:
     """The variables that clients read, and the line for the hosts file."""
     certificate = make_certificate(tmp_path)
 
