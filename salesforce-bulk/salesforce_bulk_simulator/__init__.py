@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 try:
-    from .certificates import Certificate, make_certificate
-    from .clock import Clock
-    from .faults import Fault
+    from .data.clock import Clock
+    from .data.limits import Limit
+    from .http.certificates import Certificate, make_certificate
+    from .http.faults import Fault
+    from .jobs.progression import Progression
     from .org import Org
-    from .progression import Progression
-    from .server import running
+    from .serving import running
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f'{error.name} is missing: install "singer-salesforce-bulk[simulator]", as the README shows under "Install"',
         name=error.name,
     ) from None
 
-__all__ = ["Certificate", "Clock", "Fault", "Org", "Progression", "make_certificate", "running"]
+__all__ = ["Certificate", "Clock", "Fault", "Limit", "Org", "Progression", "make_certificate", "running"]

@@ -8,27 +8,24 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
-from .compression import TooLarge, accepts_gzip, compress, decompressed
-from .errors import RequestRefused
-from .faults import Fault
-from .messages import Request, Response, refusal
-from .routes import Match, find_route, refusal_at
-from .sizes import MAX_BODY_BYTES, read_body, refuse_size, too_large
-from .transports import reset_connection
-
-if TYPE_CHECKING:
-    from .org import Org
+from .http.compression import TooLarge, accepts_gzip, compress, decompressed
+from .http.connections import reset_connection
+from .http.errors import RequestRefused
+from .http.faults import Fault
+from .http.messages import Request, Response, error_response
+from .http.size_limits import MAX_BODY_BYTES, read_body, refuse_too_large, too_large
+from .org import Org
+from .routes import Match, error_response_at, find_route
 
 logger = logging.getLogger(__name__)
 
 _FREE_OPERATIONS = ("login", "revoke", "introspect", "versions", "controls")
-"""What neither counts against the org's API requests nor tells of them."""
+"""Operations that do not count against the org's API requests, and whose responses do not report them."""
 
 
 class App:
@@ -43,7 +40,7 @@ class App:
             return
         http = HttpRequest(scope, receive)
         body = None
-        if (refused := refuse_size(scope)) is None:
+        if (refused := refuse_too_large(scope)) is None:
             body = await read_body(http)
         if body is None:
             await _send(refused or too_large(413), None, scope, send)
@@ -66,21 +63,21 @@ class App:
             await _send(response, fault, scope, send)
 
     async def _respond(self, request: Request) -> tuple[Fault | None, Response | None]:
-        """Decompress a request, then return its answer, and the fault that this meets on its way."""
+        """Decompress a request, then return the fault that its response meets, and the response."""
         try:
             body = await run_in_threadpool(decompressed, request.body, request.headers, max_bytes=MAX_BODY_BYTES)
         except TooLarge:
             return None, too_large(413)
         except RequestRefused as refused:
-            return None, refusal_at(request, refused)
+            return None, error_response_at(request, refused)
         return await self._respond_to_plain(replace(request, body=body))
 
     async def _respond_to_plain(self, request: Request) -> tuple[Fault | None, Response | None]:
-        """Return the fault that the answer meets on its way, and the answer; None if there shall be none."""
+        """Return the fault that the response meets, and the response; None if none is to be sent."""
         try:
             match = find_route(request.method, request.path, request.body)
         except RequestRefused as refused:
-            return None, refusal(refused)
+            return None, error_response(refused)
         for carry_out in self._org.late_requests.due() if match.operation != "controls" else ():
             await run_in_threadpool(carry_out)
         fault = self._org.faults.take(match.operation)
@@ -90,7 +87,7 @@ class App:
             return None, Response(fault.status_code, fault.body, dict(fault.headers))
         if fault and fault.kind == "stall":
             await asyncio.sleep(fault.seconds)
-        own_fault = fault if fault and fault.is_carried_by_request else None
+        own_fault = fault if fault and fault.is_met_while_processing else None
         request = replace(request, parts=match.parts, operation=match.operation, fault=own_fault)
         if fault and fault.kind == "late":
             self._org.late_requests.add(lambda: self._handle(request, match), after=fault.count or None)
@@ -103,17 +100,17 @@ class App:
         return fault, response
 
     def _handle(self, request: Request, match: Match) -> Response:
-        """Answer a request that arrived whole."""
+        """Answer a request that arrived in full."""
         try:
             if not match.route.is_open:
                 self._check_session(request)
             response = match.route.handler(self._org, request)
         except RequestRefused as refused:
-            response = refusal(refused)
+            response = error_response(refused)
         except Exception:
             logger.exception("%s %s", request.method, request.path)
             message = "An unexpected error occurred. Please include this ErrorId if you contact support: 1-1 (1)"
-            response = refusal(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
+            response = error_response(RequestRefused(500, "UNKNOWN_EXCEPTION", message))
         response.headers = dict(response.headers)
         if match.operation not in _FREE_OPERATIONS:
             limit = self._org.limits["DailyApiRequests"]
@@ -124,7 +121,7 @@ class App:
         return response
 
     def _check_session(self, request: Request) -> None:
-        """Refuse a request without a living session, or beyond the day's requests."""
+        """Refuse a request without a valid session, or over the daily limit of requests."""
         authorization = request.headers.get("authorization", "")
         token = bearer_token(request.headers)
         if authorization and token is None:
@@ -139,7 +136,7 @@ class App:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
-    """Return the access token of a request; REST takes the older word ``OAuth``, too."""
+    """Return the access token of a request. REST also accepts the older scheme ``OAuth``."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() in ("bearer", "oauth") and token else None
 
@@ -149,7 +146,7 @@ def _base_url(http: HttpRequest) -> str:
 
 
 async def _send(response: Response, fault: Fault | None, scope: Scope, send: Send) -> None:
-    """Send an answer, whole or as its fault wants it."""
+    """Send a response, in full or as its fault demands."""
     headers = dict(response.headers)
     kind = fault.kind if fault else ""
     if fault and kind == "without_header":
@@ -163,5 +160,5 @@ async def _send(response: Response, fault: Fault | None, scope: Scope, send: Sen
         body = body[: fault.bytes_sent]
     raw = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
-    # a body that is announced longer than it is ends with the server closing the connection
+    # a body shorter than its Content-Length ends with the server closing the connection
     await send({"type": "http.response.body", "body": body, "more_body": is_cut})

@@ -1,4 +1,4 @@
-"""The program ``salesforce-bulk-simulator``."""
+"""The command ``salesforce-bulk-simulator``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import click
 
-from .certificates import Certificate, make_certificate
-from .generate import generate_rows
-from .login import MY_DOMAIN
+from .auth.login_hosts import MY_DOMAIN
+from .data.generate import generate_rows
+from .http.certificates import Certificate, make_certificate
+from .jobs.progression import Progression
 from .org import Org
-from .progression import Progression
-from .server import running
+from .serving import running
 from .switches import Switches
 
 
@@ -26,7 +26,7 @@ def _row_count(_context: click.Context, _parameter: click.Parameter, values: tup
     for value in values:
         name, _, count = value.partition("=")
         if not count.isdigit():
-            raise click.BadParameter(f"{value!r} is not of the form Account=1000")
+            raise click.BadParameter(f"{value!r} is not of the form OBJECT=COUNT, such as Account=1000")
         counts[name] = int(count)
     return counts
 
@@ -49,28 +49,31 @@ def _switch_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8765, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", default=8765, show_default=True, help="Port to listen on; 0 picks a free one.")
 @click.option(
-    "--rows", multiple=True, callback=_row_count, metavar="OBJECT=COUNT", help="Make rows, e.g. Account=1000."
+    "--rows", multiple=True, callback=_row_count, metavar="OBJECT=COUNT", help="Generate rows, e.g. Account=1000."
 )
 @click.option(
-    "--objects", multiple=True, type=click.Path(exists=True, dir_okay=False), help="YAML file that declares objects."
+    "--objects",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="YAML file that declares additional objects.",
 )
 @click.option(
     "--describe",
     type=click.Path(exists=True, file_okay=False),
-    help="Folder with describe answers of a real org, one JSON file per object.",
+    help="Folder with describe responses of a real org, one JSON file per object.",
 )
-@click.option("--database", type=click.Path(dir_okay=False), help="SQLite file that keeps the rows. Default: memory.")
-@click.option("--seconds", default=0.0, show_default=True, help="Seconds a job spends in each state.")
-@click.option("--looks", default=0, show_default=True, help="Looks at a job that find it in each state.")
+@click.option("--database", type=click.Path(dir_okay=False), help="SQLite file to keep the rows in. Default: memory.")
+@click.option("--seconds", default=0.0, show_default=True, help="Seconds that a job spends in each state.")
+@click.option("--looks", default=0, show_default=True, help="Polls that find a job in each state.")
 @click.option("--tls", is_flag=True, help="Serve HTTPS, with a certificate for Salesforce's host names.")
 @click.option(
     "--tls-directory",
     default="salesforce-bulk-simulator-tls",
     show_default=True,
     type=click.Path(file_okay=False),
-    help="Folder of the certificate; it is made there if there is none.",
+    help="Folder of the certificate, which is created there if it does not exist.",
 )
 @_switch_options
 def main(
@@ -88,10 +91,10 @@ def main(
 ) -> None:
     """Serve a simulated Salesforce org until interrupted.
 
-    Prints its URL and a ready connection config, as one JSON object, when it is up.
+    Prints its URL and a connection config, as one JSON object, once it is ready.
     """
     if seconds and looks:
-        raise click.UsageError("--seconds and --looks are two paces; choose one")
+        raise click.UsageError("--seconds and --looks exclude each other: set one of them")
     try:
         org = Org(
             objects=[Path(each) for each in objects],
@@ -120,18 +123,18 @@ def main(
 
 
 def how_to_trust(certificate: Certificate) -> str:
-    """Return what to do so that clients with hard-coded host names reach the simulator and trust it."""
+    """Return instructions for making clients with hard-coded host names reach and trust the simulator."""
     authority = certificate.authority.resolve()
     return f"""\
-Trust it in one shell, for Python, curl and OpenSSL, and node:
+To trust the certificate in one shell, for Python, curl, OpenSSL and Node.js:
   export REQUESTS_CA_BUNDLE={authority} SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}
-Lead clients with hard-coded hosts here by a line in /etc/hosts (and serve on port 443):
+To direct clients with hard-coded hosts here, add a line to /etc/hosts (and use --port 443):
   127.0.0.1 login.salesforce.com test.salesforce.com {MY_DOMAIN}
-Stop trusting it by deleting {authority.parent}; the key that signed it was not kept."""
+To stop trusting it, delete {authority.parent}. The key that signed it was not kept."""
 
 
 def connection_config(org: Org, url: str) -> dict[str, str]:
-    """Return the settings with which the tap and the target reach an org."""
+    """Return the settings with which the tap and the target connect to an org."""
     return {
         "login_url": url,
         "client_id": org.client_id,

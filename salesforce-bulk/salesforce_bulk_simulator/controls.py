@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .errors import RequestRefused
-from .faults import Fault
-from .json_text import json_text
-from .messages import Request, Response, json_response
-
-if TYPE_CHECKING:
-    from .org import Org
+from .http.errors import RequestRefused
+from .http.faults import Fault
+from .http.json_parser import json_text
+from .http.messages import Request, Response, json_response
+from .org import Org
 
 FAULTS = (
     "status",
@@ -34,11 +32,11 @@ FAULTS = (
     "close_wins",
     "lock_rows",
 )
-"""The methods of ``Fault`` that make one."""
+"""The methods of ``Fault`` that create one."""
 
 
-_MOST_TIMES = 100_000
-"""How often one request can queue a fault."""
+_MAX_TIMES = 100_000
+"""Maximum of ``times`` and ``after`` in one request."""
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (int, float),
@@ -47,11 +45,11 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "Any": object,
     "Mapping[str, str]": dict,
 }
-"""What JSON may give for each type of an argument of a fault."""
+"""The JSON values that are accepted for each type of a fault's arguments."""
 
 
 def state(org: Org, _request: Request) -> Response:
-    """Answer ``GET /_simulator``: the jobs, and the faults that wait and that were met."""
+    """Answer ``GET /_simulator``: the jobs, and the pending and completed faults."""
     return json_response(
         {
             "now": org.clock.stamp(),
@@ -68,14 +66,15 @@ def state(org: Org, _request: Request) -> Response:
 def add_fault(org: Org, request: Request) -> Response:
     """Answer ``POST /_simulator/faults``: ``{"operation": "query.results", "fault": "cut_after", "bytes": 100}``.
 
-    ``fault`` is a method of ``Fault``; ``times`` and ``after`` are those of ``FaultQueue.add``, other keys the fault's.
+    ``fault`` is a method of ``Fault``. ``times`` and ``after`` are those of ``FaultQueue.add``; all other keys are
+    arguments of the fault.
     """
     body = request.json_object()
     operation, name = json_text(body.pop("operation", "any")), json_text(body.pop("fault", ""))
     times, after = body.pop("times", 1), body.pop("after", 0)
     try:
-        if not all(type(number) is int and 0 <= number <= _MOST_TIMES for number in (times, after)):
-            raise ValueError(f"times and after are whole numbers up to {_MOST_TIMES}")
+        if not all(type(number) is int and 0 <= number <= _MAX_TIMES for number in (times, after)):
+            raise ValueError(f"times and after must be integers from 0 to {_MAX_TIMES}")
         org.faults.add(operation, _fault(name, body), times=times, after=after)
     except ValueError as error:
         raise RequestRefused(400, "INVALID_FAULT", str(error)) from error
@@ -83,35 +82,35 @@ def add_fault(org: Org, request: Request) -> Response:
 
 
 def _fault(name: str, arguments: dict[str, Any]) -> Fault:
-    """Return a fault made by the method of ``Fault`` with that name.
+    """Return a fault created by the method of ``Fault`` with that name.
 
     Raises:
-        ValueError: there is none, or it takes other arguments.
+        ValueError: there is no such method, or it takes other arguments.
     """
     if name not in FAULTS:
-        raise ValueError(f"no fault '{name}'; known are {', '.join(FAULTS)}")
-    made_by: Callable[..., Fault] = getattr(Fault, name)
+        raise ValueError(f"unknown fault '{name}'; known faults: {', '.join(FAULTS)}")
+    create: Callable[..., Fault] = getattr(Fault, name)
     kinds = {
         key: str(each.annotation).removesuffix(" | None")
-        for key, each in signature(made_by).parameters.items()
+        for key, each in signature(create).parameters.items()
         if key != "where"
     }
-    wanted = f"{name} takes {', '.join(f'{key} ({kind})' for key, kind in kinds.items()) or 'nothing more'}"
+    wanted = f"{name} takes {', '.join(f'{key} ({kind})' for key, kind in kinds.items()) or 'no arguments'}"
     if not all(key in kinds and isinstance(value, _TYPES[kinds[key]]) for key, value in arguments.items()):
         raise ValueError(wanted)
     try:
-        return made_by(**arguments)
+        return create(**arguments)
     except TypeError:
         raise ValueError(wanted) from None
 
 
 def carry_out_late_requests(org: Org, request: Request) -> Response:
-    """Answer ``POST /_simulator/late``: do now what ``carried_out_late`` holds back."""
+    """Answer ``POST /_simulator/late``: carry out the requests that ``carried_out_late`` has delayed."""
     org.carry_out_late_requests()
     return state(org, request)
 
 
 def clear_faults(org: Org, request: Request) -> Response:
-    """Answer ``DELETE /_simulator/faults``: forget the faults that wait."""
+    """Answer ``DELETE /_simulator/faults``: discard the pending faults."""
     org.faults.clear()
     return state(org, request)

@@ -1,4 +1,7 @@
-"""The org: its objects, rows, jobs, sessions, limits and faults, and the switches of its behaviour."""
+"""The org: its objects, rows, jobs, sessions, limits, faults and switches.
+
+The rooms below do not import it: each declares in its ``org_protocol.py`` the attributes that it needs.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,28 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from .clock import Clock
-from .errors import RecordRefused
-from .faults import FaultQueue
-from .history import Change
-from .ids import make_id
-from .ingest_jobs import IngestJob
-from .job_registry import JobRegistry
-from .late_requests import LateRequests
-from .limits import Limit, default_limits
-from .login import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
-from .progression import Progression
-from .query_jobs import QueryJob
-from .records import RecordRules, cascades
-from .schema.declarations import build_objects, read_declarations, standard_declarations
-from .schema.model import SObject
-from .schema.recorded import add_recorded_objects
-from .selected_records import Selection
-from .sessions import Sessions
-from .store import Store
+from .auth.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, REFRESH_TOKEN, SECURITY_TOKEN, USERNAME
+from .auth.sessions import Sessions
+from .data.clock import Clock
+from .data.errors import RecordRefused
+from .data.history import Change
+from .data.ids import make_id
+from .data.limits import Limit, default_limits
+from .data.records.rules import RecordRules, cascades
+from .data.schema.declarations import build_objects, read_declarations, standard_declarations
+from .data.schema.model import SObject
+from .data.schema.recorded import add_recorded_objects
+from .data.store import Store
+from .data.values.database import Value, to_python
+from .data.values.json import WrongJsonType, from_json
+from .http.fault_queue import FaultQueue
+from .http.late_requests import LateRequests
+from .jobs.ingest.job import IngestJob
+from .jobs.progression import Progression
+from .jobs.query.job import QueryJob
+from .jobs.registry import JobRegistry
+from .rest.query_records import Selection
 from .switches import Switches
-from .values import Value, WrongJson, from_json, to_python
 
 
 class Org(Switches):
@@ -43,16 +47,17 @@ class Org(Switches):
         clock: Clock | None = None,
         **switches: Any,
     ) -> None:
-        """Make an org with the standard objects.
+        """Create an org with the standard objects.
 
-        ``objects`` are further declarations: mappings, or paths of YAML files. ``describes`` is a folder with describe
-        answers of a real org, as JSON; their objects replace the simulator's. ``database`` is the file that keeps the
-        rows; without one they live in memory. ``progression`` is how fast jobs move (``Progression.immediate()``).
-        ``switches`` are those of ``Switches``; each can also be set as an attribute later.
+        ``objects`` are additional declarations: mappings, or paths of YAML files. ``describes`` is a folder with
+        describe responses of a real org, as JSON; their objects replace the simulator's. ``database`` is the SQLite
+        file to keep the rows in; without it they are kept in memory. ``progression`` is how fast jobs progress
+        (default: ``Progression.immediate()``). ``switches`` are those of ``Switches``, which can also be set as
+        attributes later.
 
         Raises:
-            TypeError: there is no such switch.
-            ValueError: a declaration, or a describe answer, is not understood.
+            TypeError: a switch does not exist.
+            ValueError: a declaration or a describe response is invalid.
         """
         super().__init__(**switches)
         self.lock = RLock()
@@ -64,10 +69,10 @@ class Org(Switches):
         self.password = PASSWORD
         self.security_token = SECURITY_TOKEN
         self.trusted_keys: list[bytes] = []
-        """Public keys in PEM of which one must have signed a JWT assertion."""
+        """Public keys, in PEM; a JWT assertion must be signed with one of them."""
         self.own_addresses: set[str] = set()
-        self.made_at = self.clock.now()
-        """When the objects were last changed, for conditional requests."""
+        self.objects_changed_at = self.clock.now()
+        """When the objects were last changed, for conditional requests of describe."""
         self.name = "Simulated Org"
         self.org_id = make_id("00D", number=1)
         self.user_id = make_id("005", number=1)
@@ -79,7 +84,7 @@ class Org(Switches):
         self.late_requests = LateRequests()
         self.limits = default_limits()
         self.ingest_rows = Limit(150_000_000)
-        """Rows that ingest jobs may load in a day; no key of ``/limits`` tells of them."""
+        """Rows that ingest jobs may load in a day, a limit that ``/limits`` does not list."""
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request that arrived, in order."""
         self.store = Store(path=Path(database) if database else None)
@@ -90,7 +95,7 @@ class Org(Switches):
         """The org's objects by name in lower case."""
         if describes is not None:
             add_recorded_objects(self.objects, Path(describes))
-        self.cursors: dict[str, Selection] = {}
+        self.query_locators: dict[str, Selection] = {}
         self.job_registry = JobRegistry()
         self._number_of_locators = 0
         with self.store.transaction():
@@ -122,15 +127,15 @@ class Org(Switches):
         """Return an object of the org.
 
         Raises:
-            KeyError: the org has no such object.
+            KeyError: the org does not have the object.
         """
         return self.objects[name.lower()]
 
     def insert(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Create records and return their ids. Read-only fields such as SystemModstamp may be given, too.
+        """Create records and return their ids. Read-only fields such as SystemModstamp can be set, too.
 
         Raises:
-            ValueError: a record breaks a rule of the object; none is created then.
+            ValueError: a record violates a rule of the object; no record is created then.
         """
         sobject = self.sobject(name)
         return self._write(
@@ -138,10 +143,10 @@ class Org(Switches):
         )
 
     def update(self, name: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Change records, each with its ``Id``, and return their ids.
+        """Update records, each with its ``Id``, and return their ids.
 
         Raises:
-            ValueError: a record breaks a rule of the object; none is changed then.
+            ValueError: a record violates a rule of the object; no record is updated then.
         """
         sobject = self.sobject(name)
 
@@ -155,7 +160,7 @@ class Org(Switches):
         """Move records to the recycle bin.
 
         Raises:
-            ValueError: one of them is not there; none is deleted then.
+            ValueError: a record does not exist; no record is deleted then.
         """
         self._write(self.sobject(name), [{"Id": each} for each in ids], lambda rules, each: rules.delete(each["Id"]))
 
@@ -178,17 +183,17 @@ class Org(Switches):
         for name, value in record.items():
             field = sobject.field(name)
             if field is None or field.is_compound:
-                raise ValueError(f"{sobject.name} has no field {name!r} to fill")
+                raise ValueError(f"{sobject.name} has no field {name!r} that can be set")
             try:
                 values[field.name] = from_json(field, value)
-            except WrongJson:
+            except WrongJsonType:
                 raise ValueError(f"{sobject.name}.{field.name} is of type {field.type}, not {value!r}") from None
         return values
 
     def rows(self, name: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:
-        """Return the rows of an object, in the order they were created, with typed values by field name.
+        """Return the rows of an object in order of creation, as typed values by field name.
 
-        Datetimes are texts such as ``2024-01-15T10:30:00.000Z``.
+        Datetimes are strings such as ``2024-01-15T10:30:00.000Z``.
         """
         sobject = self.sobject(name)
         with self.lock:
@@ -198,7 +203,7 @@ class Org(Switches):
 
     @property
     def history(self) -> list[Change]:
-        """Every create, update and delete of a row, in the order they were applied; needs ``keeps_history``."""
+        """Every create, update and delete of a row, in the order they were applied. Requires ``keeps_history``."""
         with self.lock:
             return list(self.store.history)
 
@@ -206,7 +211,7 @@ class Org(Switches):
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
-        """Every job of the org as JSON, as a look at it would answer; this is not a look."""
+        """Every job of the org as JSON, as a poll would return it. Reading this does not count as a poll."""
         return [job.info() for job in self.job_registry.all()]
 
     @property
@@ -216,12 +221,12 @@ class Org(Switches):
 
     @property
     def open_jobs_with_data(self) -> list[str]:
-        """Ids of ingest jobs whose data came and that nobody closed or aborted; the API does not tell them apart."""
+        """Ids of ingest jobs that have data but were neither closed nor aborted. The API does not list them."""
         jobs = [job for job in self.job_registry.all() if isinstance(job, IngestJob)]
-        return [job.id for job in jobs if job.state == "Open" and job.data is not None and not job.is_gone()]
+        return [job.id for job in jobs if job.state == "Open" and job.data is not None and not job.is_expired()]
 
     def carry_out_late_requests(self) -> None:
-        """Do now what ``Fault.carried_out_late`` holds back."""
+        """Carry out the requests that ``Fault.carried_out_late`` has delayed."""
         self.late_requests.carry_out_all()
 
     def locator_id(self) -> str:
@@ -233,9 +238,9 @@ class Org(Switches):
     # --- login ------------------------------------------------------------------------------------------------------
 
     def trust_key(self, pem: bytes | str) -> None:
-        """Let assertions in that are signed with the private half of this public key, in PEM."""
+        """Accept JWT assertions that are signed with the private key of this public key, in PEM."""
         self.trusted_keys.append(pem.encode() if isinstance(pem, str) else pem)
 
     def accepts_password(self, text: str) -> bool:
-        """Whether a text is the password, with the security token behind it or, from a trusted address, without."""
+        """Whether a text is the password, with or without the security token after it."""
         return text in (self.password, self.password + self.security_token)

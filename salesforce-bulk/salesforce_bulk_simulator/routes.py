@@ -1,4 +1,4 @@
-"""Which request is answered by which function, and under which operation's name faults find it."""
+"""The table of routes: method and path, the operation that faults are queued for, and the function that answers."""
 
 from __future__ import annotations
 
@@ -6,42 +6,33 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from . import (
-    changes,
-    composite_batch,
-    controls,
-    describe,
-    ingest_requests,
-    login,
-    query_pages,
-    query_requests,
-    record_collections,
-    rest_query,
-    rows,
-    soap,
-)
-from .errors import RequestRefused, method_not_allowed, not_found
-from .messages import Request, Response, refusal
+from . import controls
+from .auth import identity, oauth, soap
+from .auth.errors import LoginRefused
+from .http.errors import RequestRefused, method_not_allowed, not_found
+from .http.messages import Request, Response, error_response
+from .jobs.ingest import requests as ingest_requests
+from .jobs.query import pages as query_pages
+from .jobs.query import requests as query_requests
+from .org import Org
+from .rest import composite_batch, deleted_and_updated, describe, limits, sobject_collections, sobject_rows, versions
+from .rest import query as rest_query
 
-if TYPE_CHECKING:
-    from .org import Org
-
-Handler = Callable[["Org", Request], Response]
+Handler = Callable[[Org, Request], Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``needs_version`` is the API version that brought the resource; ``is_open`` ones need no session."""
+    """One line of the table. ``since`` is the first API version with the resource; ``is_open`` needs no session."""
 
     method: str
     pattern: re.Pattern[str]
     operation: str
     handler: Handler
     is_open: bool = False
-    needs_version: float = 0
+    since: float = 0
 
 
 def _route(
@@ -55,36 +46,36 @@ def _route(
 
 
 def _batch(org: Org, request: Request) -> Response:
-    """Answer ``POST /composite/batch``, each of its requests by its own route."""
+    """Answer ``POST /composite/batch``; each of its requests takes its own route."""
 
     def answer(inner: Request) -> Response:
         try:
             match = find_route(inner.method, inner.path, inner.body)
             return match.route.handler(org, replace(inner, parts=match.parts, operation=match.operation))
         except RequestRefused as refused:
-            return refusal(refused)
+            return error_response(refused)
 
     return composite_batch.batch(request, answer=answer)
 
 
 ROUTES = [
-    _route("POST", "/services/oauth2/token", "login", login.token, is_open=True),
-    _route("POST", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
-    _route("GET", "/services/oauth2/revoke", "revoke", login.revoke, is_open=True),
-    _route("GET", "/services/oauth2/userinfo", "userinfo", login.userinfo),
-    _route("GET", "/id/{org_id}/{user_id}", "userinfo", login.identity),
-    _route("POST", "/services/oauth2/introspect", "introspect", login.introspect, is_open=True),
+    _route("POST", "/services/oauth2/token", "login", oauth.token, is_open=True),
+    _route("POST", "/services/oauth2/revoke", "revoke", oauth.revoke, is_open=True),
+    _route("GET", "/services/oauth2/revoke", "revoke", oauth.revoke, is_open=True),
+    _route("GET", "/services/oauth2/userinfo", "userinfo", identity.userinfo),
+    _route("GET", "/id/{org_id}/{user_id}", "userinfo", identity.identity),
+    _route("POST", "/services/oauth2/introspect", "introspect", oauth.introspect, is_open=True),
     _route("POST", "/services/soap/[uc]/{version}(?:/.*)?", "soap", soap.answer, is_open=True),
-    _route("GET", "/services/data", "versions", describe.versions, is_open=True),
-    _route("GET", "~", "version", describe.version_root),
-    _route("GET", "~/jobs", "version", describe.directory("jobs", "ingest", "query")),
-    _route("GET", "~/composite", "version", describe.directory("composite", "batch", "sobjects")),
+    _route("GET", "/services/data", "versions", versions.versions, is_open=True),
+    _route("GET", "~", "version", versions.version_root),
+    _route("GET", "~/jobs", "version", versions.directory("jobs", "ingest", "query")),
+    _route("GET", "~/composite", "version", versions.directory("composite", "batch", "sobjects")),
     _route("GET", "~/sobjects", "describe_global", describe.describe_global),
-    _route("GET", "~/limits", "limits", describe.limits),
-    _route("GET", "~/limits/recordCount", "record_count", describe.record_count, since=40),
+    _route("GET", "~/limits", "limits", limits.limits),
+    _route("GET", "~/limits/recordCount", "record_count", limits.record_count, since=40),
     _route("GET", "~/query", "rest.query", rest_query.query),
     _route("GET", "~/queryAll", "rest.query", rest_query.query_all),
-    _route("GET", "~/query(?:All)?/{locator}", "rest.query", rest_query.more),
+    _route("GET", "~/query(?:All)?/{locator}", "rest.query", rest_query.next_batch),
     _route("POST", "~/jobs/query", "query.create", query_requests.create, since=47),
     _route("GET", "~/jobs/query", "query.list", query_requests.list_all, since=47),
     _route("GET", "~/jobs/query/{id}", "query.info", query_requests.info, since=47),
@@ -101,24 +92,24 @@ ROUTES = [
     _route("GET", "~/jobs/ingest/{id}/successfulResults", "ingest.successful", ingest_requests.successful, since=41),
     _route("GET", "~/jobs/ingest/{id}/failedResults", "ingest.failed", ingest_requests.failed, since=41),
     _route("GET", "~/jobs/ingest/{id}/unprocessedRecords", "ingest.unprocessed", ingest_requests.unprocessed, since=41),
-    _route("POST", "~/composite/sobjects", "collections", record_collections.create, since=42),
-    _route("PATCH", "~/composite/sobjects", "collections", record_collections.update, since=42),
-    _route("DELETE", "~/composite/sobjects", "collections", record_collections.delete, since=42),
-    _route("GET", "~/composite/sobjects/{sobject}", "collections", record_collections.retrieve, since=42),
-    _route("POST", "~/composite/sobjects/{sobject}", "collections", record_collections.retrieve, since=42),
-    _route("PATCH", "~/composite/sobjects/{sobject}/{field}", "collections", record_collections.upsert, since=46),
+    _route("POST", "~/composite/sobjects", "collections", sobject_collections.create, since=42),
+    _route("PATCH", "~/composite/sobjects", "collections", sobject_collections.update, since=42),
+    _route("DELETE", "~/composite/sobjects", "collections", sobject_collections.delete, since=42),
+    _route("GET", "~/composite/sobjects/{sobject}", "collections", sobject_collections.retrieve, since=42),
+    _route("POST", "~/composite/sobjects/{sobject}", "collections", sobject_collections.retrieve, since=42),
+    _route("PATCH", "~/composite/sobjects/{sobject}/{field}", "collections", sobject_collections.upsert, since=46),
     _route("POST", "~/composite/batch", "batch", _batch, since=34),
     _route("GET", "~/sobjects/{sobject}", "describe", describe.sobject_root),
-    _route("POST", "~/sobjects/{sobject}", "row", rows.create),
+    _route("POST", "~/sobjects/{sobject}", "row", sobject_rows.create),
     _route("GET", "~/sobjects/{sobject}/describe", "describe", describe.describe),
-    _route("GET", "~/sobjects/{sobject}/deleted", "deleted", changes.deleted),
-    _route("GET", "~/sobjects/{sobject}/updated", "updated", changes.updated),
-    _route("GET", "~/sobjects/{sobject}/{id}", "row", rows.read),
-    _route("POST", "~/sobjects/{sobject}/{id}", "row", rows.create_by_id, since=37),
-    _route("PATCH", "~/sobjects/{sobject}/{id}", "row", rows.update),
-    _route("DELETE", "~/sobjects/{sobject}/{id}", "row", rows.delete),
-    _route("GET", "~/sobjects/{sobject}/{first}/{second}", "row", rows.read_below),
-    _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", rows.upsert),
+    _route("GET", "~/sobjects/{sobject}/deleted", "deleted", deleted_and_updated.deleted),
+    _route("GET", "~/sobjects/{sobject}/updated", "updated", deleted_and_updated.updated),
+    _route("GET", "~/sobjects/{sobject}/{id}", "row", sobject_rows.read),
+    _route("POST", "~/sobjects/{sobject}/{id}", "row", sobject_rows.create_by_id, since=37),
+    _route("PATCH", "~/sobjects/{sobject}/{id}", "row", sobject_rows.update),
+    _route("DELETE", "~/sobjects/{sobject}/{id}", "row", sobject_rows.delete),
+    _route("GET", "~/sobjects/{sobject}/{first}/{second}", "row", sobject_rows.read_below),
+    _route("PATCH", "~/sobjects/{sobject}/{field}/{value}", "upsert", sobject_rows.upsert),
     _route("GET", "/_simulator", "controls", controls.state, is_open=True),
     _route("POST", "/_simulator/faults", "controls", controls.add_fault, is_open=True),
     _route("POST", "/_simulator/late", "controls", controls.carry_out_late_requests, is_open=True),
@@ -128,7 +119,7 @@ ROUTES = [
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request's route, the variable pieces of its path, and the operation it asks for."""
+    """A request's route, the variable parts of its path, and its operation."""
 
     route: Route
     parts: dict[str, str]
@@ -142,7 +133,7 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
         RequestRefused: 404, 405, or 410 for a retired version.
     """
     method = "GET" if method == "HEAD" else method
-    # the Salesforce CLI begins its paths with two slashes and is served; two slashes further on are a 404
+    # the Salesforce CLI starts its paths with two slashes, which Salesforce accepts; anywhere else they are a 404
     raw_path = "/" + raw_path.lstrip("/")
     matches = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
     allowed = [(route, match) for route, match in matches if route.method == method]
@@ -157,22 +148,22 @@ def find_route(method: str, raw_path: str, body: bytes) -> Match:
     return Match(route, parts, _operation(route, body))
 
 
-def refusal_at(request: Request, refused: RequestRefused) -> Response:
-    """Return a refusal in the shape that the answers of an address have."""
+def error_response_at(request: Request, refused: RequestRefused) -> Response:
+    """Return an error in the format of the API that the path belongs to."""
     path = request.path.lower()
     if path.startswith("/services/soap/"):
         return soap.fault(request, soap.client_fault(refused.message))
     if path.startswith("/services/oauth2/"):
-        return login.refusal(login.LoginRefused("invalid_request", refused.message, status=refused.status))
-    return refusal(refused)
+        return oauth.error_response(LoginRefused("invalid_request", refused.message, status=refused.status))
+    return error_response(refused)
 
 
 def _check_version(version: str, route: Route) -> None:
     number = float(version)
-    if 1 <= number < describe.OLDEST_VERSION:
+    if 1 <= number < versions.OLDEST_VERSION:
         message = f"The requested API version {version} has been retired"
         raise RequestRefused(410, "UNSUPPORTED_API_VERSION", message)
-    if not version.endswith(".0") or not max(route.needs_version, 1) <= number <= describe.NEWEST_VERSION:
+    if not version.endswith(".0") or not max(route.since, 1) <= number <= versions.NEWEST_VERSION:
         raise not_found()
 
 
@@ -180,7 +171,7 @@ _SOAP_OPERATIONS = {"logout": "revoke", "getUserInfo": "userinfo"}
 
 
 def _operation(route: Route, body: bytes) -> str:
-    """Tell closing from aborting, and one SOAP call from another, which share an address."""
+    """Return the operation of a request: PATCH closes or aborts a job, and all SOAP calls share one path."""
     if route.operation == "soap":
         return _SOAP_OPERATIONS.get(soap.call_of(body), "login")
     if not route.operation.endswith(".patch"):

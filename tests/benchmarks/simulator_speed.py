@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from salesforce_bulk_simulator import Org, running
-from salesforce_bulk_simulator.generate import generate_rows
+from salesforce_bulk_simulator.data.generate import generate_rows
 
 COLUMNS = "Name,Phone,Industry,NumberOfEmployees,AnnualRevenue,BillingCity,BillingStreet,Website,Rating,External_Id__c"
 

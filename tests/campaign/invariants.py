@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from salesforce_bulk_simulator.faults import Fault
+from salesforce_bulk_simulator import Fault
 
 from tests.campaign.model import AMOUNT_FIELDS, KEY_FIELD, TAG_FIELDS, Pipeline, Record
 from tests.campaign.world import Outcome, Run, World

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Fault, Org
-from salesforce_bulk_simulator.limits import Limit
+from salesforce_bulk_simulator import Fault, Limit, Org
 
 from .conftest import Run
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_simulator import Fault, Org, Progression
-from salesforce_bulk_simulator.limits import Limit
+from salesforce_bulk_simulator import Fault, Limit, Org, Progression
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
 from .conftest import Run

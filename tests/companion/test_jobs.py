@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client import IngestJob, IngestSpec, Operation, QueryJob, SalesforceClient
-from salesforce_bulk_simulator import Fault, Org, Progression
-from salesforce_bulk_simulator.limits import Limit
+from salesforce_bulk_simulator import Fault, Limit, Org, Progression
 from tap_salesforce_bulk.checkpoint import Checkpoint
 from tap_salesforce_bulk.parts import Part
 from target_salesforce_bulk.journal import BatchNote, BatchState, Journal

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from salesforce_bulk_simulator import Org
 
 if TYPE_CHECKING:
-    from .conftest import Api
+    from .api import Api
 
 VERSION = "/services/data/v66.0"
 

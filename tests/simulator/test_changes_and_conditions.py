@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from salesforce_bulk_simulator import Clock, Org
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def org() -> Org:
 
 
 def test_deleted_and_updated_tell_ids_in_a_span(api: Api, org: Org) -> None:
-    """By SystemModstamp, start included and end not; seconds are not heeded."""
+    """By SystemModstamp, start included and end excluded; seconds are ignored."""
     ada, bob = org.insert("Account", [{"Name": "Ada"}, {"Name": "Bob"}])
     org.clock.advance(3600)
     org.delete("Account", [bob])
@@ -87,7 +87,7 @@ def test_a_row_that_has_changed_is_not_written_over(api: Api, org: Org) -> None:
 
 
 def test_a_batch_is_answered_request_by_request(api: Api, org: Org) -> None:
-    """Each with its status and result; one that fails does not stop the others unless told to."""
+    """Each with its status and result; one that fails does not stop the others without haltOnError."""
     org.insert("Account", [{"Name": "Ada"}])
     requests = [
         {"method": "GET", "url": "v66.0/query?q=SELECT+Name+FROM+Account"},

@@ -6,7 +6,7 @@ from typing import Any
 
 from salesforce_bulk_simulator import Fault, Org
 
-from .conftest import Api
+from .api import Api
 
 
 def record(**values: Any) -> dict[str, Any]:
@@ -124,8 +124,8 @@ def test_a_refused_row_names_its_fields(api: Api) -> None:
     )
 
 
-def test_upsert_by_external_id_tells_what_it_did(api: Api, org: Org) -> None:
-    """201 when created, 200 when updated, 404 for a field that is no key or a record that may not be created."""
+def test_upsert_by_external_id_reports_what_it_did(api: Api, org: Org) -> None:
+    """201 when created, 200 when updated, 404 for a field that is not a key or a record that may not be created."""
     path = "sobjects/Account/External_Id__c/a%2F1"
 
     missing = api("PATCH", path + "?updateOnly=true", json={"Name": "Ada"})

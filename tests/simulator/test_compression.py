@@ -11,7 +11,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Fault, Org
 
-from .conftest import REFRESH, Api
+from .api import REFRESH, Api
 
 JSON = {"Content-Type": "application/json"}
 PACKED = {"Content-Encoding": "gzip"}

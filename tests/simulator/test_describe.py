@@ -11,7 +11,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Org, running
 
-from .conftest import Api
+from .api import Api
 
 RECORDED = Path(os.environ.get("SALESFORCE_DESCRIBES", Path(__file__).parents[3] / "shared" / "describes"))
 """A folder of describe answers recorded from real orgs; the tests that need it are skipped without it."""

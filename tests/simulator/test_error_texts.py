@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import Api
+from .api import Api
 
 JSON = {"Content-Type": "application/json"}
 OF_PYTHON = re.compile(
@@ -93,7 +93,7 @@ def test_numbers_written_as_text_are_numbers(api: Api, org: Org) -> None:
 
 
 def test_half_a_surrogate_pair_is_a_question_mark(api: Api, org: Org) -> None:
-    """It is no character; a whole pair is."""
+    """Only a complete pair is a character."""
     api("POST", "sobjects/Account", data=rb'{"Name": "\ud83d\ude00 \ud83d"}', headers=JSON)
 
     assert org.rows("Account")[0]["Name"] == "\N{GRINNING FACE} ?"

@@ -6,7 +6,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Fault, Org
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_token_can_die(api: Api, org: Org) -> None:
     assert len(org.faults.completed) == 1
 
 
-def test_faults_are_met_in_order_and_as_often_as_told(api: Api, org: Org) -> None:
+def test_faults_are_met_in_order_and_as_often_as_queued(api: Api, org: Org) -> None:
     """Some requests may pass first; other operations pass by."""
     org.faults.add("limits", Fault.html(503), times=2, after=1)
     org.faults.add("any", Fault.html(502))
@@ -122,7 +122,7 @@ def test_faults_are_met_in_order_and_as_often_as_told(api: Api, org: Org) -> Non
     assert org.faults.pending == []
 
 
-def test_an_unknown_operation_is_told(org: Org) -> None:
+def test_an_unknown_operation_is_reported(org: Org) -> None:
     """A fault that nothing would ever meet is a mistake in the test."""
-    with pytest.raises(ValueError, match="no operation 'query'"):
+    with pytest.raises(ValueError, match="unknown operation 'query'"):
         org.faults.add("query", Fault.html(503))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org, running
 
-from .conftest import Api
+from .api import Api
 
 
 def test_results_are_converted_quoted_and_unordered(api: Api, org: Org) -> None:
@@ -111,7 +111,7 @@ def test_an_empty_cell_keeps_and_n_a_clears(api: Api, org: Org) -> None:
 
 
 def test_upsert_creates_or_updates_by_external_id(api: Api, org: Org) -> None:
-    """sf__Created tells which; an empty key is refused."""
+    """sf__Created shows which; an empty key is refused."""
     (ada,) = org.insert("Account", [{"Name": "Ada", "External_Id__c": "a"}])
 
     info = api.load(

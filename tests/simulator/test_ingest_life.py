@@ -7,11 +7,11 @@ import json
 import pytest
 from salesforce_bulk_simulator import Clock, Fault, Org, Progression, running
 
-from .conftest import Api
+from .api import Api
 
 
 def test_a_job_goes_from_open_to_complete(api: Api, org: Org) -> None:
-    """Create, one PUT, PATCH; counts are told once it is closed."""
+    """Create, one PUT, PATCH; counts are reported once it is closed."""
     created = api("POST", "jobs/ingest", json={"object": "Account", "operation": "insert"})
     job = created.json()["id"]
     open_info = api("GET", f"jobs/ingest/{job}").json()
@@ -41,7 +41,7 @@ def test_a_second_upload_is_refused(api: Api) -> None:
 
 
 def test_a_closed_job_cannot_be_closed_or_aborted_again(api: Api) -> None:
-    """The words tell a client whose answer was lost that it had arrived."""
+    """The message shows a client whose response was lost that its request had arrived."""
     job = api.ingest_job("Account", "insert")
     api.upload(job, "Name\nAda\n")
     api.close(job)
@@ -69,8 +69,8 @@ def test_an_aborted_job_leaves_its_rows_unprocessed(api: Api, org: Org) -> None:
 
 
 def test_progress_grows_by_batches_of_ten_thousand(api: Api, org: Org, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look at a running job sees how far it has come."""
-    monkeypatch.setattr("salesforce_bulk_simulator.job_registry.PATIENCE_S", 60)  # however busy the machine is
+    """A poll of a running job shows its progress."""
+    monkeypatch.setattr("salesforce_bulk_simulator.jobs.registry.MAX_WAIT_S", 60)  # however busy the machine is
     org.progression = Progression.looks(2)
     job = api.ingest_job("Account", "insert")
     api.upload(job, "Name\n" + "".join(f"A{number}\n" for number in range(20_001)))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from salesforce_bulk_simulator import Clock, Org, running
 
-from .conftest import REFRESH, Api
+from .api import REFRESH, Api
 
 CLIENT = {"client_id": "sim-client", "client_secret": "sim-secret"}
 USER = {"username": "sim@example.com", "password": "sim-passsim-token"}
@@ -68,7 +68,7 @@ def test_client_credentials_are_refused_on_the_login_hosts(url: str) -> None:
 
 
 def test_a_rotated_refresh_token_is_good_once(url: str, org: Org) -> None:
-    """The new token comes with the answer, and the old one is dead at once."""
+    """The new token comes with the answer, and the old one is invalid at once."""
     org.sessions.rotates = True
 
     _, first = ask(url, **REFRESH)
@@ -92,7 +92,7 @@ def test_a_rotated_refresh_token_is_good_once(url: str, org: Org) -> None:
     ids=["good", "no scheme", "slash", "list", "audience", "user", "client", "expired"],
 )
 def test_an_assertion_is_checked(url: str, org: Org, changed: dict[str, Any], description: str | None) -> None:
-    """Signature, audience, subject, issuer and expiry of a JWT are all looked at."""
+    """Signature, audience, subject, issuer and expiry of a JWT are all checked."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     org.trust_key(
         key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -151,39 +151,39 @@ def introspect(url: str, *, auth: tuple[str, str] | None = None, **form: str) ->
 
 
 def test_a_token_can_be_introspected() -> None:
-    """What it is for and how long it lives; asking does not make it live longer."""
+    """Its scope and expiry; introspection does not extend it."""
     org = Org(clock=Clock(), token_life_s=900)
     with running(org) as url:
         api = Api(url)
         token = str(api.session.headers["Authorization"]).partition(" ")[2]
         org.clock.advance(600)
-        status, told = introspect(url, token=token, token_type_hint="access_token", **CLIENT)
+        status, state = introspect(url, token=token, token_type_hint="access_token", **CLIENT)
         by_header = introspect(url, token=token, auth=("sim-client", "sim-secret"))
         org.clock.advance(301)
-        dead = introspect(url, token=token, **CLIENT)
+        expired = introspect(url, token=token, **CLIENT)
         api.session.close()
 
     assert status == 200
-    assert told == {
+    assert state == {
         "active": True,
         "scope": "api refresh_token",
         "client_id": "sim-client",
         "username": "sim@example.com",
         "sub": f"{url}/id/{org.org_id}/{org.user_id}",
         "token_type": "access_token",
-        "exp": told["iat"] + 900,
-        "iat": told["iat"],
-        "nbf": told["iat"],
+        "exp": state["iat"] + 900,
+        "iat": state["iat"],
+        "nbf": state["iat"],
     }
-    assert by_header == (200, told)
-    assert dead == (200, {"active": False})
+    assert by_header == (200, state)
+    assert expired == (200, {"active": False})
 
 
 def test_a_refresh_token_can_be_introspected(url: str) -> None:
     """As long as it is good."""
-    _, told = introspect(url, token="sim-refresh", **CLIENT)
+    _, state = introspect(url, token="sim-refresh", **CLIENT)
 
-    assert (told["active"], told["token_type"]) == (True, "refresh_token")
+    assert (state["active"], state["token_type"]) == (True, "refresh_token")
     assert introspect(url, token="other", **CLIENT) == (200, {"active": False})
 
 
@@ -204,7 +204,7 @@ def test_only_the_client_may_introspect(url: str, form: dict[str, str], error: s
 
 
 def test_a_session_ends_when_it_is_not_used() -> None:
-    """A session's life begins anew with every use."""
+    """Every use extends a session."""
     org = Org(clock=Clock(), token_life_s=900)
     with running(org) as url:
         api = Api(url)
@@ -230,7 +230,7 @@ def test_a_revoked_refresh_token_ends_its_sessions(url: str, api: Api) -> None:
     assert ask(url, **REFRESH)[0] == 400
 
 
-def test_userinfo_tells_who_is_logged_in(api: Api, org: Org) -> None:
+def test_userinfo_shows_who_is_logged_in(api: Api, org: Org) -> None:
     """The identity URL ends in the org's and the user's id."""
     answer = api("GET", "/services/oauth2/userinfo").json()
 

@@ -17,9 +17,9 @@ import requests
 from cryptography import x509
 from salesforce_bulk_simulator import Fault, Org, make_certificate, running
 from salesforce_bulk_simulator.cli import how_to_trust
-from salesforce_bulk_simulator.generate import generate_rows
+from salesforce_bulk_simulator.data.generate import generate_rows
 
-from .conftest import Api
+from .api import Api
 
 COMMAND = [sys.executable, "-m", "salesforce_bulk_simulator"]
 PLANES = """
@@ -46,7 +46,7 @@ def program(*options: str) -> Iterator[dict[str, Any]]:
 
 
 def test_it_prints_a_config_that_logs_in(tmp_path: Path) -> None:
-    """And serves the objects and rows that it was told to make."""
+    """And serves the objects and rows of its options."""
     (tmp_path / "planes.yaml").write_text(PLANES)
     with program("--objects", str(tmp_path / "planes.yaml"), "--rows", "Account=3", "--rows", "Plane__c=2") as config:
         api = Api(config["login_url"])
@@ -58,7 +58,7 @@ def test_it_prints_a_config_that_logs_in(tmp_path: Path) -> None:
 
 
 def test_rows_survive_a_restart_in_a_database(tmp_path: Path) -> None:
-    """Ids go on where they ended."""
+    """Ids continue where they ended."""
     database = tmp_path / "org.db"
     with program("--database", str(database)) as config:
         api = Api(config["login_url"])
@@ -75,13 +75,13 @@ def test_rows_survive_a_restart_in_a_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--rows", "Account"], "'Account' is not of the form Account=1000"),
-        (["--rows", "Nonsense=1"], "no object 'Nonsense'; declare it with --objects"),
+        (["--rows", "Account"], "'Account' is not of the form OBJECT=COUNT, such as Account=1000"),
+        (["--rows", "Nonsense=1"], "object 'Nonsense' does not exist: declare it with --objects"),
         (["--objects", "nowhere.yaml"], "File 'nowhere.yaml' does not exist"),
     ],
     ids=["form", "object", "file"],
 )
-def test_a_wrong_option_is_told_in_one_line(options: list[str], message: str) -> None:
+def test_a_wrong_option_is_reported_in_one_line(options: list[str], message: str) -> None:
     """No traceback."""
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, check=False)
 
@@ -95,13 +95,13 @@ def test_a_wrong_option_is_told_in_one_line(options: list[str], message: str) ->
     [
         ("name: X__c\nfields: {A__c: strong(5)}", "X__c: field A__c: cannot read the declaration 'strong(5)'"),
         ("name: X__c\nfields: {A__c: string mighty}", "X__c: field A__c: unknown flag 'mighty'"),
-        ("name: X__c\nprefix: '001'", "X__c: the key prefix 001 belongs to account"),
+        ("name: X__c\nprefix: '001'", "X__c: the key prefix 001 is already used by account"),
         ("name: X__c\ncolour: red", "X__c: unknown key 'colour'"),
-        ("- name: X__c", "an object is declared as a mapping"),
+        ("- name: X__c", "declare an object as a mapping"),
     ],
     ids=["type", "flag", "prefix", "key", "shape"],
 )
-def test_a_wrong_declaration_is_told(tmp_path: Path, yaml: str, message: str) -> None:
+def test_a_wrong_declaration_is_reported(tmp_path: Path, yaml: str, message: str) -> None:
     """With the object and the field."""
     path = tmp_path / "objects.yaml"
     path.write_text(yaml)
@@ -159,7 +159,7 @@ def test_connections_are_reset_over_https_too(tmp_path: Path) -> None:
     assert org.faults.completed
 
 
-def test_it_tells_how_to_trust_and_reach_it(tmp_path: Path) -> None:
+def test_it_explains_how_to_trust_and_reach_it(tmp_path: Path) -> None:
     """The variables that clients read, and the line for the hosts file."""
     certificate = make_certificate(tmp_path)
 
@@ -174,4 +174,4 @@ def test_one_pace_is_enough() -> None:
     done = subprocess.run([*COMMAND, "--seconds", "1", "--looks", "2"], capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
-    assert "--seconds and --looks are two paces; choose one" in done.stderr
+    assert "--seconds and --looks exclude each other: set one of them" in done.stderr

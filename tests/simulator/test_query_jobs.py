@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from salesforce_bulk_simulator import Clock, Org, Progression, running
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def accounts(org: Org) -> list[str]:
 
 
 def test_a_job_is_created_queued_and_then_found_finished(api: Api, accounts: list[str]) -> None:
-    """Creation answers 200 and UploadComplete; jobType and counts are told by a later look only."""
+    """Creation answers 200 and UploadComplete; jobType and counts are only in later polls."""
     created = api("POST", "jobs/query", json={"operation": "query", "query": "SELECT Id FROM Account"})
 
     assert created.status_code == 200
@@ -160,7 +160,7 @@ def test_results_are_compressed_only_for_who_asks(api: Api, accounts: list[str])
     assert packed.text == plain.text
 
 
-def test_states_take_the_looks_they_are_given(accounts: list[str], org: Org, api: Api) -> None:
+def test_states_last_for_the_given_number_of_polls(accounts: list[str], org: Org, api: Api) -> None:
     """Queued, in progress, done; results before that are 204."""
     org.progression = Progression.looks(2)
     job = api.query_job("SELECT Id FROM Account")
@@ -293,7 +293,7 @@ def test_counting_and_skipping_are_refused_in_bulk(api: Api, soql: str) -> None:
 
 
 def test_the_daily_number_of_jobs_is_kept(org: Org, api: Api) -> None:
-    """The limit is told with its number, and counted down."""
+    """The message has the limit, which is counted down."""
     org.limits["DailyBulkV2QueryJobs"].used = 9_999
     api.query_job("SELECT Id FROM Account")
 

@@ -12,21 +12,21 @@ import pytest
 from salesforce_bulk_simulator import Fault
 from salesforce_bulk_simulator.cli import main
 from salesforce_bulk_simulator.controls import FAULTS
-from salesforce_bulk_simulator.faults import OPERATIONS
+from salesforce_bulk_simulator.http.fault_queue import OPERATIONS
 from salesforce_bulk_simulator.switches import Switches
 
 README = Path(__file__).parents[2] / "salesforce-bulk" / "README.md"
 
 
 @pytest.mark.parametrize("switch", fields(Switches), ids=lambda switch: switch.name)
-def test_every_switch_is_told(switch: object) -> None:
+def test_every_switch_is_documented(switch: object) -> None:
     """With its default and its meaning."""
-    name, default, told = (getattr(switch, key) for key in ("name", "default", "metadata"))
+    name, default, metadata = (getattr(switch, key) for key in ("name", "default", "metadata"))
 
-    assert f"| `{name}` | {default!r} | {told['help']} |" in README.read_text(encoding="utf-8")
+    assert f"| `{name}` | {default!r} | {metadata['help']} |" in README.read_text(encoding="utf-8")
 
 
-def test_every_option_fault_and_operation_is_told() -> None:
+def test_every_option_fault_and_operation_is_documented() -> None:
     """By name."""
     text = README.read_text(encoding="utf-8")
     switches = {switch.name for switch in fields(Switches)}

@@ -8,7 +8,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Fault, Org, Progression
 
-from .conftest import Api
+from .api import Api
 
 ADA = {"attributes": {"type": "Contact"}, "Email": "ada@example.com", "LastName": "Ada"}
 ROWS = "Name\nAda\nBob\nCyd\n"
@@ -220,7 +220,7 @@ def test_history_is_kept_on_demand() -> None:
     assert org.history == []
 
 
-def test_an_open_job_with_data_is_told_from_an_empty_one(api: Api, org: Org) -> None:
+def test_an_open_job_with_data_is_distinguished_from_an_empty_one(api: Api, org: Org) -> None:
     """The API gives no record count for either."""
     api.ingest_job("Account", "insert")
     full, closed, aborted = (api.ingest_job("Account", "insert") for _ in range(3))

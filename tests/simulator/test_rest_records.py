@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 import requests
 from salesforce_bulk_simulator import Org
 
-from .conftest import Api
+from .api import Api
 
 LOGIN = "<username>sim@example.com</username><password>sim-passsim-token</password>"
 

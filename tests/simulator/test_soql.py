@@ -8,7 +8,7 @@ import pytest
 from salesforce_bulk_simulator import Clock, Org, running
 from salesforce_bulk_simulator.soql.date_literals import span_of
 
-from .conftest import Api
+from .api import Api
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_condition_finds_its_rows(org: Org, where: str, names: list[str]) -> N
 
 
 def test_order_and_limit_are_kept(api: Api) -> None:
-    """Rows with an order are not shuffled; nulls come first unless told otherwise."""
+    """Rows with an order are not shuffled; nulls come first by default."""
     job = api.query_job("SELECT Name FROM Account ORDER BY Rating DESC NULLS LAST, Name LIMIT 2")
 
     assert api("GET", f"jobs/query/{job}/results").text == '"Name"\n"Ada"\n"Bob\'s"\n'

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import Api
+from .api import Api
 
 
 def failures(info: dict[str, Any]) -> list[str]:
@@ -25,7 +25,7 @@ def errors(results: list[dict[str, Any]]) -> list[str | None]:
 
 
 def test_rows_that_share_an_external_id_all_fail(api: Api, org: Org) -> None:
-    """None of them is saved, the first neither; case does not tell them apart."""
+    """None of them is saved, not even the first; keys are case-insensitive."""
     info = api.load(
         "Account", "upsert", "External_Id__c,Name\na,One\nb,Two\nA,Three\n", externalIdFieldName="External_Id__c"
     )

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from salesforce_bulk_simulator import Clock, Fault, Org, Progression, running
+from salesforce_bulk_simulator import Clock, Fault, Limit, Org, Progression, running
 from salesforce_bulk_simulator.cli import main
-from salesforce_bulk_simulator.limits import Limit
 from salesforce_bulk_simulator.switches import Switches
 
-from .conftest import Api
+from .api import Api
 
 
 def test_every_switch_is_an_option_of_the_program() -> None:
@@ -29,13 +28,13 @@ def test_every_switch_is_an_option_of_the_program() -> None:
 
 
 def test_an_unknown_switch_is_refused() -> None:
-    """A misspelt switch is no switch."""
+    """A misspelt switch is refused."""
     with pytest.raises(TypeError, match="colour"):
         Org(colour=False)
 
 
 def test_line_ends_inside_quotes_can_trip_the_check(api: Api, org: Org) -> None:
-    """As field reports tell; a job that is otherwise good fails."""
+    """As reported from the field; a job that is otherwise valid fails."""
     data = 'Name\n"A\r\nda"\n'
     good = api.load("Account", "insert", data)
     org.line_ends_in_quotes = True
@@ -105,8 +104,8 @@ def test_an_org_takes_describes_of_a_real_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_describes_is_refused(tmp_path: Path) -> None:
-    """With what was looked for."""
-    with pytest.raises(ValueError, match="holds no describe answers"):
+    """With what was expected."""
+    with pytest.raises(ValueError, match="contains no describe responses"):
         Org(describes=tmp_path)
 
 
@@ -138,7 +137,7 @@ def test_rows_beyond_the_days_batches_stay_unprocessed(api: Api, org: Org) -> No
     ],
 )
 def test_the_days_query_quotas_have_their_texts(api: Api, org: Org, name: str, message: str) -> None:
-    """LIMIT_EXCEEDED; REST goes on."""
+    """LIMIT_EXCEEDED; REST still works."""
     org.limits[name].used = org.limits[name].max
 
     answer = api("POST", "jobs/query", json={"operation": "query", "query": "SELECT Id FROM Account"})
@@ -165,7 +164,7 @@ def test_jobs_go_on_without_being_looked_at(api: Api, org: Org) -> None:
 
 
 def test_a_large_job_does_not_hold_up_requests(api: Api, org: Org) -> None:
-    """Its work goes on behind them, and its counts grow by batches of 10,000."""
+    """Its work continues in the background, and its counts grow by batches of 10,000."""
     org.progression = Progression.seconds(0.001)
     job = api.ingest_job("Account", "insert")
     api.upload(job, "Name\n" + "".join(f"A{number}\n" for number in range(40_000)))
@@ -192,7 +191,7 @@ def test_the_soql_of_jobs_can_be_seen(api: Api, org: Org) -> None:
 
 
 def test_faults_are_queued_over_http(api: Api, org: Org) -> None:
-    """For the program; what is no fault is told."""
+    """For the program; an unknown fault is reported."""
     queued = api("POST", "/_simulator/faults", json={"operation": "limits", "fault": "html", "status": 503})
     unknown = api("POST", "/_simulator/faults", json={"fault": "explode"})
     met = api("GET", "limits")

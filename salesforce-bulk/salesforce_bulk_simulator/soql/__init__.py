@@ -1,0 +1,1 @@
+"""SOQL: text to syntax tree, and syntax tree to SQL."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salesforce_bulk_simulator.schema.model import Field
+from salesforce_bulk_simulator.data.schema.model import Field
 
 from . import syntax
 from .date_literals import span_of
@@ -15,9 +15,9 @@ _OPERATORS_OF_TYPE = {"multipicklist": ("=", "!="), "boolean": ("=", "!="), "bas
 
 def condition_sql(compiler: Compiler, condition: syntax.Condition) -> str:
     match condition:
-        case syntax.All(conditions):
+        case syntax.And(conditions):
             return "(" + " AND ".join(condition_sql(compiler, each) for each in conditions) + ")"
-        case syntax.Some(conditions):
+        case syntax.Or(conditions):
             return "(" + " OR ".join(condition_sql(compiler, each) for each in conditions) + ")"
         case syntax.Not(inner):
             return f"NOT coalesce({condition_sql(compiler, inner)}, 0)"
@@ -95,7 +95,7 @@ def _membership(compiler: Compiler, condition: syntax.Membership) -> str:
 
 
 def _includes(compiler: Compiler, sql: str, operator: str, values: list[str]) -> str:
-    """``'A;B'`` asks for rows that hold both; several values ask for any of them."""
+    """``'A;B'`` matches rows with both values; several literals match rows with any of them."""
     groups = []
     for value in values:
         parts = value.split(";")
@@ -110,7 +110,7 @@ def _semi_join(compiler: Compiler, condition: syntax.SemiJoin) -> str:
     columns, tail, parameters = compiler.inner(condition.query)
     if len(columns) != 1:
         raise malformed(compiler.query.text, at=condition.field.at, problem="a semi-join selects one field")
-    # the inner query's tables are named anew inside its own parentheses, so the aliases do not meet
+    # the inner query has its own aliases inside its parentheses, so they do not collide
     compiler.parameters += parameters
     found = f"{sql} IN (SELECT {columns[0]} {tail})"
     return found if condition.operator == "IN" else f"NOT coalesce({found}, 0)"

@@ -1,4 +1,4 @@
-"""Relative dates: ``TODAY``, ``LAST_N_DAYS:30`` and their like, as spans of days in UTC."""
+"""Date literals such as ``TODAY`` and ``LAST_N_DAYS:30``, as spans of days in UTC."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _COUNTED = {
 
 
 def is_date_literal(name: str, *, has_number: bool) -> bool:
-    """Whether the word is a relative date; the ones named with N need a number after a colon."""
+    """Whether a word is a date literal; those with N in their name require a number after a colon."""
     return name in _COUNTED if has_number else name in _FIXED or name in _NINETY
 
 
 def span_of(name: str, *, n: int, today: date) -> tuple[date, date]:
-    """Return the first day of a relative date, and the day after its last.
+    """Return the first day of a date literal, and the day after its last.
 
     >>> span_of("LAST_MONTH", n=0, today=date(2024, 3, 15))
     (datetime.date(2024, 2, 1), datetime.date(2024, 3, 1))
 
     Raises:
-        OverflowError: the days lie outside the calendar.
+        OverflowError: the days are outside the calendar.
     """
     if name in _NINETY:
         return span_of(_NINETY[name], n=90, today=today)
@@ -40,13 +40,13 @@ def span_of(name: str, *, n: int, today: date) -> tuple[date, date]:
     if name.endswith("_AGO"):
         return _start(unit, -n, today), _start(unit, 1 - n, today)
     if name.startswith("LAST"):
-        # the last n days end with today, the last n weeks, months … before the present one
+        # the last n days end with today; the last n weeks, months … end before the current one
         return _start(unit, -n, today), _start(unit, 1 if unit == "DAY" else 0, today)
     return _start(unit, 1, today), _start(unit, n + 1, today)
 
 
 def _start(unit: str, steps: int, today: date) -> date:
-    """Return the first day of the day, week, month … that is so many steps from today's."""
+    """Return the first day of the day, week, month … that is ``steps`` units from today's."""
     if unit == "DAY":
         return today + timedelta(days=steps)
     if unit == "WEEK":  # weeks begin on Sunday in the en_US locale

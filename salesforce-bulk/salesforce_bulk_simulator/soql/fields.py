@@ -1,4 +1,4 @@
-"""The fields that a query names, and the joins that reach them."""
+"""The fields in a query, and the joins to their objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from salesforce_bulk_simulator.schema.model import Field, SObject
+from salesforce_bulk_simulator.data.schema.model import Field, SObject
 
 from . import syntax
 from .tokens import malformed
@@ -20,7 +20,7 @@ _NO_SUCH_COLUMN = (
 
 @dataclass
 class Compiler:
-    """What is known while one query becomes SQL. ``inner`` gives the SQL of the query in a semi-join."""
+    """The state of compiling one query to SQL. ``inner`` returns the SQL of the query in a semi-join."""
 
     objects: dict[str, SObject]
     query: syntax.Query
@@ -34,7 +34,7 @@ class Compiler:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A record that a field is reached through: its path (``Contact.Account``), and the SQL of its id."""
+    """A parent record in the path of a field: its path (``Contact.Account``), and the SQL of its id."""
 
     path: str
     id_sql: str
@@ -43,7 +43,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A field that a query names: the SQL of its value, the parents on the way, and its path in describe's case."""
+    """A field in a query: the SQL of its value, the parents in its path, and its path in describe's case."""
 
     sql: str
     field: Field
@@ -52,7 +52,7 @@ class Resolved:
 
 
 def resolve(compiler: Compiler, item: syntax.FieldPath) -> Resolved:
-    """Return what a query's field is, or refuse it with INVALID_FIELD."""
+    """Return the field that a path refers to, or refuse it with INVALID_FIELD."""
     query, path = compiler.query, item.path
     if len(path) > 1 and path[0].lower() in (query.sobject.lower(), (query.alias or query.sobject).lower()):
         path = path[1:]
@@ -90,7 +90,7 @@ def _first(columns: list[str]) -> str:
 
 
 def _column(table: str, sobject: SObject, found: Field) -> str:
-    """Return the SQL of a field; a compound one is JSON made of its parts, null when they all are."""
+    """Return the SQL of a field; a compound one is JSON of its components, null if they all are."""
     if not found.is_compound:
         return f'{table}."{found.name}"'
     parts = {key: f'{table}."{part.name}"' for key, part in sobject.components(found).items()}
@@ -99,7 +99,7 @@ def _column(table: str, sobject: SObject, found: Field) -> str:
 
 
 def _parents(compiler: Compiler, table: str, reference: Field) -> list[tuple[str, SObject]]:
-    """Join the objects that a reference points to; several, when it is polymorphic."""
+    """Join the objects that a reference refers to; several, if it is polymorphic."""
     parents = []
     for name in reference.reference_to:
         parent = compiler.objects.get(name.lower())

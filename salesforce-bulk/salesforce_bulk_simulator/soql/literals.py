@@ -1,14 +1,14 @@
-"""The literals of a query as values of the database."""
+"""The literals of a query as database values."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Any
 
-from salesforce_bulk_simulator.errors import RequestRefused
-from salesforce_bulk_simulator.ids import as_18
-from salesforce_bulk_simulator.schema.model import Field
-from salesforce_bulk_simulator.values import EARLIEST_DATE, LATEST_DATE
+from salesforce_bulk_simulator.data.ids import as_18
+from salesforce_bulk_simulator.data.schema.model import Field
+from salesforce_bulk_simulator.data.values.database import EARLIEST_DATE, LATEST_DATE
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 from . import syntax
 from .fields import Compiler
@@ -16,7 +16,7 @@ from .tokens import malformed
 
 
 def database_value(compiler: Compiler, target: Field, literal: syntax.Literal) -> Any:
-    """Return what the database compares with; None for null and for the empty text, which Salesforce stores as null."""
+    """Return the value to compare with; None for null and for the empty string, which Salesforce stores as null."""
     kind, text = literal.kind, literal.value
     if kind == "null":
         return None

@@ -1,60 +1,32 @@
-"""SOQL text to syntax tree. What is not understood is refused with MALFORMED_QUERY, never guessed."""
+"""SOQL text to syntax tree. Anything else is refused with MALFORMED_QUERY, never guessed."""
 
 from __future__ import annotations
 
-import re
+from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
-from salesforce_bulk_simulator.errors import RequestRefused, not_in_simulator
-
-from .date_literals import is_date_literal
+from .condition_parser import ConditionParser
 from .syntax import (
-    All,
     Call,
-    Comparison,
     Condition,
     FieldPath,
-    Literal,
-    Membership,
-    Not,
     Ordering,
     Query,
-    SemiJoin,
-    Some,
     Subquery,
 )
-from .token_stream import TokenStream
-from .tokens import Token, like_pattern, unescape
+from .tokens import Token
+from .unsupported import UNSUPPORTED_CLAUSES
 
 MAX_LENGTH = 100_000
-"""Characters in a query. [inferred, well known]"""
+"""Maximum length of a query in characters. [inferred, well known]"""
 
 _AGGREGATES = ("COUNT", "COUNT_DISTINCT", "MIN", "MAX", "SUM", "AVG")
-_UNBUILT_FUNCTIONS = {
-    *("TOLABEL", "FORMAT", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION", "GROUPING"),
-    *("CALENDAR_MONTH", "CALENDAR_QUARTER", "CALENDAR_YEAR", "FISCAL_MONTH", "FISCAL_QUARTER", "FISCAL_YEAR"),
-    *("DAY_IN_MONTH", "DAY_IN_WEEK", "DAY_IN_YEAR", "DAY_ONLY", "HOUR_IN_DAY", "WEEK_IN_MONTH", "WEEK_IN_YEAR"),
-}
-"""Functions of SOQL that are refused by name where they stand (SOQL guide)."""
-_UNBUILT_CLAUSES: dict[str, tuple[str, ...]] = {
-    "USING": ("SCOPE",),
-    "WITH": ("SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE", "DATA"),
-    "FOR": ("VIEW", "REFERENCE", "UPDATE"),
-    "UPDATE": ("TRACKING", "VIEWSTAT"),
-}
-"""Clauses of SOQL that are refused by name, with the words that may follow (SOQL guide)."""
-_UNBUILT_LITERAL = re.compile(
-    r"(?:LAST|THIS|NEXT)_FISCAL_(?:QUARTER|YEAR)|(?:LAST|NEXT)_N_FISCAL_(?:QUARTER|YEAR)S:\d+"
-    r"|N_FISCAL_(?:QUARTER|YEAR)S_AGO:\d+|[A-Z]{3}\d+"
-)
-"""Fiscal dates and amounts such as ``USD5000``."""
 _MAX_DIGITS = 10
-"""Digits of a number after LIMIT, OFFSET or in a date literal that are read: more are out of range anyway."""
-_COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+"""Maximum number of digits after LIMIT and OFFSET: more are out of range anyway."""
 _CLAUSES = {"WHERE", "GROUP", "ORDER", "LIMIT", "OFFSET", "WITH", "FOR", "USING", "HAVING", "UPDATE", "ALL"}
 
 
 def parse(soql: str) -> Query:
-    """Return the query that a text stands for.
+    """Return the syntax tree of a query.
 
     Raises:
         RequestRefused: MALFORMED_QUERY.
@@ -67,11 +39,11 @@ def parse(soql: str) -> Query:
     return query
 
 
-class _Parser(TokenStream):
+class _Parser(ConditionParser):
     """One pass over the tokens, one method per rule of the grammar."""
 
     _field_alias: Token | None = None
-    """The first other name of a field in SELECT; only a query that groups has them."""
+    """The first alias of a field in SELECT; only a query with GROUP BY may have one."""
 
     def query(self) -> Query:
         self._expect_word("SELECT")
@@ -112,13 +84,13 @@ class _Parser(TokenStream):
         return query
 
     def expect_end(self) -> None:
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         if self._now.kind != "end":
             raise self._unexpected(self._now)
 
-    def _refuse_unbuilt_clause(self) -> None:
-        """Refuse a clause that Salesforce knows and the simulator does not; none of them is a mistake."""
-        for first, seconds in _UNBUILT_CLAUSES.items():
+    def _refuse_unsupported_clause(self) -> None:
+        """Refuse a clause that is valid SOQL and that the simulator lacks."""
+        for first, seconds in UNSUPPORTED_CLAUSES.items():
             if self._at_word(first) and self._peek().text.upper() in seconds:
                 raise not_in_simulator(f"{first} in SOQL")
 
@@ -137,7 +109,7 @@ class _Parser(TokenStream):
                 self._field_alias = alias if self._alias() else self._field_alias
             return FieldPath(tuple(name.text.split(".")), name.at)
         if name.text.upper() not in _AGGREGATES:
-            raise self._unbuilt_or_unexpected(name)
+            raise self._unsupported_or_unexpected(name)
         argument = None if self._at_symbol(")") else self._field_path()
         self._expect_symbol(")")
         return Call(name.text.upper(), argument, self._alias(), name.at)
@@ -157,24 +129,11 @@ class _Parser(TokenStream):
                 raise self._unexpected(self._now)
         self._take()
 
-    def _unbuilt_or_unexpected(self, name: Token) -> RequestRefused:
-        """Return the refusal of a function, by whether Salesforce knows it."""
-        if name.text.upper() in _UNBUILT_FUNCTIONS:
-            return not_in_simulator(f"{name.text}() in SOQL")
-        return self._unexpected(name)
-
-    def _field_path(self) -> FieldPath:
-        name = self._now
-        path = super()._field_path()
-        if self._at_symbol("("):
-            raise self._unbuilt_or_unexpected(name)
-        return path
-
     def _source_alias(self) -> str | None:
         alias = self._alias()
         if self._at_symbol(",") and self._peek().kind == "word":
             raise not_in_simulator("several objects after FROM in SOQL")
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         return alias
 
     def _alias(self) -> str | None:
@@ -186,75 +145,8 @@ class _Parser(TokenStream):
 
     def _where(self) -> Condition | None:
         where = self._condition() if self._take_word("WHERE") else None
-        self._refuse_unbuilt_clause()
+        self._refuse_unsupported_clause()
         return where
-
-    def _condition(self) -> Condition:
-        first = self._factor()
-        for word, node in (("AND", All), ("OR", Some)):
-            if self._at_word(word):
-                conditions = [first]
-                while self._take_word(word):
-                    conditions.append(self._factor())
-                # Salesforce wants parentheses where AND and OR stand side by side
-                if self._at_word("AND") or self._at_word("OR"):
-                    raise self._unexpected(self._now)
-                return node(tuple(conditions))
-        return first
-
-    def _factor(self) -> Condition:
-        if self._take_word("NOT"):
-            return Not(self._nested(self._factor))
-        if self._take_symbol("("):
-            condition = self._nested(self._condition)
-            self._expect_symbol(")")
-            return condition
-        return self._comparison()
-
-    def _comparison(self) -> Condition:
-        field = self._field_path()
-        token = self._take()
-        word = token.text.upper()
-        if token.text in _COMPARISONS:
-            return Comparison(field, _COMPARISONS[token.text], self._literal())
-        if word == "LIKE":
-            return Comparison(field, "LIKE", self._literal())
-        if word == "NOT":
-            self._expect_word("IN")
-            return self._membership(field, "NOT IN")
-        if word in ("IN", "INCLUDES", "EXCLUDES"):
-            return self._membership(field, word)
-        raise self._unexpected(token)
-
-    def _membership(self, field: FieldPath, operator: str) -> Condition:
-        self._expect_symbol("(")
-        if self._at_word("SELECT"):
-            condition: Condition = SemiJoin(field, operator, self._nested(self.query))
-        else:
-            values = [self._literal()]
-            while self._take_symbol(","):
-                values.append(self._literal())
-            condition = Membership(field, operator, tuple(values))
-        self._expect_symbol(")")
-        return condition
-
-    def _literal(self) -> Literal:
-        token = self._take()
-        if token.kind == "string":
-            return Literal("string", unescape(token.text), token.at, like=like_pattern(token.text))
-        if token.kind in ("number", "date", "datetime"):
-            return Literal(token.kind, token.text, token.at)
-        word = token.text.upper()
-        if token.kind == "word" and word in ("TRUE", "FALSE"):
-            return Literal("boolean", word.lower(), token.at)
-        if token.kind == "word" and word == "NULL":
-            return Literal("null", "null", token.at)
-        name, _, number = word.partition(":")
-        if token.kind in ("word", "dateliteral") and is_date_literal(name, has_number=bool(number)):
-            return Literal("date_literal", name, token.at, n=int(number[:_MAX_DIGITS] or 0))
-        if token.kind in ("word", "dateliteral") and _UNBUILT_LITERAL.fullmatch(word):
-            raise not_in_simulator(f"{token.text} in SOQL")
-        raise self._unexpected(token)
 
     # --- the clauses after WHERE --------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from salesforce_bulk_simulator.errors import RequestRefused
-from salesforce_bulk_simulator.schema.model import Field, SObject
+from salesforce_bulk_simulator.data.schema.model import Field, SObject
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 from . import syntax
 from .conditions import condition_sql
@@ -15,7 +15,7 @@ from .fields import Compiler, Parent, resolve
 from .tokens import malformed
 
 MAX_OFFSET = 2000
-"""The greatest OFFSET (SOQL guide, "OFFSET")."""
+"""Maximum OFFSET (SOQL guide, "OFFSET")."""
 
 _NO_SUCH_OBJECT = (
     "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the"
@@ -92,7 +92,7 @@ def compile_query(query: syntax.Query, *, objects: dict[str, SObject], today: da
 
 
 def find_object(query: syntax.Query, objects: dict[str, SObject]) -> SObject:
-    """Return the object that a query is about, or refuse."""
+    """Return the object that a query is about, or refuse the query."""
     sobject = objects.get(query.sobject.lower())
     if sobject is None:
         problem = _NO_SUCH_OBJECT.format(name=query.sobject)

@@ -1,4 +1,4 @@
-"""The parts of a SOQL query, as the parser gives them."""
+"""The syntax tree of a SOQL query."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """A field named in a query, and where it stands in the text (an offset in characters)."""
+    """A field in a query, and its position in the text (an offset in characters)."""
 
     path: Path
     at: int
@@ -37,8 +37,8 @@ class Subquery:
 class Literal:
     """A value in a condition.
 
-    ``kind`` is string, number, boolean, null, date, datetime or date_literal (then ``value`` is such as ``LAST_N_DAYS``
-    and ``n`` its number). ``like`` is a string's LIKE pattern, with a backslash before literal wildcards.
+    ``kind`` is string, number, boolean, null, date, datetime or date_literal; of the last ``value`` is the name, such
+    as ``LAST_N_DAYS``, and ``n`` the number. ``like`` is a string as a LIKE pattern, with escaped wildcards.
     """
 
     kind: str
@@ -81,20 +81,20 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """Conditions joined by AND."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class Or:
     """Conditions joined by OR."""
 
     conditions: tuple[Condition, ...]
 
 
-Condition = Comparison | Membership | SemiJoin | Not | All | Some
+Condition = Comparison | Membership | SemiJoin | Not | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A whole query. ``fields_group`` is ALL, STANDARD or CUSTOM for ``FIELDS(…)``."""
+    """A query. ``fields_group`` is ALL, STANDARD or CUSTOM for ``FIELDS(…)``."""
 
     text: str
     select: tuple[FieldPath | Call | Subquery, ...]

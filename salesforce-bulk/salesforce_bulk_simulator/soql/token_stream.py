@@ -1,14 +1,15 @@
-"""A query's tokens, taken one by one: what every rule of the grammar does."""
+"""A query's tokens, consumed one by one: the operations that all rules of the grammar share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.http.errors import RequestRefused, not_in_simulator
 
 from .syntax import FieldPath
 from .tokens import Token, malformed, tokenize
+from .unsupported import UNSUPPORTED_FUNCTIONS
 
 T = TypeVar("T")
 _MAX_DEPTH = 50
@@ -28,7 +29,7 @@ class TokenStream:
         return self._tokens[self._position]
 
     def _peek(self) -> Token:
-        """Return the token after the present one."""
+        """Return the token after the current one."""
         return self._tokens[min(self._position + 1, len(self._tokens) - 1)]
 
     def _take(self) -> Token:
@@ -38,6 +39,8 @@ class TokenStream:
 
     def _field_path(self) -> FieldPath:
         token = self._expect("word")
+        if self._at_symbol("("):
+            raise self._unsupported_or_unexpected(token)
         return FieldPath(tuple(token.text.split(".")), token.at)
 
     def _list_of(self, rule: Callable[[], T]) -> list[T]:
@@ -87,3 +90,9 @@ class TokenStream:
 
     def _unexpected(self, token: Token) -> RequestRefused:
         return malformed(self._soql, at=token.at, problem=f"unexpected token: '{token.text}'")
+
+    def _unsupported_or_unexpected(self, name: Token) -> RequestRefused:
+        """Return the error for a function: Salesforce has it and the simulator lacks it, or neither has it."""
+        if name.text.upper() in UNSUPPORTED_FUNCTIONS:
+            return not_in_simulator(f"{name.text}() in SOQL")
+        return self._unexpected(name)

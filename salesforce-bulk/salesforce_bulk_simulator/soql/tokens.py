@@ -1,11 +1,11 @@
-"""Cut a SOQL text into tokens, and tell where an error stands as Salesforce does."""
+"""The tokens of a SOQL query, and Salesforce's error messages with their position."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from salesforce_bulk_simulator.errors import RequestRefused
+from salesforce_bulk_simulator.http.errors import RequestRefused
 
 _TOKEN = re.compile(
     r"""
@@ -37,7 +37,7 @@ def tokenize(soql: str) -> list[Token]:
     """Return the tokens of a query, the last of them of kind ``end``.
 
     Raises:
-        RequestRefused: MALFORMED_QUERY, at a character that begins no token.
+        RequestRefused: MALFORMED_QUERY, at a character that does not begin a token.
     """
     tokens = []
     position = 0
@@ -52,7 +52,7 @@ def tokenize(soql: str) -> list[Token]:
 
 
 def malformed(soql: str, *, at: int, problem: str, code: str = "MALFORMED_QUERY") -> RequestRefused:
-    """Return Salesforce's refusal of a query: its text, a caret under the place, and the problem."""
+    """Return Salesforce's error for a query: its text, a caret under the position, and the problem."""
     line = soql[max(0, at - 40) : at + 20].replace("\n", " ")
     caret = " " * min(at, 40) + "^"
     row = soql.count("\n", 0, at) + 1
@@ -61,7 +61,7 @@ def malformed(soql: str, *, at: int, problem: str, code: str = "MALFORMED_QUERY"
 
 
 def unescape(literal: str) -> str:
-    r"""Return the text that a quoted literal stands for.
+    r"""Return the value of a quoted literal.
 
     >>> unescape(r"'it\'s'")
     "it's"
@@ -70,7 +70,7 @@ def unescape(literal: str) -> str:
 
 
 def like_pattern(literal: str) -> str:
-    """Return the LIKE pattern that a quoted literal stands for; literal wildcards keep their backslash."""
+    """Return a quoted literal as a LIKE pattern; escaped wildcards keep their backslash."""
     return _ESCAPE.sub(lambda match: "\\" + match[1] if match[1] in "%_\\" else _plain(match[1]), literal[1:-1])
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from salesforce_bulk_simulator import Org
 
-from .conftest import install
 from .installed import python_with
+from .scripts import install
 
 
 def test_it_discovers_and_reads_in_bulk(org: Org, at_salesforce_hosts: dict[str, str], tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from salesforce_bulk_simulator import Org
 
-from .conftest import install
 from .installed import node_modules_with
+from .scripts import install
 
 CLI = {"@salesforce/cli": "2.150.6"}
 FOR_NODE_20 = {"undici": "7.16.0"}

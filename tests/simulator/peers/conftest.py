@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org, make_certificate, running
 
-from .installed import CannotInstall
 from .tunnel import tunnel_to
 
 Peer = Callable[..., dict[str, Any]]
@@ -33,18 +30,3 @@ def at_salesforce_hosts(org: Org, environment_of_hosts: Path) -> Iterator[dict[s
         kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
         trust = dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), authority)
         yield {**kept, **trust, "HTTPS_PROXY": proxy, "https_proxy": proxy}
-
-
-def install(make: Callable[[], Path]) -> Path:
-    """Return an installed client, or skip the test where it cannot be had."""
-    try:
-        return make()
-    except CannotInstall as error:
-        pytest.skip(str(error))
-
-
-def run_script(*command: str, environment: dict[str, str], timeout_s: float = 100) -> Any:
-    """Run a peer's script and return the JSON that it prints."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=timeout_s)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)

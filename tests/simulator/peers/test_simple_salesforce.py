@@ -7,8 +7,8 @@ from pathlib import Path
 
 from salesforce_bulk_simulator import Org
 
-from .conftest import install, run_script
 from .installed import python_with
+from .scripts import install, run_script
 
 SCRIPT = Path(__file__).with_name("simple_salesforce_script.py")
 

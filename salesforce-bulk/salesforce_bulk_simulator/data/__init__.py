@@ -1,0 +1,1 @@
+"""What an org holds: its objects and rows, and the rules for changing them. Nothing of HTTP."""

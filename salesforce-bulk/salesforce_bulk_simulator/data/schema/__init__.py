@@ -1,0 +1,1 @@
+"""The org's objects and fields, as describe gives them."""

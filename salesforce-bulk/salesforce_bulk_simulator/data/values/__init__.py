@@ -1,0 +1,1 @@
+"""The values of fields: in the database, as text, and in JSON."""

@@ -1,0 +1,1 @@
+"""HTTP: the server, its certificate, requests and answers, and the faults that they meet. Nothing of an org."""

@@ -1,0 +1,1 @@
+"""Ingest jobs: their requests, job data and result files."""

@@ -1,0 +1,1 @@
+"""Query jobs: their requests, and their results page by page."""

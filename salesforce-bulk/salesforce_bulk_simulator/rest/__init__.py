@@ -1,0 +1,1 @@
+"""The REST API: versions, describe, limits, query, and records one by one or in collections."""
