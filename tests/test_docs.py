@@ -125,7 +125,8 @@ def test_the_readme_is_read_in_a_few_minutes() -> None:
 
 
 GENERATED = re.compile(
-    r"^\| (?:setting \| default \| meaning|switch \| default|OpenTelemetry \| Prometheus) \|.*\n(?:\|.*\n)+", re.MULTILINE
+    r"^\| (?:setting \| default \| meaning|switch \| default|OpenTelemetry \| Prometheus) \|.*\n(?:\|.*\n)+",
+    re.MULTILINE,
 )
 """Tables whose words are the code's."""
 LOOKED_UP = re.compile(r"^\| (?:message|code|Salesforce says) \| (?:usual )?cause \| fix .*\n(?:\|.*\n)+", re.MULTILINE)
