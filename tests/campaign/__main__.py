@@ -2,7 +2,8 @@
 
 One seed is one life of a results folder: an input of up to three streams, a few runs of the target that meet faults of
 the org and crashes of their own, reruns with the same input or from the last STATE, another pipeline in between, and
-last a run without any fault. Everything is decided by the seed (model.py), but for the timing of threads and processes.
+last a run without any fault. Records may point to rows of the same load, there or not, before or after them. Everything
+is decided by the seed (model.py), but for the timing of threads and processes.
 What must hold afterwards (invariants.py) is checked against the simulated org's own record of what was done to it.
 """
 
