@@ -269,7 +269,8 @@ class SalesforceClient:
     def check_limits(self, *names: str) -> None:
         """Stop here if one of these limits of the org's has been used to ``quota_percent_total``.
 
-        They are asked for once a minute at most; a user who may not see them is let through.
+        They are asked for once a minute at most; where the user may not see them, or they cannot be read, nothing is
+        stopped.
 
         Raises: QuotaReached.
         """
@@ -278,6 +279,9 @@ class SalesforceClient:
                 self._limits = self.limits(), time.monotonic()
             except RequestRefused as error:
                 logger.info("the org's limits are not checked, since this user may not see them: %s", error)
+                self._limits = {}, math.inf
+            except BrokenAnswer as error:  # also when asked again
+                logger.warning("the org's limits are not checked, since they cannot be read: %s", error)
                 self._limits = {}, math.inf
         limits, _ = self._limits
         percent = self._config.quota_percent_total

@@ -362,6 +362,7 @@ def _page_of_jobs(answer: Any) -> tuple[list[dict[str, Any]], str]:
     """Return the jobs of one answer, and the next one's locator or the empty text."""
     for each in answer["records"]:
         JobInfo.from_json(each)
-    # A query list's documented next address says /jobs/ingest: only its locator is used (docs/contributing/salesforce-notes.md).
+    # A query list's documented next address says /jobs/ingest: only its locator is used
+    # (docs/contributing/salesforce-notes.md).
     locator = (answer.get("nextRecordsUrl") or "").partition("queryLocator=")[2]
     return answer["records"], "" if answer.get("done", True) else locator

@@ -67,9 +67,9 @@ def look_at_org(client: SalesforceClient) -> OrgFacts:
     org_id, user_id = who_asks(client)
     return OrgFacts(
         instance_url=instance_url,
-        org=_row(client, "SELECT Name, OrganizationType, InstanceName, IsSandbox FROM Organization"),
+        org=_row(client, "Organization", "Name", "OrganizationType", "InstanceName", "IsSandbox"),
         org_id=org_id,
-        user=_row(client, f"SELECT Username, Name FROM User WHERE Id = '{user_id}'") if user_id else None,  # noqa: S608  # Salesforce's id
+        user=_row(client, f"User WHERE Id = '{user_id}'", "Username", "Name") if user_id else None,
         user_id=user_id,
         versions=client.versions,
     )
@@ -86,9 +86,12 @@ def who_asks(client: SalesforceClient) -> tuple[str, str]:
     return (identity[1], identity[2]) if identity else ("", "")
 
 
-def _row(client: SalesforceClient, soql: str) -> dict[str, Any] | None:
+def _row(client: SalesforceClient, source: str, *names: str) -> dict[str, Any] | None:
+    """Return the one row, None if it is not there, may not be read, or comes in another form."""
+    soql = f"SELECT {', '.join(names)} FROM {source}"  # noqa: S608  our own names, and Salesforce's id
     try:
-        return next((row for batch in query_records(client, soql, include_deleted=False) for row in batch), None)
+        rows = (row for batch in query_records(client, soql, include_deleted=False) for row in batch)
+        return next((row for row in rows if row.keys() == set(names)), None)
     except QuotaError:
         raise
     except RequestRefused:

@@ -7,8 +7,9 @@ committed together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +20,11 @@ MAX_RECORDS = 1_000_000
 OUTSTANDING = "salesforce_bulk_outstanding"
 """What a retry adds to a SCHEMA (whether its records are as mapped) and to a RECORD (its id in the list)."""
 
-TABLES = """
+_ARE_DUPLICATES = "error_code IN ('DUPLICATE_VALUE', 'DUPLICATES_DETECTED')"
+"""What Salesforce refuses because it has a record with the same unique value, or one that a duplicate rule takes for
+the same. Whether it is the same, nothing tells."""
+
+TABLES = f"""
 CREATE TABLE IF NOT EXISTS outstanding (
     id INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, object TEXT NOT NULL, stream TEXT NOT NULL,
     operation TEXT NOT NULL, destination TEXT NOT NULL, is_keyed INTEGER NOT NULL, fingerprint BLOB NOT NULL,
@@ -38,17 +43,22 @@ CREATE TABLE IF NOT EXISTS outstanding_counts (
     org TEXT NOT NULL, object TEXT NOT NULL, stream TEXT NOT NULL, loaded_later INTEGER NOT NULL,
     not_kept INTEGER NOT NULL, PRIMARY KEY (org, object, stream)
 );
+CREATE INDEX IF NOT EXISTS outstanding_lookups ON outstanding (org, object, stream, batch_id) WHERE destination = '';
+CREATE INDEX IF NOT EXISTS outstanding_duplicates ON outstanding (org, object, stream, batch_id)
+    WHERE {_ARE_DUPLICATES};
 """
 """A record that is also in a doubtful batch (``batch_id``) waits for that decision: it is neither counted nor retried.
 
 ``position`` is the record's in its stream while the run that has read it is unfinished: it is recognized when it comes
-again, and no earlier row of its key clears it.
+again, and no earlier row of its key clears it. ``destination`` is empty for lookups of a record that is in Salesforce.
 """
 
 _COLUMNS = "id, org, object, stream, operation, since, error_code, key"
 _ROWS_AT_A_TIME = 1000
+_DIGEST_SIZE = 16
 
 _encode = msgspec.json.Encoder().encode
+_encode_in_order = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Left(NamedTuple):
@@ -59,18 +69,32 @@ class Left(NamedTuple):
     """ISO 8601, UTC; empty when nothing is left."""
     not_kept: int
     """How many of them came when the list was full, so that only the failed files have them."""
+    lookups: int = 0
+    """How many of them are records that are in Salesforce without a lookup."""
+    duplicates: int = 0
+    """How many of them Salesforce takes for duplicates of records that it has: those may be the same ones."""
 
     def __str__(self) -> str:
         """Say it in words; an empty text when nothing is left.
 
         >>> str(Left(1, "2026-11-23T10:30:00+00:00", 0)), str(Left(0, "", 0))
         ('still not in Salesforce: 1 record since 2026-11-23', '')
+        >>> str(Left(3, "", 0, lookups=1, duplicates=1)).partition(": ")[2]
+        '3 records (1 is there without a lookup; 1 is a duplicate for Salesforce, and may be there already)'
         """
         if not self.number:
             return ""
         since = f" since {self.since[:10]}" if self.since else ""
-        full = f" ({self.not_kept:,} of them only in failed-*.singer.jsonl: the list is full)" if self.not_kept else ""
-        return f"still not in Salesforce: {self.number:,} record{'' if self.number == 1 else 's'}{since}{full}"
+        notes = []
+        if self.not_kept:
+            notes.append(f"{self.not_kept:,} of them only in failed-*.singer.jsonl: the list is full")
+        if self.lookups:
+            notes.append(f"{self.lookups:,} {'is' if self.lookups == 1 else 'are'} there without a lookup")
+        if self.duplicates:
+            what = "is a duplicate" if self.duplicates == 1 else "are duplicates"
+            notes.append(f"{self.duplicates:,} {what} for Salesforce, and may be there already")
+        more = f" ({'; '.join(notes)})" if notes else ""
+        return f"still not in Salesforce: {self.number:,} record{'' if self.number == 1 else 's'}{since}{more}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +139,20 @@ def has_places(db: sqlite3.Connection, *, org: str) -> bool:
     return found.fetchone() is not None
 
 
+def has_lookups(db: sqlite3.Connection, *, org: str, sobject: str) -> bool:
+    """Whether lookups of records of an object, which are in Salesforce, are still to be filled."""
+    found = db.execute(
+        "SELECT 1 FROM outstanding WHERE org = ? AND object = ? AND destination = '' LIMIT 1", (org, sobject)
+    )
+    return found.fetchone() is not None
+
+
+def room(db: sqlite3.Connection) -> int:
+    """Return how many more records may be listed."""
+    (number,) = db.execute("SELECT count(*) FROM outstanding").fetchone()
+    return max(0, MAX_RECORDS - int(number))
+
+
 def is_outstanding(db: sqlite3.Connection, record_id: int, *, org: str) -> bool:
     """Whether a record is still to be loaded."""
     found = db.execute("SELECT 1 FROM outstanding WHERE id = ? AND org = ? AND batch_id = ''", (record_id, org))
@@ -125,7 +163,13 @@ def left_of(db: sqlite3.Connection, *, org: str, streams: Iterable[tuple[str, st
     """Return what is left of these streams, each with its object, in one org."""
     each = [_left(db, org=org, stream=stream, object=sobject) for stream, sobject in streams]
     dates = [left.since for left in each if left.since]
-    return Left(sum(left.number for left in each), min(dates, default=""), sum(left.not_kept for left in each))
+    return Left(
+        number=sum(left.number for left in each),
+        since=min(dates, default=""),
+        not_kept=sum(left.not_kept for left in each),
+        lookups=sum(left.lookups for left in each),
+        duplicates=sum(left.duplicates for left in each),
+    )
 
 
 def left_in(db: sqlite3.Connection, *, org: str | None = None) -> Left:
@@ -143,7 +187,11 @@ def _left(db: sqlite3.Connection, **place: str) -> Left:
         f"SELECT coalesce(sum(not_kept), 0) FROM outstanding_counts WHERE {where}",  # noqa: S608
         place,
     ).fetchone()
-    return Left(number + not_kept, since or "", not_kept)
+    lookups, duplicates = (
+        db.execute(f"SELECT count(*) FROM outstanding WHERE {where} AND batch_id = '' AND {what}", place).fetchone()[0]  # noqa: S608
+        for what in ("destination = ''", _ARE_DUPLICATES)
+    )
+    return Left(number + not_kept, since or "", not_kept, lookups, duplicates)
 
 
 def orgs(db: sqlite3.Connection) -> list[str]:
@@ -213,6 +261,22 @@ def page_of_records_to_load(db: sqlite3.Connection, *, org: str, after: int, las
         )
         for number, stream, schema_id, record in rows
     ]
+
+
+def schema_id(
+    db: sqlite3.Connection,
+    *,
+    stream: str,
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    is_mapped: bool = False,
+) -> int:
+    """Return the id of a SCHEMA, which is kept as long as records are listed."""
+    values = (stream, _encode_in_order(schema), _encode_in_order(key_properties), is_mapped)
+    digest = blake2b(_encode_in_order(values), digest_size=_DIGEST_SIZE).digest()
+    db.execute("INSERT OR IGNORE INTO outstanding_schemas VALUES (NULL, ?, ?, ?, ?, ?)", (digest, *values))
+    (number,) = db.execute("SELECT id FROM outstanding_schemas WHERE digest = ?", (digest,)).fetchone()
+    return int(number)
 
 
 def schema_message(db: sqlite3.Connection, schema_id: int) -> bytes:

@@ -57,7 +57,8 @@ class Progress:
             sys.stderr.write("\r\033[K")
         rate = self.number_read / max(seconds, 0.001)
         fields = {**self._fields(), "seconds": round(seconds, 3)}
-        return f"{self.number_read} records read in {seconds:.1f} s ({rate:.0f}/s)", fields
+        what = f"{self.number_read} record{'' if self.number_read == 1 else 's'}"
+        return f"{what} read in {seconds:.1f} s ({rate:.0f}/s)", fields
 
     def _fields(self) -> dict[str, int]:
         return {

@@ -359,7 +359,8 @@ class Run:
             )
         failed = self._counts.count(OutcomeKind.FAILED) + self._report.had_failed
         if failed and self._settings.on_record_failure is not OnRecordFailure.IGNORE:
-            return RecordsFailed(f"{self._report.failures()}; everything else is loaded{and_left}")
+            rest = "; everything else is loaded" if self._report.has_loaded else ""
+            return RecordsFailed(f"{self._report.failures()}{rest}{and_left}")
         if left and self._settings.fail_on_outstanding:
             return RecordsOutstanding(left)
         if left:

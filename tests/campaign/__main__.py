@@ -2,7 +2,8 @@
 
 One seed is one life of a results folder: an input of up to three streams, a few runs of the target that meet faults of
 the org and crashes of their own, reruns with the same input or from the last STATE, another pipeline in between, and
-last a run without any fault. Everything is decided by the seed (model.py), but for the timing of threads and processes.
+last a run without any fault. Records may point to rows of the same load, there or not, before or after them. Everything
+is decided by the seed (model.py), but for the timing of threads and processes.
 What must hold afterwards (invariants.py) is checked against the simulated org's own record of what was done to it.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import click
 
+from tests.campaign.model import FIRST_SEED_WITH_PARENTS as FIRST
 from tests.campaign.trial import Result, try_seed
 
 
@@ -57,7 +59,8 @@ def _report(result: Result) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/campaign", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=40, help="how many seeds (default 40); one alone shows its log")
-    parser.add_argument("--from", type=int, default=0, dest="start", metavar="SEED", help="the first seed (default 0)")
+    first = f"the first seed (default {FIRST}); those before {FIRST} have no hierarchies"
+    parser.add_argument("--from", type=int, default=FIRST, dest="start", metavar="SEED", help=first)
     parser.add_argument("--jobs", type=int, default=1, help="how many at a time (default 1)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="remember finished seeds here, and leave them out")
     return parser.parse_args()

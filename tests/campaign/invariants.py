@@ -13,8 +13,8 @@ from typing import Any
 
 from salesforce_bulk_simulator import Fault
 
-from tests.campaign.model import AMOUNT_FIELDS, KEY_FIELD, TAG_FIELDS, Pipeline, Record
-from tests.campaign.world import Outcome, Run, World
+from tests.campaign.model import AMOUNT_FIELDS, KEY_FIELD, LOOKUPS, TAG_FIELDS, Pipeline, Record, Row
+from tests.campaign.world import Listed, Outcome, Run, World
 
 LOADED = ("created", "updated", "deleted")
 OPEN = ("doubtful", "unprocessed")
@@ -40,6 +40,7 @@ def violations(world: World) -> Iterator[str]:
             yield from _failures_have_a_reason(ledger, world)
             yield from _failed_files_can_be_loaded(ledger, world)
             yield from _org_holds_what_the_input_says(ledger, world)
+            yield from _what_is_not_loaded_is_outstanding(ledger, world)
     yield from _nothing_foreign_is_written(world)
     for job_id in world.org.open_jobs_with_data:
         yield f"job left open: {job_id} has data"
@@ -78,6 +79,11 @@ class Ledger:
                 ledger.refused.add(group)
             ledger.lines[group] = list(_without_tried_again(lines, runs, records=len(ledger.records[group])))
         return ledger
+
+    def is_unlinked(self, record: Record) -> bool:
+        """Whether a record is loaded without its lookup, as its last line says."""
+        lines = [line for line in self.lines[record.group] if line.n == record.n]
+        return bool(lines) and record.stream.has_parent and lines[-1].status == "failed" and bool(lines[-1].id)
 
     def number(self, group: Group, *statuses: str) -> int:
         """Return how many lines of a group have one of these statuses."""
@@ -131,9 +137,12 @@ def _state_is_behind_outcomes(run: Run, world: World) -> Iterator[str]:
 
 
 def _exit_code_is_true(run: Run, world: World) -> Iterator[str]:
-    """Exit code 0 says that all is loaded that this run read or resumed, and that nothing is open."""
+    """Exit code 0 says that all is loaded that this run read or resumed, and that nothing is open or outstanding."""
     if run.exit_code != 0:
         return
+    own = {(stream.name, stream.sobject) for stream in run.pipeline.streams}
+    if left := [each for each in run.outstanding if (each.stream, each.sobject) in own and not each.awaits_decision]:
+        yield f"exit code 0 though outstanding: {left[0].stream} {left[0].key}"
     ledger = Ledger.of(run.pipeline, run.outcomes, world.runs)
     for group in ledger.records:
         if number := ledger.number_open(group):
@@ -152,7 +161,8 @@ def _last_run_ends_well(world: World) -> Iterator[str]:
     statuses = {line.status for lines in ledger.lines.values() for line in lines}
     if not last.is_finished and "doubtful" not in statuses:
         yield f"stuck: no fault, and no end after {last.last_state}: {_last_line(last.stderr)}"
-    if last.exit_code and statuses <= set(LOADED) and not any(map(ledger.number_open, ledger.records)):
+    is_good = statuses <= set(LOADED) and not last.outstanding
+    if last.exit_code and is_good and not any(map(ledger.number_open, ledger.records)):
         yield f"exit code {last.exit_code} though all is loaded: {_last_line(last.stderr)}"
 
 
@@ -196,13 +206,35 @@ def _failures_have_a_reason(ledger: Ledger, world: World) -> Iterator[str]:
                 yield f"doubtful without a reason: {group}"
             if line.status != "failed" or not any(record.is_valid for record in records):
                 continue
-            is_explained = (line.error_code == "UNABLE_TO_LOCK_ROW" and "lock_rows" in met) or (
-                line.error_code in CODES_OF_ORDER and has_failed_before
+            is_explained = (
+                _is_explained_by_parent(line, records[0], ledger, world)
+                or (line.error_code == "UNABLE_TO_LOCK_ROW" and "lock_rows" in met)
+                or (line.error_code in CODES_OF_ORDER and has_failed_before)
             )
             if not is_explained:
                 yield f"failed though valid: {line.error_code} for {group}"
         if not records[0].is_valid and ledger.number(group, *LOADED):
             yield f"loaded though refused: {group}"
+
+
+def _is_explained_by_parent(line: Outcome, record: Record, ledger: Ledger, world: World) -> bool:
+    """Whether the parent is not in the org in the end, or a second pass met a fault.
+
+    A row may also be refused before its parent comes where a later row of its key waits for it, or for another row of
+    its batch that waits for a parent (docs/decisions/0008).
+    """
+    if not record.parent:
+        return False
+    if line.error_code != "INVALID_FIELD":
+        is_second_pass = bool(line.id) and line.error_code in ("NOT_PROCESSED", "NO_OUTCOME")
+        return is_second_pass and bool(world.org.faults.completed)
+    if all(row[KEY_FIELD] != record.parent for row in world.org.rows("Account")):
+        return True
+    rows = [(each.stream.sobject, each.entity) for each in ledger.pipeline.records]
+    of_stream = [each for each in ledger.pipeline.records if each.stream == record.stream]
+    place, size = of_stream.index(record), ledger.pipeline.settings["batch_size_rows"]
+    near = of_stream[max(0, place - size + 1) : place + size]
+    return any(each.parent and rows.count((each.stream.sobject, each.entity)) > 1 for each in near)
 
 
 def _failed_files_can_be_loaded(ledger: Ledger, world: World) -> Iterator[str]:
@@ -263,7 +295,7 @@ def _keyed_rows(ledger: Ledger, world: World) -> Iterator[str]:
         for row in world.org.rows(sobject):
             rows[sobject, row[KEY_FIELD]].append(row)
     for (sobject, entity), records in by_row.items():
-        found = [(row[TAG_FIELDS[sobject]], row[AMOUNT_FIELDS[sobject]] or 0.0) for row in rows[sobject, entity]]
+        found = [_row(world, sobject, row) for row in rows[sobject, entity]]
         allowed = _allowed_ends(ledger, records, world)
         if len(found) > 1:
             yield f"row twice: {sobject} {entity}"
@@ -272,20 +304,28 @@ def _keyed_rows(ledger: Ledger, world: World) -> Iterator[str]:
             yield f"wrong value: {sobject} {entity} is {found}, not {allowed}; written {written}"
 
 
-def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[tuple[str, float] | None]:
+def _row(world: World, sobject: str, row: dict[str, Any]) -> Row:
+    parent = row.get(LOOKUPS[sobject])
+    key = next((each[KEY_FIELD] for each in world.org.rows("Account") if each["Id"] == parent), None)
+    return row[TAG_FIELDS[sobject]], row[AMOUNT_FIELDS[sobject]] or 0.0, key
+
+
+def _allowed_ends(ledger: Ledger, records: list[Record], world: World) -> set[Row | None]:
     """Return what a row may hold after these records, in order; those without a sure outcome may count or not.
 
     A record that failed may have been loaded before that, by a job or a request that told nothing of it.
     """
     first = records[0]
     was_there = (first.stream.sobject, first.entity) in world.ids
-    allowed: set[tuple[str, float] | None] = {(f"before {first.entity}", 0.0) if was_there else None}
+    allowed: set[Row | None] = {(f"before {first.entity}", 0.0, None) if was_there else None}
     for record in records:
         loaded = ledger.number(record.group, *LOADED)
         if loaded >= len(ledger.records[record.group]):
-            allowed = {record.result}
+            allowed = set(map(record.after, allowed))
+        elif ledger.is_unlinked(record):
+            allowed = set(map(record.without_lookup, allowed))
         elif loaded or ledger.number_open(record.group) or (record.is_valid and _may_have_been_loaded(world)):
-            allowed |= {record.result}
+            allowed |= set(map(record.after, allowed))
     return allowed
 
 
@@ -324,7 +364,81 @@ def _nothing_foreign_is_written(world: World) -> Iterator[str]:
     }
     for change in world.org.history:
         if change.origin and change.kind != "delete":
+            if change.values.keys() == {LOOKUPS[change.sobject]}:
+                continue  # a second pass
             tag = change.values.get(TAG_FIELDS[change.sobject])
             amount = float(change.values.get(AMOUNT_FIELDS[change.sobject]) or 0)
             if (change.sobject, tag, amount) not in wanted:
                 yield f"foreign value: {change.sobject} {tag!r} {amount}"
+
+
+# --- outstanding records ----------------------------------------------------------------------------------------------
+
+
+def _what_is_not_loaded_is_outstanding(ledger: Ledger, world: World) -> Iterator[str]:
+    """The list has the records whose last outcome is that they failed, and that no later one of their row overtook."""
+    names = {stream.name for stream in ledger.pipeline.streams}
+    objects = {stream.sobject for stream in ledger.pipeline.streams}
+    listed = [each for each in world.runs[-1].outstanding if each.stream in names and each.sobject in objects]
+    if any(map(ledger.number_open, ledger.records)) or any(each.awaits_decision for each in listed):
+        return
+    yield from _keyless_are_listed(ledger, [each for each in listed if not each.is_lookup])
+    is_listed = {(each.stream, each.key) for each in listed if not each.is_lookup}
+    for identity, records in _by_identity(ledger).items():
+        last: Record | None = None
+        for record in records:
+            statuses = [line.status for line in ledger.lines[record.group] if line.n == record.n]
+            if statuses and (statuses[-1] in LOADED or ledger.is_unlinked(record)):
+                last = None
+            elif statuses:
+                last = record
+        for record in records:
+            if ((record.stream.name, str(record.n)) in is_listed) is not (record is last):
+                what = "not outstanding" if record is last else "outstanding though loaded, or a newer one is"
+                yield f"{what}: {identity} {record.n}: {[line.status for line in ledger.lines[record.group]]}"
+    yield from _lookups_are_listed(ledger, [each for each in listed if each.is_lookup], world)
+
+
+def _by_identity(ledger: Ledger) -> dict[Group, list[Record]]:
+    """Return the records by what they are for the list, but for those that nothing tells apart."""
+    found: dict[Group, list[Record]] = defaultdict(list)
+    for record in ledger.pipeline.records:
+        stream = record.stream
+        if not stream.has_number:
+            continue
+        if stream.operation == "insert":
+            found[stream.name, record.n].append(record)
+        else:
+            found[stream.sobject, "key" if stream.operation == "upsert" else "Id", record.entity].append(record)
+    return {
+        identity: records
+        for identity, records in found.items()
+        if all(len(ledger.records[record.group]) == 1 for record in records)
+    }
+
+
+def _keyless_are_listed(ledger: Ledger, listed: list[Listed]) -> Iterator[str]:
+    """Equal records without a key are several."""
+    for group in ledger.records:
+        if len(group) == 1:
+            number = sum(each.stream == group[0] for each in listed)
+            if number != ledger.number(group, "failed"):
+                yield f"outstanding are {number} of {group}: {[line.status for line in ledger.lines[group]]}"
+
+
+def _lookups_are_listed(ledger: Ledger, listed: list[Listed], world: World) -> Iterator[str]:
+    """Of each row whose last record with a parent is loaded without it, and of no other."""
+    keys = {row["Id"]: (sobject, row[KEY_FIELD]) for sobject in TAG_FIELDS for row in world.org.rows(sobject)}
+    found = {keys.get(each.record["Id"]): each for each in listed}
+    wanted: dict[tuple[str, str | None], Record] = {}
+    for record in ledger.pipeline.records:
+        row = (record.stream.sobject, record.entity)
+        if ledger.is_unlinked(record):
+            wanted[row] = record
+        elif ledger.number(record.group, *LOADED) and (record.stream.has_parent or record.result is None):
+            wanted.pop(row, None)
+    if found.keys() != wanted.keys():
+        yield f"lookups outstanding: {sorted(map(str, found))}, not {sorted(map(str, wanted))}"
+    for row, record in wanted.items():
+        if row in found and record.parent not in found[row].record.values():
+            yield f"wrong lookup outstanding: {row} is {found[row].record}, not {record.parent}"

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 KEY_FIELD = "External_Id__c"
 TAG_FIELDS = {"Account": "Name", "Contact": "LastName"}
 AMOUNT_FIELDS = {"Account": "AnnualRevenue", "Contact": "MailingLatitude"}
+LOOKUPS = {"Account": "ParentId", "Contact": "AccountId"}
+"""The lookup of each object that records may fill; all parents are accounts."""
+PARENT_COLUMNS = {"Account": f"Parent.{KEY_FIELD}", "Contact": f"Account.{KEY_FIELD}"}
+FIRST_SEED_WITH_PARENTS = 3000
+"""Earlier seeds stand for what they always did."""
 FACTORS = {"Account": 100, "Contact": 2}
 AMOUNTS = {"Account": [("1000", "1e3"), ("2500", "2.5e3"), ("0", "-0.0")], "Contact": [("1.5", "1.50"), ("20", "2e1")]}
 """Numbers, each in two spellings."""
@@ -43,16 +48,20 @@ class Stream:
     is_ignored_by_mapping: bool = False
     """Whether ``fields`` leaves out what is not loaded; otherwise ``unknown_fields: drop`` does."""
 
+    has_parent: bool = False
+    """Whether records have ``parent``, the external id of an account."""
+
     @property
     def properties(self) -> dict[str, Any]:
         """The properties of the stream's schema."""
         names = {"n": "integer", "tag": "string", "key": "string", "amount": "number", "Id": "string"}
+        names["parent"] = "string"
         types = {name: {"type": [kind, "null"]} for name, kind in names.items() if name in self._given}
         return {**types, "extracted_at": {"type": ["string", "null"], "format": "date-time"}}
 
     @property
     def _given(self) -> set[str]:
-        given = {"n"} if self.has_number else set()
+        given = {name for name, has in (("n", self.has_number), ("parent", self.has_parent)) if has}
         if self.operation == "delete":
             return given | {"Id"}
         given |= {"tag", "amount"}
@@ -74,6 +83,7 @@ class Stream:
     def mapping(self) -> dict[str, Any]:
         """The stream's entry in the setting ``mappings``."""
         columns = {"tag": TAG_FIELDS[self.sobject], "amount": AMOUNT_FIELDS[self.sobject], "key": KEY_FIELD}
+        columns["parent"] = PARENT_COLUMNS[self.sobject]
         fields: dict[str, str | None] = {name: column for name, column in columns.items() if name in self._given}
         if self.is_ignored_by_mapping:
             fields |= {"extracted_at": None, **({"n": None} if self.has_number else {})}
@@ -86,6 +96,9 @@ class Stream:
         maps = {"amount": f"amount * {self.factor}"} if self.factor > 1 else {}
         return maps | ({"Description": "str(datetime.datetime.now())"} if self.maps_now else {})
 
+
+Row = tuple[str, float, str | None]
+"""Tag, amount and the parent's external id of a row of the org."""
 
 TOO_LARGE = "1e30"
 """An amount that Salesforce refuses."""
@@ -102,6 +115,8 @@ class Record:
     tag: str | None
     """What it writes into the object's name, by which the org's rows are recognized; None if it is refused."""
     amount: tuple[str, str]
+    parent: str | None = None
+    """The external id of its parent."""
 
     @property
     def is_valid(self) -> bool:
@@ -113,7 +128,9 @@ class Record:
         """Equal for records that nothing but their place in the input tells apart."""
         if not self.stream.has_number:
             return (self.stream.name,)
-        return (self.stream.name, self.entity, self.tag, self.amount[0]) if self.tag else (self.stream.name, self.n)
+        parent = (self.parent,) if self.stream.has_parent else ()
+        what = (self.stream.name, self.entity, self.tag, self.amount[0], *parent)
+        return what if self.tag else (self.stream.name, self.n)
 
     @property
     def result(self) -> tuple[str, float] | None:
@@ -122,12 +139,24 @@ class Record:
             return None
         return str(self.tag), float(self.amount[0]) * self.stream.factor
 
+    def after(self, before: Row | None) -> Row | None:
+        """Return what the row holds when the record is loaded, after what it held ``before``."""
+        if self.result is None:
+            return None
+        return (*self.result, self.parent if self.stream.has_parent else before and before[2])
+
+    def without_lookup(self, before: Row | None) -> Row | None:
+        """Return what the row holds when the record is loaded but for its lookup."""
+        assert self.result
+        return (*self.result, before and before[2])
+
     def line(self, *, reading: int, id_of: Callable[[str, str | None], str]) -> str:
         """Return the RECORD message as it comes in the ``reading``-th reading (from 0) of the input."""
         values = {
             "n": str(self.n),
             "tag": json.dumps(self.tag or f"refused {self.n}"),
             "key": json.dumps(self.entity),
+            "parent": json.dumps(self.parent),
             "amount": self.amount[reading % 2] if self.is_valid else TOO_LARGE,
             "extracted_at": json.dumps(f"2024-01-15T10:30:{reading:02d}Z"),
         }
@@ -214,6 +243,10 @@ def make_scenario(seed: int) -> Scenario:
     if chance.random() < 0.5:
         place = chance.randrange(len(runs))
         runs[place] = replace(runs[place], follows_other=place > 0)
+    if seed >= FIRST_SEED_WITH_PARENTS:
+        own_chance = random.Random(f"parents {seed}")
+        main = _with_parents(own_chance, main)
+        runs = [_with_second_passes_refused(own_chance, run) for run in runs]
     looks, seconds = chance.choice([(0, 0.0), (1, 0.0), (0, 0.02), (0, 0.05)])
     return Scenario(
         main=main,
@@ -319,6 +352,49 @@ def _record(chance: random.Random, stream: Stream, entity: str | None, *, n: int
     elif len(earlier) > 1 and chance.random() < 0.3:  # back to an older value
         tag, amount = earlier[-2].tag, earlier[-2].amount
     return Record(n=n, stream=stream, entity=entity, tag=tag, amount=amount)
+
+
+def _with_second_passes_refused(chance: random.Random, run: PlannedRun) -> PlannedRun:
+    if chance.random() < 0.5:
+        return run
+    operation = chance.choice(["ingest.close", "collections"])
+    fault = PlannedFault(operation=operation, name="lock_rows", options={"where": fills_only_lookups}, times=50)
+    return replace(run, faults=[*run.faults, fault])
+
+
+def fills_only_lookups(row: Mapping[str, Any]) -> bool:
+    """Whether a row that is sent is one of a second pass."""
+    return "Id" in row and len(row) > 1 and not row.keys() & {*TAG_FIELDS.values(), *AMOUNT_FIELDS.values()}
+
+
+def _with_parents(chance: random.Random, pipeline: Pipeline) -> Pipeline:
+    """Let records point to accounts of the same input, there or not, to rows of before, and to themselves."""
+    streams = {
+        stream.name: replace(stream, has_parent=stream.operation in ("insert", "upsert") and stream.has_external_id)
+        for stream in pipeline.streams
+    }
+    deleted = {record.entity for record in pipeline.records if record.stream.operation == "delete"}
+    accounts = {record.entity for record in pipeline.records if record.stream.sobject == "Account" and record.entity}
+    parents = sorted(accounts - deleted) + [f"k{number}" for number in range(2) if f"k{number}" not in deleted]
+    own = sorted(accounts - deleted - {f"k{number}" for number in range(ROWS_BEFORE)})
+    density = chance.choice([0.3, 0.6, 0.9])
+    records = []
+    for record in pipeline.records:
+        stream, parent = streams[record.stream.name], None
+        if stream.has_parent and chance.random() < density:
+            kind = chance.choice(["any", "any", "any", "itself", "next", "missing"])
+            if kind == "itself" and stream.sobject == "Account" and record.entity not in deleted:
+                parent = record.entity
+            elif kind == "next" and record.entity in own:  # all of these make a cycle
+                parent = own[(own.index(record.entity) + 1) % len(own)]
+            elif kind == "missing":
+                parent = f"nobody{chance.randint(0, 3)}"
+            elif parents:
+                parent = chance.choice(parents)
+        records.append(replace(record, stream=stream, parent=parent))
+    mappings = {stream.name: stream.mapping for stream in streams.values()}
+    settings = {**pipeline.settings, "mappings": mappings}
+    return replace(pipeline, streams=list(streams.values()), records=records, settings=settings)
 
 
 # --- runs and faults --------------------------------------------------------------------------------------------------

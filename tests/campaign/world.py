@@ -6,9 +6,10 @@ import functools
 import json
 import multiprocessing
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,8 +47,23 @@ class Outcome:
     n: int | None
     status: str
     error_code: str | None
+    id: str | None
     run: int
     """The run that wrote the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One outstanding record."""
+
+    sobject: str
+    stream: str
+    operation: str
+    key: str
+    record: dict[str, Any]
+    is_lookup: bool
+    """Whether its record is in the org, and only a lookup is not."""
+    awaits_decision: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +81,7 @@ class Run:
     last_state: int
     """The last STATE that any run of the pipeline had printed."""
     took_too_long: bool
+    outstanding: list[Listed] = field(default_factory=list)
 
     @property
     def ended_by_itself(self) -> bool:
@@ -175,6 +192,7 @@ class World:
             outcomes=list(self._outcomes()),
             last_state=max([last_state, *states]),
             took_too_long=exit_code is None,
+            outstanding=list(self._listed()),
         )
         self.runs.append(run)
         return run
@@ -195,6 +213,27 @@ class World:
                 if message["type"] == "RECORD":
                     yield message
 
+    def _listed(self) -> Iterator[Listed]:
+        """Yield the outstanding records, the oldest first."""
+        path = self.results_dir / "journal.sqlite"
+        if not path.exists():
+            return
+        with closing(sqlite3.connect(path)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'outstanding'").fetchone():
+                return  # killed while it was made
+            for sobject, stream, operation, key, record, destination, batch_id in db.execute(
+                "SELECT object, stream, operation, key, record, destination, batch_id FROM outstanding ORDER BY id"
+            ):
+                yield Listed(
+                    sobject=sobject,
+                    stream=stream,
+                    operation=operation,
+                    key=key,
+                    record=json.loads(record),
+                    is_lookup=not destination,
+                    awaits_decision=bool(batch_id),
+                )
+
     def _outcomes(self) -> Iterator[Outcome]:
         """Yield the lines of all outcome files, those of earlier runs first."""
         files = list(self.results_dir.glob("outcomes-*.jsonl"))
@@ -208,7 +247,8 @@ class World:
 
 def _outcome(line: dict[str, Any], *, run: int) -> Outcome:
     n = line["key"].get("n")
-    return Outcome(stream=line["stream"], n=n, status=line["status"], error_code=line["error_code"], run=run)
+    status, code = line["status"], line["error_code"]
+    return Outcome(stream=line["stream"], n=n, status=status, error_code=code, id=line["id"], run=run)
 
 
 @contextmanager

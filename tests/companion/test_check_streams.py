@@ -128,6 +128,20 @@ def test_windows_without_a_start_begin_with_the_first_row(companion: Run, org: O
     assert found["jobs"] == 1
 
 
+@pytest.mark.parametrize("value", [{}, {"SystemModstamp": None}, {"SystemModstamp": "odd"}, {"SystemModstamp": 5}])
+def test_a_first_row_of_an_odd_form_is_an_error_of_its_stream(companion: Run, org: Org, value: dict[str, Any]) -> None:
+    """In one line, not a traceback."""
+    org.insert("Account", [{"Name": "Ada"}])
+    answer = {"totalSize": 1, "done": True, "records": [{"attributes": {}, **value}]}
+    org.faults.add("rest.query", Fault.status(200, json=answer), times=9)
+
+    done = companion("check", "--stream", "Account", window_days=36500)
+
+    assert org.faults.completed
+    assert done.exit_code == 1
+    assert "the first SystemModstamp, asked for by REST, is not a time" in done.output
+
+
 def test_the_state_tells_what_the_next_run_reads(companion: Run, folder: Path, org: Org) -> None:
     """From the bookmark less the lookback; also as `meltano state get` writes it."""
     org.insert("Account", [{"Name": "Old", "SystemModstamp": "2020-06-01T00:00:00.000Z"}, {"Name": "New"}])

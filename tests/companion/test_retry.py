@@ -283,6 +283,84 @@ def test_without_a_journal_there_is_no_retry(companion: Companion, target: Targe
     assert "journal is false" in done.stderr
 
 
+# Lookups of records that are in Salesforce
+
+
+CODES = schema("codes", key=["code"], code="string", parent=TEXT)
+PAIR = records("codes", {"code": "a", "parent": "b"}, {"code": "b", "parent": "a"})
+
+
+def of_codes(operation: str) -> dict[str, Any]:
+    fields = {"code": "External_Id__c", "parent": "Parent.External_Id__c"}
+    maps = {"code": "code", "parent": "parent", "Name": "code"}  # which have nothing to do with Ids
+    mapping = {"object": "Account", "operation": operation, "fields": fields}
+    return {"mappings": {"codes": mapping}, "stream_maps": {"codes": maps}, "small_batch_rows": 0, "record_retries": 0}
+
+
+def load_without_a_lookup(target: TargetRunner, org: Org, operation: str = "upsert") -> str:
+    """Load two records that are each other's parents; the second pass is refused. Return the Id that lacks a lookup."""
+    org.faults.add("ingest.close", Fault.lock_rows(where=lambda row: "Id" in row), after=3)
+    target.run(CODES, PAIR, **of_codes(operation))
+    assert org.faults.completed
+    [incomplete] = [row["Id"] for row in org.rows("Account") if row["ParentId"] is None]
+    return str(incomplete)
+
+
+@pytest.mark.parametrize("operation", ["upsert", "insert"])
+def test_a_lookup_is_filled_and_its_record_is_not_loaded_again(
+    companion: Companion, bare: Companion, target: TargetRunner, org: Org, operation: str
+) -> None:
+    """The retry sends the update by Id, whatever stream maps the stream has; while it is refused it stays listed."""
+    record_id = load_without_a_lookup(target, org, operation)
+    assert [(each["key"], each["operation"], each["error_code"]) for each in listed(bare)] == [
+        (record_id, "update", "UNABLE_TO_LOCK_ROW")
+    ]
+    org.faults.add("ingest.close", Fault.lock_rows(1))
+
+    too_early = companion("retry", **of_codes(operation))
+    assert len(listed(bare)) == 1
+    done = companion("retry", **of_codes(operation))
+
+    assert org.faults.completed
+    assert too_early.stdout.splitlines()[0] == "1 record retried: 0 loaded"
+    assert "(1 is there without a lookup)" in too_early.stdout
+    assert (too_early.exit_code, done.exit_code) == (1, 0)
+    assert done.stdout.splitlines()[0] == "1 record retried: 1 loaded"
+    assert len(org.rows("Account")) == 2
+    assert all(row["ParentId"] for row in org.rows("Account"))
+    assert target.run(CODES, **of_codes(operation)).error is None
+
+
+def test_a_lookup_is_forgotten_by_the_id_of_its_record(bare: Companion, target: TargetRunner, org: Org) -> None:
+    """The record stays as it is."""
+    record_id = load_without_a_lookup(target, org)
+
+    assert bare("retry", "--forget", record_id).exit_code == 0
+    assert listed(bare) == []
+
+
+def test_a_retried_record_whose_second_pass_is_refused_is_listed_without_its_lookup(
+    companion: Companion, bare: Companion, target: TargetRunner, org: Org
+) -> None:
+    """It was refused first, and is in Salesforce by now: only the lookup is left, and a later row takes that off."""
+    org.faults.add("ingest.close", Fault.lock_rows(2), times=2)
+    chosen = of_codes("upsert")
+    target.run(CODES, PAIR, **chosen)
+    assert {each["key"] for each in listed(bare)} == {"a", "b"}
+    org.faults.clear()
+    org.faults.add("ingest.close", Fault.lock_rows(where=lambda row: "Id" in row), times=9)
+
+    done = companion("retry", **chosen)
+
+    [incomplete] = [row for row in org.rows("Account") if row["ParentId"] is None]
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == "2 records retried: 2 loaded"
+    assert [each["key"] for each in listed(bare)] == [incomplete["Id"]]
+    org.faults.clear()
+    again = records("codes", {"code": incomplete["External_Id__c"], "parent": None})
+    assert target.run(CODES, again, **chosen).error is None
+
+
 # The list
 
 

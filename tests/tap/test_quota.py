@@ -63,6 +63,21 @@ def test_a_user_who_may_not_see_the_limits_reads_all_the_same(org: Org, tap: Tap
     assert org.faults.completed
 
 
+@pytest.mark.parametrize("answer", ["odd", [], 5, {"ok": True}, {"DailyApiRequests": {"Max": "x", "Remaining": 1}}])
+def test_limits_of_an_odd_form_stop_no_stream(
+    org: Org, tap: TapRunner, accounts: list[str], caplog: pytest.LogCaptureFixture, answer: Any
+) -> None:
+    """As where they may not be seen; one warning says that they are not checked."""
+    org.faults.add("limits", Fault.status(200, json=answer), times=1000)
+
+    run = tap.run("Account", "Contact", retry_total_s=0.01)
+
+    assert org.faults.pending
+    assert run.error is None
+    assert run.column("Account", "Name") == ["Ada", "Bob", "Cyd"]
+    assert caplog.text.count("the org's limits are not checked, since they cannot be read: GET /services/") == 1
+
+
 def test_a_quota_that_is_reached_while_reading_stops_after_the_page(
     org: Org, tap: TapRunner, accounts: list[str]
 ) -> None:

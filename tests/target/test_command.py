@@ -38,7 +38,7 @@ def test_failed_records_exit_1(org: Org, command: Command) -> None:
 
     assert (done.returncode, done.stdout) == (1, '{"n":1}\n')
     assert len(errors(done)) == 1
-    assert "1 of 1 records failed, see " in errors(done)[0]
+    assert "1 of 1 record failed, see " in errors(done)[0]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from salesforce_bulk_client import ConfigError
 from salesforce_bulk_simulator import Fault, Org, Progression
-from target_salesforce_bulk.errors import RecordsDoubtful, RecordsUnprocessed
+from target_salesforce_bulk.errors import RecordsDoubtful, RecordsOutstanding, RecordsUnprocessed
 
 from tests.target.conftest import Message, Run, TargetRunner, lines, records, schema, state
 from tests.target.crashing import run_and_kill
@@ -440,6 +441,55 @@ def test_state_does_not_pass_a_second_pass_in_doubt(target: TargetRunner, org: O
     assert isinstance(run.error, RecordsDoubtful)
     assert sorted(run.statuses) == ["created", "doubtful"]
     assert run.states == []
+
+
+@OPERATIONS
+def test_a_lookup_of_a_record_whose_id_is_not_known_is_a_failed_outcome(
+    target: TargetRunner, org: Org, operation: str
+) -> None:
+    """Results name no Id: an insert is not sent again by anything, an upsert is outstanding and its lookup filled."""
+    without_id = '"sf__Id","sf__Created",External_Id__c,Parent.External_Id__c,Name\n"","true","a","","a"\n'
+    headers = {"Content-Type": "text/csv; charset=UTF-8"}
+    org.faults.add("ingest.successful", Fault.status(200, body=without_id, headers=headers), after=1)
+
+    run = load(target, units(*SELF), state(1), operation=operation, **LOCKED)
+
+    assert org.faults.completed
+    assert "1 of 1 record failed" in str(run.error)
+    assert run.error_codes == ["LOOKUP_NOT_FILLED"]
+    assert run.outcomes[0]["error_fields"] == ["Parent.External_Id__c"]
+    assert parents(org) == {"a": None}
+    assert run.states == [1]
+    has_failed_file = bool(list(target.results_dir.glob("failed-*")))
+    later = load(target, operation=operation)
+    assert has_failed_file is isinstance(later.error, RecordsOutstanding) is (operation == "upsert")
+    if operation == "upsert":
+        assert load(target, run.failed_file).error is None
+        assert parents(org) == dict(SELF)
+        assert len(org.rows("Account")) == 1
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["update", {}, None, {"operation": "update"}, {"object": 1, "operation": "update"}, {"object": "Account"}]
+    + [{"object": "Account", "operation": operation} for operation in ("insert", "delete", None)]
+    + [{"object": "Account", "operation": "update", "external_id_field": "x"}],
+    ids=range(10),
+)
+def test_a_schema_whose_mark_is_not_that_of_a_failed_file_is_a_wrong_setting(
+    target: TargetRunner, org: Org, mark: Any
+) -> None:
+    """The error names the mark and what it must have; nothing is sent."""
+    stream = schema("Account", key=["Id"], Id="string", Name="string")
+    stream["schema"]["x-salesforce-bulk"] = mark
+    [record_id] = org.insert("Account", [{"Name": "old"}])
+
+    run = target.run(stream, records("Account", {"Id": record_id, "Name": "new"}), state(1), operation="update")
+
+    assert isinstance(run.error, ConfigError)
+    assert 'x-salesforce-bulk in a schema must have an "object", and "update" as its "operation"' in str(run.error)
+    assert run.states == []
+    assert [row["Name"] for row in org.rows("Account")] == ["old"]
 
 
 def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunner, org: Org) -> None:

@@ -257,6 +257,25 @@ def test_the_last_insert_of_a_key_decides(target: TargetRunner, org: Org, *, is_
     assert keys(target.results_dir) == (["C-5"] if is_last else [])
 
 
+# Duplicates
+
+
+def test_a_duplicate_stays_listed_and_is_said_to_be_there_perhaps(target: TargetRunner, org: Org) -> None:
+    """The same input again is refused for values that are there; nothing tells if it is the same record or another."""
+    events = schema("Account", External_Id__c="string", Name=TEXT)
+    assert target.run(events, units(C_6), operation="insert").error is None
+
+    again = target.run(events, units(C_6), operation="insert")
+    other = target.run(events, operation="insert")
+
+    assert str(again.error).startswith("1 of 1 record failed, see ")
+    assert "everything else" not in str(again.error)
+    assert again.error_codes.count("DUPLICATE_VALUE") == 1
+    assert isinstance(other.error, RecordsOutstanding)
+    for run in (again, other):
+        assert "(1 is a duplicate for Salesforce, and may be there already)" in str(run.error)
+
+
 # Whose records they are
 
 
@@ -410,3 +429,155 @@ def target_lines(*messages: Message | list[Message]) -> list[bytes]:
     from tests.target.conftest import lines
 
     return [lines([message]) for message in messages]
+
+
+# Lookups of records that are in Salesforce
+
+
+CODES = schema("codes", key=["code"], code="string", parent=TEXT, name=TEXT)
+FIELDS = {"code": "External_Id__c", "parent": "Parent.External_Id__c", "name": "Name"}
+LOCK = Fault.lock_rows(where=lambda row: "Id" in row)
+PAIR = [{"code": "a", "parent": "b", "name": "A"}, {"code": "b", "parent": "a", "name": "B"}]
+
+
+def of_codes(operation: str = "upsert", **more: Any) -> dict[str, Any]:
+    mapping = {"object": "Account", "operation": operation, "fields": FIELDS}
+    return {"mappings": {"codes": mapping}, "small_batch_rows": 0, "record_retries": 0, **more}
+
+
+def codes(*rows: dict[str, Any]) -> list[Message]:
+    return records("codes", *rows)
+
+
+def load_without_a_lookup(target: TargetRunner, org: Org, operation: str = "upsert") -> str:
+    """Load two records that are each other's parents; the second pass is refused. Return the Id that lacks a lookup."""
+    org.faults.add("ingest.close", LOCK, after=3)
+    run = target.run(CODES, codes(*PAIR), **of_codes(operation))
+    assert isinstance(run.error, RecordsFailed)
+    assert org.faults.completed
+    [incomplete] = [row["Id"] for row in org.rows("Account") if row["ParentId"] is None]
+    return str(incomplete)
+
+
+@pytest.mark.parametrize("operation", ["upsert", "insert"])
+def test_a_lookup_that_a_second_pass_could_not_fill_is_outstanding(
+    target: TargetRunner, org: Org, operation: str
+) -> None:
+    """As the update by Id that the failed file has; each run of the stream fails until it is filled."""
+    record_id = load_without_a_lookup(target, org, operation)
+    failed_file = target.run(CODES, **of_codes(operation)).failed_file
+
+    run = target.run(CODES, **of_codes(operation))
+
+    assert isinstance(run.error, RecordsOutstanding)
+    assert "1 record since" in str(run.error)
+    assert "(1 is there without a lookup)" in str(run.error)
+    assert keys(target.results_dir) == [record_id]
+
+    assert target.run(failed_file, **of_codes(operation)).error is None
+    assert keys(target.results_dir) == []
+    assert len(org.rows("Account")) == 2
+    assert all(row["ParentId"] for row in org.rows("Account"))
+
+
+def test_a_lookup_that_is_refused_again_is_listed_once(target: TargetRunner, org: Org) -> None:
+    """Its failed file was loaded too early."""
+    record_id = load_without_a_lookup(target, org)
+    org.faults.add("ingest.close", LOCK)
+
+    run = target.run(target.run(CODES, **of_codes()).failed_file, **of_codes())
+
+    assert isinstance(run.error, RecordsFailed)
+    assert keys(target.results_dir) == [record_id]
+
+
+@pytest.mark.parametrize(
+    ("later", "is_left"),
+    [
+        ({"parent": "root"}, False),
+        ({"parent": None}, False),
+        ({"name": "newer"}, True),
+        ({"parent": "nobody"}, True),
+    ],
+    ids=["fills it", "clears it", "says nothing of it", "is refused"],
+)
+@pytest.mark.parametrize("small", [0, 200], ids=["job", "request"])
+def test_a_later_row_that_fills_a_lookup_takes_it_off_the_list(
+    target: TargetRunner, org: Org, later: dict[str, Any], small: int, *, is_left: bool
+) -> None:
+    """Known by the Id that Salesforce gives for the row, whatever its key is. A retry would overwrite a newer one."""
+    record_id = load_without_a_lookup(target, org)
+    org.insert("Account", [{"Name": "root", "External_Id__c": "root"}])
+    [code] = [row["External_Id__c"] for row in org.rows("Account") if row["Id"] == record_id]
+
+    target.run(CODES, codes({"code": code, **later}), **of_codes(small_batch_rows=small))
+
+    assert (record_id in keys(target.results_dir)) is is_left
+
+
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_a_row_by_id_takes_a_lookup_off_the_list(target: TargetRunner, org: Org, operation: str) -> None:
+    """An update that fills it by the parent's Id, or a delete of the record."""
+    record_id = load_without_a_lookup(target, org)
+    [other] = [row["Id"] for row in org.rows("Account") if row["Id"] != record_id]
+    by_id = schema("others", key=["Id"], Id="string", **({"ParentId": "string"} if operation == "update" else {}))
+    row = {"Id": record_id, "ParentId": other} if operation == "update" else {"Id": record_id}
+
+    run = target.run(by_id, records("others", row), object="Account", operation=operation, small_batch_rows=0)
+
+    assert run.error is None
+    assert keys(target.results_dir) == []
+
+
+def test_a_later_second_pass_takes_a_lookup_off_the_list(target: TargetRunner, org: Org) -> None:
+    """Updates that give records the keys by which they point to each other: the second time both passes are good."""
+    one, two = org.insert("Account", [{"Name": "One"}, {"Name": "Two"}])
+    by_id = schema("codes", key=["Id"], Id="string", code="string", parent="string")
+    org.faults.add("ingest.close", Fault.lock_rows(where=lambda row: "External_Id__c" not in row), times=9)
+
+    def load(first: str, second: str) -> Any:
+        pair = [{"Id": one, "code": first, "parent": second}, {"Id": two, "code": second, "parent": first}]
+        return target.run(by_id, codes(*pair), **of_codes("update"))
+
+    refused = load("a", "b")
+    assert isinstance(refused.error, RecordsFailed)
+    assert len(keys(target.results_dir)) == 1
+    org.faults.clear()
+
+    assert load("c", "d").error is None
+    assert keys(target.results_dir) == []
+
+
+def test_of_two_lookups_the_one_that_is_filled_is_taken_off(target: TargetRunner, org: Org) -> None:
+    """The other stays listed; what is refused later is added to it."""
+    from target_salesforce_bulk.batches.outstanding_lookups import OutstandingLookups
+    from target_salesforce_bulk.mapping.plan import Destination
+
+    destination = Destination(
+        stream="s",
+        object="Account",
+        operation="update",  # type: ignore[arg-type]
+        external_id_field=None,
+        assignment_rule_id=None,
+        columns=(),
+        key_column="Id",
+        parents=(),
+        key_properties=("Id",),
+        stream_schema={},
+        source_stream="s",
+    )
+    target.results_dir.mkdir()
+    with (
+        closing(Journal(target.results_dir / "journal.sqlite", org="")) as journal,
+        journal.outstanding_records() as db,
+    ):
+        lookups = OutstandingLookups(db, org="o", destination=destination)
+        both = b'{"Id":"001000000000001AAA","Parent.Code__c":"old","Lead__r.Code__c":"x"}'
+        lookups.add(both, error_code="A", since="1")
+        lookups.add(b'{"Id":"001000000000001","Parent.Other__c":"new"}', error_code="B", since="2")
+        is_gone = lookups.fill("001000000000001AAA", {"lead__c", "name"})
+
+        rows = db.execute("SELECT record, since, error_code FROM outstanding").fetchall()
+
+    assert is_gone is False
+    assert rows == [(b'{"Id":"001000000000001","Parent.Other__c":"new"}', "1", "B")]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from salesforce_bulk_client import (
+    BrokenAnswer,
     ConfigError,
     JobGone,
     JobState,
@@ -218,10 +219,12 @@ class StreamChecker:
 
     def _earliest(self, query: PlannedQuery, *, cursor: str) -> datetime | None:
         soql = first_value(query.source.split()[0], field=cursor)
-        for batch in query_records(self._client, soql, include_deleted=query.include_deleted):
-            for record in batch:
-                return parse_instant(record[cursor])
-        return None
+        batches = query_records(self._client, soql, include_deleted=query.include_deleted)
+        first = next((record for batch in batches for record in batch), None)
+        try:
+            return parse_instant(first[cursor]) if first is not None else None
+        except (LookupError, TypeError, ValueError):
+            raise BrokenAnswer(f"the first {cursor}, asked for by REST, is not a time") from None
 
     # How fast Salesforce is
 

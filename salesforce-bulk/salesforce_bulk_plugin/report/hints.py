@@ -18,7 +18,7 @@ HINTS = {
     "FORGOTTEN": "A person has decided not to load it again: nothing, unless it is not in the org after all.",
     # Salesforce's (SOAP API Developer Guide, "StatusCode").
     "REQUIRED_FIELD_MISSING": "Salesforce requires the field: send a value, or give the field a default.",
-    "DUPLICATE_VALUE": "Another record has this value in a unique field: upsert by that field instead of inserting.",
+    "DUPLICATE_VALUE": "A record with this value in a unique field exists already, maybe this one: upsert by it.",
     "DUPLICATES_DETECTED": "A duplicate rule of the org has refused it: merge them, or ease the rule for the user.",
     "DUPLICATE_EXTERNAL_ID": "Several records have this external id: give each its own, and make the field unique.",
     "ENTITY_IS_DELETED": "The record is deleted: nothing to do for a delete; restore it for an update.",

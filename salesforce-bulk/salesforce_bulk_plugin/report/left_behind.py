@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from salesforce_bulk_plugin.formatting import counted
+from salesforce_bulk_plugin.formatting import counted, number
 
 _STATES = {
     "pending": "was not sent; its records come again with the input",
@@ -19,6 +19,13 @@ _STATES = {
     "set_aside": "could not be read: a person has to decide",
 }
 """What becomes of batches in each state of the journal (docs/decisions/0006)."""
+
+
+_COUNT = """
+SELECT count(*), min(since), count(*) FILTER (WHERE destination = ''),
+    count(*) FILTER (WHERE error_code IN ('DUPLICATE_VALUE', 'DUPLICATES_DETECTED'))
+FROM outstanding WHERE batch_id = ''
+"""
 
 
 class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,22 +45,39 @@ class Outstanding(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     since: str
     """A date; empty when only their number is known."""
+    lookups: int = 0
+    """How many of them are records that are there without a lookup."""
+    duplicates: int = 0
+    """How many of them Salesforce takes for duplicates of records that it has: those may be the same ones."""
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Say it in words.
+
+        >>> str(Outstanding(number=3, since="2026-11-23", duplicates=1))
+        '3 records since 2026-11-23 (1 is a duplicate for Salesforce, and may be there already)'
+        """
         since = f" since {self.since}" if self.since else ""
-        return f"{counted(self.number, 'record')}{since}"
+        notes = []
+        if self.lookups:
+            notes.append(f"{number(self.lookups)} {'is' if self.lookups == 1 else 'are'} there without a lookup")
+        if self.duplicates:
+            what = "is a duplicate" if self.duplicates == 1 else "are duplicates"
+            notes.append(f"{number(self.duplicates)} {what} for Salesforce, and may be there already")
+        more = f" ({'; '.join(notes)})" if notes else ""
+        return f"{counted(self.number, 'record')}{since}{more}"
 
 
 def read_outstanding(path: Path) -> Outstanding | None:
     """Return what the journal lists as still not loaded; None if that is nothing, or cannot be read."""
     try:
         with closing(_opened(path)) as db:
-            kept, since = db.execute("SELECT count(*), min(since) FROM outstanding WHERE batch_id = ''").fetchone()
+            kept, since, lookups, duplicates = db.execute(_COUNT).fetchone()
             (not_kept,) = db.execute("SELECT coalesce(sum(not_kept), 0) FROM outstanding_counts").fetchone()
     except sqlite3.Error:  # as below; or the journal is of a version without the list
         return None
-    return Outstanding(number=kept + not_kept, since=(since or "")[:10]) if kept + not_kept else None
+    if not kept + not_kept:
+        return None
+    return Outstanding(number=kept + not_kept, since=(since or "")[:10], lookups=lookups, duplicates=duplicates)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -386,13 +386,15 @@ class Batch:
         again: Collection[int],
         doubtful: Collection[int],
         incomplete: Mapping[int, DeferredLookups],
+        id_of: Callable[[int], str],
         state_of_doubtful: BatchState,
         job_of_doubtful: str | None,
         reason: str,
     ) -> bool:
         """Any state → gone, or pending with the rows that are sent ``again``; return whether it is gone.
 
-        ``incomplete`` rows are loaded; their lookups become a batch of their own, in `second_passes`.
+        ``incomplete`` rows are loaded; their lookups become a batch of their own, in `second_passes`. ``id_of`` gives
+        the Id of a row's record by the row's number, empty where it is not known.
 
         The outcomes are on disk up to ``committed``. ``doubtful`` rows become a batch of their own that a person
         decides on, for this ``reason``; ``job_of_doubtful`` may still have something to say of them.
@@ -421,7 +423,7 @@ class Batch:
             known={OutcomeClass.DOUBTFUL: known[OutcomeClass.DOUBTFUL]} if destination.is_retry else known,
             committed=committed,
             following=following,
-            changes=OutstandingChanges(destination=destination, known=known, entries=self.files.entries),
+            changes=OutstandingChanges(destination=destination, known=known, files=self.files, id_of=id_of),
         )
         self.files.discard()
         if next_files:

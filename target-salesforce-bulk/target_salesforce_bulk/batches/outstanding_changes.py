@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
+from salesforce_bulk_client import Operation
 from salesforce_bulk_client.records.fingerprints import SIZE
 
 from target_salesforce_bulk import outstanding
-from target_salesforce_bulk.batches.job_data_files import Entry, StoredEntry, fingerprint_of
+from target_salesforce_bulk.batches.job_data_files import Entry, JobDataFiles, StoredEntry, fingerprint_of
+from target_salesforce_bulk.batches.outstanding_lookups import OutstandingLookups, field_of
 from target_salesforce_bulk.journal import IN_SALESFORCE, KnownOutcomes, OutcomeClass
 from target_salesforce_bulk.mapping.fingerprints import key_fingerprint, source_key_fingerprint
 from target_salesforce_bulk.mapping.plan import Destination
@@ -60,7 +61,10 @@ _OTHER_PLACE = """UPDATE outstanding SET position = :position WHERE id = (
     AND position = :earlier_position LIMIT 1
 )"""
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_FILLED_BY = frozenset({*IN_SALESFORCE, OutcomeClass.FORGOTTEN})
+"""What is known of rows whose lookups are filled, or that a person has decided not to fill."""
+
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -70,19 +74,24 @@ class OutstandingChanges:
 
     destination: Destination
     known: Mapping[OutcomeClass, KnownOutcomes]
-    entries: Callable[[], Iterable[StoredEntry]]
-    """Gives the records of the batch, in the order of ``known``."""
+    files: JobDataFiles
+    """Those of the batch."""
+    id_of: Callable[[int], str]
+    """Gives the Id of a row's record by the row's number, as far as Salesforce gave one."""
 
     def apply(self, db: sqlite3.Connection, *, org: str, doubtful_batch: str, since: str) -> None:
         """Make the changes; ``doubtful_batch`` is the batch to which doubtful rows go."""
-        if self.destination.first_pass:
-            return  # its records are in Salesforce, and were taken off the list when they were loaded
-        if self.destination.is_retry:
+        lookups = OutstandingLookups(db, org=org, destination=self.destination)
+        if self.destination.fills_lookups:  # of records that were taken off the list when they were loaded
+            self._add_lookups(db, lookups, org=org, since=since)
+        elif self.destination.is_retry:
             self._apply_retry(db, doubtful_batch=doubtful_batch)
-            return
-        if self.known[OutcomeClass.FAILED].positions:
-            self._add(db, org=org, since=since)
-        self._clear(db, org=org, doubtful_batch=doubtful_batch)  # inserts of one batch may have the same key
+        else:
+            if self.known[OutcomeClass.FAILED].positions:
+                self._add(db, org=org, since=since)
+            self._clear(db, org=org, doubtful_batch=doubtful_batch)  # inserts of one batch may have the same key
+        if self.destination.operation is not Operation.INSERT and not lookups.is_empty:
+            self._clear_lookups(db, lookups, org=org, doubtful_batch=doubtful_batch)
 
     def _apply_retry(self, db: sqlite3.Connection, *, doubtful_batch: str) -> None:
         """Change the very records that were sent: their fingerprints are their ids."""
@@ -101,7 +110,7 @@ class OutstandingChanges:
     def _clear(self, db: sqlite3.Connection, *, org: str, doubtful_batch: str) -> None:
         """Take off the list what is loaded by now; where it has nothing of the object, that is one look-up."""
         destination, known = self.destination, self.known
-        place = {"org": org, "object": destination.object, "stream": destination.stream, "destination": destination.id}
+        place = self._place(org)
         if not db.execute("SELECT 1 FROM outstanding WHERE org = :org AND object = :object LIMIT 1", place).fetchone():
             return
         if destination.key_column:
@@ -122,6 +131,43 @@ class OutstandingChanges:
             number += db.executemany(_CLEAR_KEY, self._by_source_key(loaded, place)).rowcount
         return number
 
+    def _add_lookups(self, db: sqlite3.Connection, lookups: OutstandingLookups, *, org: str, since: str) -> None:
+        """Put on the list the updates that were refused."""
+        refused = self.known[OutcomeClass.UNLINKED if self.destination.first_pass else OutcomeClass.FAILED]
+        not_kept = 0
+        for number, entry in self._entries_of(refused):
+            record = entry.deferred.record if entry.deferred else entry.record
+            not_kept += not lookups.add(record, error_code=refused.codes[number], since=since)
+        if not_kept:
+            _count(db, self._place(org), not_kept=not_kept)
+
+    def _clear_lookups(
+        self, db: sqlite3.Connection, lookups: OutstandingLookups, *, org: str, doubtful_batch: str
+    ) -> None:
+        """Take off the list the lookups that newer rows fill, by whatever column, and those of deleted records."""
+        destination = self.destination
+        filled_by = {*_FILLED_BY} - ({OutcomeClass.UNLINKED} if destination.first_pass else set())
+        filled = {position for kind in filled_by for position in self.known[kind].positions}
+        doubtful = set(self.known[OutcomeClass.DOUBTFUL].positions)
+        is_delete = destination.operation in {Operation.DELETE, Operation.HARD_DELETE}
+        fields = [field_of(column.name) for column in destination.columns]
+        place = destination.key_index if destination.key_column == "Id" else None
+        number = 0
+        for row, entry in self.files.row_entries():
+            assert entry.cells is not None
+            record_id = self.id_of(row) if place is None else entry.cells[place]
+            if entry.position in doubtful:
+                lookups.hide(record_id, batch_id=doubtful_batch)
+            elif entry.position in filled:
+                its = None if is_delete else {name for name, cell in zip(fields, entry.cells, strict=True) if cell}
+                number += lookups.fill(record_id, its)
+        if number and not destination.fills_lookups:
+            _count(db, self._place(org), loaded_later=number)
+
+    def _place(self, org: str) -> dict[str, str]:
+        destination = self.destination
+        return {"org": org, "object": destination.object, "stream": destination.stream, "destination": destination.id}
+
     def _by_source_key(self, known: KnownOutcomes, place: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         key_of = source_key_fingerprint(self.destination)
         for _, entry in self._entries_of(known):
@@ -131,7 +177,7 @@ class OutstandingChanges:
     def _entries_of(self, known: KnownOutcomes) -> Iterator[tuple[int, StoredEntry]]:
         """Yield the records that ``known`` is of, each with its number there, read from the batch's files."""
         number = 0
-        for entry in self.entries():
+        for entry in self.files.entries():
             if number == len(known.positions):
                 return
             if entry.position == known.positions[number]:
@@ -148,11 +194,16 @@ class OutstandingChanges:
             "operation": destination.operation.value,
             "destination": destination.id,
             "since": since,
-            "schema_id": _schema_id(db, destination),
+            "schema_id": outstanding.schema_id(
+                db,
+                stream=destination.source_stream,
+                schema=destination.stream_schema,
+                key_properties=destination.key_properties,
+                is_mapped=destination.takes_mapped,
+            ),
         }
         key_of = _shown_key(destination)
-        (number,) = db.execute("SELECT count(*) FROM outstanding").fetchone()
-        room = outstanding.MAX_RECORDS - number
+        room = outstanding.room(db)
         not_kept = 0
         for failed in self._failed():
             values |= {**failed._asdict(), "key": key_of(failed.record)}
@@ -242,19 +293,6 @@ def _count(db: sqlite3.Connection, place: Mapping[str, Any], *, loaded_later: in
         " not_kept = not_kept + excluded.not_kept",
         {**place, "loaded_later": loaded_later, "not_kept": not_kept},
     )
-
-
-def _schema_id(db: sqlite3.Connection, destination: Destination) -> int:
-    values = (
-        destination.source_stream,
-        _encode(destination.stream_schema),
-        _encode(destination.key_properties),
-        destination.takes_mapped,
-    )
-    digest = blake2b(_encode(values), digest_size=SIZE).digest()
-    db.execute("INSERT OR IGNORE INTO outstanding_schemas VALUES (NULL, ?, ?, ?, ?, ?)", (digest, *values))
-    (number,) = db.execute("SELECT id FROM outstanding_schemas WHERE digest = ?", (digest,)).fetchone()
-    return int(number)
 
 
 def _shown_key(destination: Destination) -> Callable[[bytes], str]:

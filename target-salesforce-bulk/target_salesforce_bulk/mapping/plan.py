@@ -101,6 +101,11 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
         """What outcomes and the order of rows are about: for a second pass the destination of the first."""
         return self.first_pass or self
 
+    @property
+    def fills_lookups(self) -> bool:
+        """Whether its rows only fill lookups of records that are loaded: in a second pass, or from a failed file."""
+        return LOOKUP_UPDATE in self.stream_schema
+
     def second_pass(self, lookups: Collection[str]) -> Destination:
         """Return where rows go that fill these lookups of records which are loaded without them."""
         columns = tuple(column for column in self.columns if column.name in lookups)

@@ -36,12 +36,13 @@ class StreamSettings:
     @classmethod
     def of_lookups(cls, schema: Mapping[str, Any]) -> StreamSettings | None:
         """Return what to do with records of a `lookup_schema`, whatever the settings; None for any other schema."""
-        marked = schema.get(LOOKUP_UPDATE)
-        if marked is None:
+        if LOOKUP_UPDATE not in schema:
             return None
-        if not isinstance(marked, Mapping) or marked != {"object": marked.get("object"), "operation": "update"}:
+        marked = schema[LOOKUP_UPDATE]
+        sobject = marked.get("object") if isinstance(marked, Mapping) else None
+        if not isinstance(sobject, str) or marked != {"object": sobject, "operation": Operation.UPDATE.value}:
             raise ConfigError(f'{LOOKUP_UPDATE} in a schema must have an "object", and "update" as its "operation"')
-        return cls(object=marked["object"], operation=Operation.UPDATE, drops_unknown_fields=True)
+        return cls(object=sobject, operation=Operation.UPDATE, drops_unknown_fields=True)
 
     @classmethod
     def for_stream(cls, stream: str, *, settings: Mapping[str, Any]) -> StreamSettings:

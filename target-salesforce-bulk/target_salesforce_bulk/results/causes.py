@@ -32,7 +32,7 @@ WORDS = {
     # Salesforce's (SOAP API Developer Guide, "StatusCode"). Codes that say it all themselves have no words.
     "STRING_TOO_LONG": "longer than the field",
     "REQUIRED_FIELD_MISSING": "no value",
-    "DUPLICATE_VALUE": "another record has this value",
+    "DUPLICATE_VALUE": "a record with this value exists already",
     "DUPLICATES_DETECTED": "refused by a duplicate rule",
     "DUPLICATE_EXTERNAL_ID": "several records have this external ID",
     "ENTITY_IS_DELETED": "the record is deleted",

@@ -165,6 +165,7 @@ class OutcomeRecorder:
             again=outcomes.again,
             doubtful=outcomes.doubtful,
             incomplete=outcomes.incomplete,
+            id_of=outcomes.id_of,
             state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
             job_of_doubtful=batch.job_id if end and not end.info else None,  # a job that was read has said all
             reason=outcomes.reason(end) if end else reason,
@@ -251,6 +252,11 @@ class _BatchOutcomes:
 
         return note
 
+    def id_of(self, number: int) -> str:
+        """Return the Id of a row's record, empty where no result gives it."""
+        row = self._results[number]
+        return row.id if row else ""
+
     def read_rows(self) -> None:
         """Read the rows, for a batch that has no results."""
         self._results = self._match(())
@@ -302,13 +308,23 @@ class _BatchOutcomes:
             self.incomplete[entry.number] = DeferredLookups(deferred.cells, id=result.id, status=result.kind.value)
             self._note(entry, self.known[OutcomeClass.INCOMPLETE])
         elif result.kind.is_loaded:
-            error = RecordError("LOOKUP_NOT_FILLED", NO_ID, tuple(deferred.cells))
-            self._write_unlinked(entry, RowResult(OutcomeKind.FAILED, error=error, job_id=result.job_id))
-            if self._destination.operation is not Operation.INSERT:
-                self._log.write_failed(entry.record, destination=self._destination)
+            self._write_without_id(entry, deferred, job_id=result.job_id)
         else:
             return False
         return True
+
+    def _write_without_id(self, entry: StoredEntry, deferred: DeferredLookups, *, job_id: str | None) -> None:
+        """Write that a record is loaded, but nothing tells where its lookup is to be filled.
+
+        An insert must not be sent again; all else may, which fills the lookup if the parent is there by then.
+        """
+        error = RecordError("LOOKUP_NOT_FILLED", NO_ID, tuple(deferred.cells))
+        result = RowResult(OutcomeKind.FAILED, error=error, job_id=job_id)
+        if self._destination.operation is Operation.INSERT:
+            self._write_unlinked(entry, result)
+        else:
+            self._write(entry, result, self.known[self._class_of_failed])
+            self._log.write_failed(entry.record, destination=self._destination)
 
     def _write_second_pass(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> None:
         """Write the one outcome of a record that was loaded in two passes."""
@@ -332,7 +348,7 @@ class _BatchOutcomes:
     def _write(self, entry: StoredEntry, result: RowResult, known: KnownOutcomes) -> None:
         self._log.write(result, record=entry.record, destination=self._destination.of_records)
         self.counts[result.kind, result.error and cause_of(result.error)] += 1
-        self._note(entry, known)
+        self._note(entry, known, code=result.error and result.error.code)
 
     @property
     def awaits_parents(self) -> bool:

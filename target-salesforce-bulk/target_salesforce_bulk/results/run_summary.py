@@ -48,11 +48,17 @@ class RunSummary:
             if each.outcome is OutcomeClass.FAILED and each.run_id != self._run_id
         )
 
+    @property
+    def has_loaded(self) -> bool:
+        """Whether any record that was read is loaded, by this run or an earlier one."""
+        return bool(self._counts.loaded) or any(each.outcome is OutcomeClass.LOADED for each in self._counts.skipped())
+
     def failures(self) -> str:
         """Return how many records were not loaded, and where they are."""
         counts = {kind: self._counts.count(kind) for kind in OutcomeKind}
+        number = sum(counts.values())
         parts = [
-            f"{counts[kind]} of {sum(counts.values())} records {kind.value}"
+            f"{counts[kind]} of {number} record{'' if number == 1 else 's'} {kind.value}"
             for kind in (OutcomeKind.FAILED, OutcomeKind.UNPROCESSED, OutcomeKind.DOUBTFUL)
             if counts[kind]
         ]
