@@ -15,7 +15,7 @@ from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigurationError, MappingError
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_salesforce_bulk.stopping import end_in_time, is_over, leave
+from tap_salesforce_bulk.signals import end_in_time, is_over, leave
 
 RESULT = "tap_salesforce_bulk.result"
 """In the click context's ``meta``: what logs the result, after all METRIC lines."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError
 from singer_sdk import typing as th
 
-from tap_salesforce_bulk.values import parse_instant
+from tap_salesforce_bulk.timestamps import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.util import find_spec
 from math import isfinite
@@ -13,26 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from salesforce_bulk_client import (
-    ApiError,
-    BrokenAnswer,
     ConfigError,
     ConnectionConfig,
-    ConnectionFailed,
     LoginError,
-    NotFound,
     QuotaError,
     SalesforceClient,
     SalesforceError,
     as_utf8,
-    describe,
-    describe_global,
     given_settings,
     name_problems,
     setting_problem,
     telemetry,
     unknown_variables,
 )
-from salesforce_bulk_client.client import VERSIONS
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.helpers._classproperty import classproperty
@@ -40,25 +30,22 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
 from singer_sdk.singerlib import Catalog
 
-from tap_salesforce_bulk.checkpoint import usable_state
 from tap_salesforce_bulk.command import RESULT, TapCommand
+from tap_salesforce_bulk.discovery.objects import ObjectDiscovery, exact_names, soql_filter
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
-from tap_salesforce_bulk.jobs_ahead import JobsAhead
-from tap_salesforce_bulk.lines import LineWriter
+from tap_salesforce_bulk.input_files import checked_catalog_entries, usable_state
+from tap_salesforce_bulk.output.record_lines import LineWriter
+from tap_salesforce_bulk.query.job_prefetcher import JobPrefetcher
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
-from tap_salesforce_bulk.stopping import stop
+from tap_salesforce_bulk.signals import stop
 from tap_salesforce_bulk.streams import SObjectStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import FrameType
 
-    from salesforce_bulk_client import SObjectDescribe
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-
-DESCRIBES_AT_ONCE = 8
-"""Quicker ones make Salesforce answer 406 (`salesforce_bulk_client.errors.BUSY_STATUSES`)."""
 
 
 class TapSalesforceBulk(Tap):
@@ -85,20 +72,10 @@ class TapSalesforceBulk(Tap):
         """Why a stream was not read to its end, or not at all, by name."""
         self._begun: set[str] = set()
         """Streams whose turn has come."""
-        _check_file("catalog", kwargs.get("catalog"), part="streams", kind=list)
-        if isinstance(kwargs.get("state"), dict):
-            kwargs["state"] = usable_state(kwargs["state"])
-        _check_file("state", kwargs.get("state"), part="bookmarks", kind=dict)
-        entries = kwargs["catalog"].get("streams", ()) if isinstance(kwargs.get("catalog"), dict) else ()
-        for entry in entries:
-            _check_entry(entry)
+        entries = checked_catalog_entries(kwargs.get("catalog"))
         self._entries = {entry.get("tap_stream_id"): entry for entry in entries}
+        kwargs["state"] = usable_state(kwargs.get("state"))
         super().__init__(**kwargs)
-
-    def catalog_entry(self, stream: str) -> Mapping[str, Any]:
-        """Return the input catalog's entry as it was given: the SDK drops words that it does not know."""
-        known = self.input_catalog and self.input_catalog.get_stream(stream)
-        return self._entries.get(stream) or (known.to_dict() if known else {})
 
     @cached_property
     def client(self) -> SalesforceClient:
@@ -154,21 +131,31 @@ class TapSalesforceBulk(Tap):
 
         Raises: ConfigError if ``streams_to_discover`` matches nothing; LoginError; ConnectionFailed.
         """
+        discovery = ObjectDiscovery(self.client, self.config, catalog_names=self._selected_in_catalog())
+        described = discovery.describe_all()
+        self.failures |= discovery.failures
+        return [
+            SObjectStream(
+                tap=self,
+                name=name,
+                client=self.client,
+                describe=describe,
+                catalog_entry=self._catalog_entry(name),
+                soql_filter=soql_filter(self.config, name),
+            )
+            for name, describe in described.items()
+        ]
+
+    def _selected_in_catalog(self) -> list[str] | None:
         if self.input_catalog is None:
-            names = self._names_to_discover()
-        else:
-            streams = self.input_catalog.streams
-            names = [entry.tap_stream_id for entry in streams if entry.metadata.resolve_selection().get((), True)]
-        self._check_filters(names)
-        self.logger.info("Describing %d objects of %s", len(names), self.client.instance_url)  # logs in, once for all
-        pool = ThreadPoolExecutor(DESCRIBES_AT_ONCE, thread_name_prefix="describe")
-        try:
-            described = list(zip(names, pool.map(self._describe, names), strict=True))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # what hangs must not delay the end
-            raise
-        pool.shutdown()
-        return [SObjectStream(tap=self, name=name, describe=answer) for name, answer in described if answer]
+            return None
+        streams = self.input_catalog.streams
+        return [entry.tap_stream_id for entry in streams if entry.metadata.resolve_selection().get((), True)]
+
+    def _catalog_entry(self, stream: str) -> Mapping[str, Any]:
+        """Return the input catalog's entry as it was given: the SDK drops keys that it does not know."""
+        known = self.input_catalog and self.input_catalog.get_stream(stream)
+        return self._entries.get(stream) or (known.to_dict() if known else {})
 
     def run_discovery(self) -> str:
         """Write the catalog to stdout.
@@ -177,76 +164,9 @@ class TapSalesforceBulk(Tap):
             matches is only warned about: an org lists objects that it always refuses to describe.
         """
         catalog = super().run_discovery()
-        exact = {name.lower() for name in self._exact_names}
+        exact = {name.lower() for name in exact_names(self.config)}
         self._raise_failures({name: error for name, error in self.failures.items() if name.lower() in exact})
         return catalog
-
-    @property
-    def _exact_names(self) -> list[str]:
-        """What ``streams_to_discover`` names without a glob."""
-        return [name for name in self.config.get("streams_to_discover", ()) if not set(name) & set("*?[")]
-
-    def _names_to_discover(self) -> list[str]:
-        names = [summary.name for summary in describe_global(self.client) if summary.queryable]
-        patterns: list[str] | None = self.config.get("streams_to_discover")
-        if patterns is None:
-            return names
-        missing = [pattern for pattern in patterns if not _matching(names, pattern)]
-        found = [name for name in names if any(_matching([name], pattern) for pattern in patterns)]
-        if not found or any(pattern not in self._exact_names for pattern in missing):
-            raise ConfigError(
-                f"streams_to_discover names {', '.join(map(repr, missing))}, but this user can query no such object;"
-                " names are API names, such as Account or Invoice__c"
-            )
-        for name in missing:
-            self._note_failure(
-                name, ConfigError("streams_to_discover names it, but this user can query no such object")
-            )
-        return found
-
-    def _check_filters(self, names: list[str]) -> None:
-        """Check that each name in ``soql_filters`` is an object's: rows are not filtered by a misspelt one.
-
-        Raises: ConfigError.
-        """
-        filters = [name.lower() for name in self.config["soql_filters"]]
-        if twice := sorted({name for name in filters if filters.count(name) > 1}):
-            raise ConfigError(f"soql_filters names {', '.join(twice)} twice, in different case")
-        if not set(filters) <= {name.lower() for name in names}:
-            objects = [summary.name for summary in describe_global(self.client)]
-            known = {name.lower() for name in [*names, *objects]}
-            if strangers := [name for name in self.config["soql_filters"] if name.lower() not in known]:
-                near = get_close_matches(strangers[0], objects, n=1)
-                hint = f" (did you mean {near[0]}?)" if near else ""
-                raise ConfigError(
-                    f"soql_filters names {', '.join(map(repr, strangers))}, but this user can see no such object{hint}"
-                )
-
-    def soql_filter(self, stream: str) -> str | None:
-        """Return the condition for a stream; names are read in any case, as Salesforce reads them."""
-        filters: dict[str, str] = self.config["soql_filters"]
-        return next((condition for name, condition in filters.items() if name.lower() == stream.lower()), None)
-
-    def _describe(self, name: str) -> SObjectDescribe | None:
-        try:
-            return describe(self.client, name)
-        except QuotaError:
-            raise
-        except NotFound:
-            self._note_failure(name, ConfigError("this org has no such object, or the user may not see it"))
-        except (ApiError, BrokenAnswer) as error:
-            self._note_failure(name, error)
-        except ConnectionFailed as error:
-            self.client.get_json(VERSIONS)  # fails, too, when nothing answers at all
-            self._note_failure(name, error)
-        return None
-
-    def _note_failure(self, name: str, error: SalesforceError) -> None:
-        """Keep why an object cannot be described; the end of a sync reports it as an error."""
-        self.failures[name] = error
-        level = logging.WARNING if self.input_catalog is None else logging.INFO
-        fields = {"stream_name": name, "error_type": type(error).__name__}
-        self.logger.log(level, "%s cannot be described: %s", name, error, extra=fields)
 
     # Reading
 
@@ -262,10 +182,12 @@ class TapSalesforceBulk(Tap):
             if self.state:
                 self.state_writer.write_state(self.state)
             selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
-            jobs_ahead = JobsAhead(selected, max_jobs=self.config["max_concurrent_jobs"])
+            open_readers = [stream.open_reader for stream in selected]
+            prefetcher = JobPrefetcher(open_readers, max_jobs=self.config["max_concurrent_jobs"])
+            for stream in selected:
+                stream.prefetcher = prefetcher
             for stream in selected:
                 self._begun.add(stream.name)
-                stream.make_jobs_ahead = jobs_ahead.fill
                 with telemetry.span("salesforce.bulk.stream", sobject=stream.name) as note:
                     stream.sync()
                     if stream.failure:
@@ -307,7 +229,7 @@ class TapSalesforceBulk(Tap):
         if self.input_catalog is None:
             return
         known = {entry.tap_stream_id.lower() for entry in self.input_catalog.streams}
-        for name in self._exact_names:
+        for name in exact_names(self.config):
             if name.lower() not in known:
                 self.failures[name] = ConfigError(
                     "streams_to_discover names it, but the catalog does not have it: discover again"
@@ -400,58 +322,3 @@ def _is_readable(name: str, schema: dict[str, Any], *, prefix: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _check_file(name: str, content: Any, *, part: str, kind: type[list[Any] | dict[str, Any]]) -> None:
-    """Check the outer form of a catalog or state that was read from a file.
-
-    Raises: ConfigError.
-    """
-    if isinstance(content, list):
-        raise ConfigError(f"the {name} is a list, but must be an object with {part}")
-    if isinstance(content, dict) and part in content:
-        inner = content[part]
-        entries = inner.values() if isinstance(inner, dict) else inner or ()
-        if not isinstance(inner, kind) or not all(isinstance(entry, dict) for entry in entries):
-            wanted = "a list" if kind is list else "an object"
-            raise ConfigError(f"the {name} is no Singer {name}: its {part} must be {wanted}")
-
-
-def _check_entry(entry: Mapping[str, Any]) -> None:
-    """Check the form of a stream in a catalog, in which the SDK trusts.
-
-    Raises: ConfigError.
-    """
-    name = entry.get("tap_stream_id")
-    if not isinstance(name, str):
-        raise ConfigError("a stream of the catalog has no tap_stream_id: discover again")
-    if entry.get("stream", name) != name:
-        raise ConfigError(
-            f"the catalog calls the stream {name!r} {entry['stream']!r}: leave out stream; __alias__ in stream_maps"
-            " gives the target another name"
-        )
-    if not isinstance(entry.get("schema", {}), dict):
-        raise ConfigError(f"the catalog's schema of {name!r} must be an object: discover again")
-    metadata = entry.get("metadata", [])
-    if not isinstance(metadata, list) or not all(map(_is_metadata, metadata)):
-        raise ConfigError(
-            f"the catalog's metadata of {name!r} must be a list of objects, each with breadcrumb and metadata:"
-            " discover again"
-        )
-
-
-def _is_metadata(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("breadcrumb"), list)
-        and isinstance(value.get("metadata"), dict)
-    )
-
-
-def _matching(names: list[str], pattern: str) -> list[str]:
-    """Return the names that a glob matches, in any case, as Salesforce itself reads names.
-
-    >>> _matching(["Account", "AccountHistory", "Lead"], "account*")
-    ['Account', 'AccountHistory']
-    """
-    return [name for name in names if fnmatchcase(name.lower(), pattern.lower())]

@@ -148,7 +148,7 @@ def test_an_unknown_object_in_the_catalog_is_told(command: Any, tap: TapRunner, 
     ("bookmark", "told"),
     [
         ("2999-01-01T00:00:00Z", "lies in the future: the server's clock says"),
-        ("soon", "is no date-time: correct it, or remove the stream from the state"),
+        ("soon", "is not a date-time: correct it, or remove the stream from the state"),
     ],
 )
 def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str], bookmark: str, told: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import ConfigError
 from salesforce_bulk_simulator import Fault, Org
-from tap_salesforce_bulk import tap as tap_module
+from tap_salesforce_bulk.discovery import objects
 
 from .conftest import TapRunner
 
@@ -180,4 +180,4 @@ def test_only_selected_streams_are_described_during_a_sync(org: Org, tap: TapRun
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     """Each example in the module's docstrings gives what it says."""
-    assert doctest.testmod(tap_module).failed == 0
+    assert doctest.testmod(objects).failed == 0

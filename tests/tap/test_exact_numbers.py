@@ -19,10 +19,10 @@ from salesforce_bulk_client import Field
 from salesforce_bulk_simulator import Fault, Org
 from singer_sdk.contrib.msgspec import serialize_jsonl
 from singer_sdk.helpers._batch import BatchConfig
-from tap_salesforce_bulk.batches import BatchFiles
-from tap_salesforce_bulk.lines import ENCODER, RecordLines
-from tap_salesforce_bulk.records import Chunk, Page, chunks_of
-from tap_salesforce_bulk.rest import RestPage
+from tap_salesforce_bulk.output.batch_files import BatchFiles
+from tap_salesforce_bulk.output.chunks import Chunk, Page, chunks_of
+from tap_salesforce_bulk.output.record_lines import ENCODER, RecordLines
+from tap_salesforce_bulk.query.rest_fallback import RestPage
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
 from .conftest import THE_SDKS_ROAD, Pipe, TapRunner

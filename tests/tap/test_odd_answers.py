@@ -291,7 +291,7 @@ def test_what_nobody_has_thought_of_ends_its_stream_only(tap: TapRunner, caplog:
         TapSalesforceBulk(config=tap.config(), catalog=catalog, message_writer=pipe).sync_all()
 
     assert str(caught.value) == (
-        "1 of 2 streams failed: Account: the tap could not go on after ValueError in tests.tap.test_odd_answers,"
+        "1 of 2 streams failed: Account: the tap could not continue after ValueError in tests.tap.test_odd_answers,"
         f" line {FussyPipe.write_lines.__code__.co_firstlineno + 3}: please report this"
     )
     assert only_account_failed(Run(messages=pipe.messages, error=caught.value), why="")

@@ -9,8 +9,8 @@ import sys
 import pytest
 from salesforce_bulk_client import JobInfo
 from salesforce_bulk_simulator import Org
-from tap_salesforce_bulk import progress
-from tap_salesforce_bulk.progress import Progress
+from tap_salesforce_bulk.query import progress
+from tap_salesforce_bulk.query.progress import Progress
 
 from .conftest import TapRunner
 
@@ -40,8 +40,8 @@ def test_the_log_tells_job_state_share_rate_and_time_left(caplog: pytest.LogCapt
     caplog.set_level(logging.INFO)
     told = Progress("Account")
 
-    told.look(job("InProgress", processed=0))
-    told.look(job("JobComplete", processed=1_000))
+    told.show_job(job("InProgress", processed=0))
+    told.show_job(job("JobComplete", processed=1_000))
     told.add(250)
     told.finish(seconds=2.0)
 
@@ -57,12 +57,12 @@ def test_the_log_tells_job_state_share_rate_and_time_left(caplog: pytest.LogCapt
 
 def test_the_log_is_not_flooded(org: Org, tap: TapRunner, caplog: pytest.LogCaptureFixture) -> None:
     """A short stream has its summary, and no more."""
-    caplog.set_level(logging.INFO, logger="tap_salesforce_bulk.progress")
+    caplog.set_level(logging.INFO, logger="tap_salesforce_bulk.query.progress")
     org.insert("Account", [{"Name": f"Account {number}"} for number in range(30)])
 
     tap.run("Account", page_size=2)
 
-    lines = [each.getMessage() for each in caplog.records if each.name == "tap_salesforce_bulk.progress"]
+    lines = [each.getMessage() for each in caplog.records if each.name == "tap_salesforce_bulk.query.progress"]
     assert len(lines) == 1
     assert lines[0].startswith("Account: 30 records in ")
 
@@ -74,7 +74,7 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", terminal)
     told = Progress("Account")
 
-    told.look(job("JobComplete", processed=1_000))
+    told.show_job(job("JobComplete", processed=1_000))
     told.add(500)
     told.finish(seconds=1.0)
 
@@ -90,7 +90,7 @@ def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture
     caplog.set_level(logging.INFO)
     told = Progress("Account")
 
-    told.look(job("JobComplete", processed=1_000), records_before=600)
+    told.show_job(job("JobComplete", processed=1_000), records_before=600)
     told.add(400)
 
     assert "Account: 400 of 400 records, " in caplog.text
@@ -101,7 +101,7 @@ def test_a_file_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Logs are read by programs as well."""
     told = Progress("Account")
 
-    told.look(job("JobComplete", processed=1_000))
+    told.show_job(job("JobComplete", processed=1_000))
     told.add(500)
     told.finish(seconds=1.0)
 

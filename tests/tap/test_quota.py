@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import LoginError, QuotaError, QuotaReached
 from salesforce_bulk_simulator import Fault, Org
-from tap_salesforce_bulk.drift import SchemaRegistry
+from tap_salesforce_bulk.discovery.schema_drift import SchemaRegistry
 
 from .conftest import TapRunner
 

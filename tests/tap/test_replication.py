@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Org, Progression
-from tap_salesforce_bulk import replication
+from tap_salesforce_bulk.discovery import replication
 
 from .conftest import BOTH_ROADS, TapRunner
 

@@ -1,8 +1,13 @@
-"""Which objects Bulk queries refuse: as connectors know them, and as Salesforce says when it is asked."""
+"""What Bulk queries can be used for: the objects that they refuse, and the org's limits."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from salesforce_bulk_client import JobFailed, RequestRefused, SalesforceError
+
+if TYPE_CHECKING:
+    from salesforce_bulk_client import SalesforceClient
 
 NOT_IN_BULK = frozenset(
     """
@@ -19,11 +24,24 @@ NOT_IN_BULK = frozenset(
 """Status, relation and virtual tables: the lists of Airbyte's, Estuary's and MeltanoLabs' connectors together."""
 
 _REFUSALS = ("is not supported by the Bulk API", "does not support query", "Cannot serialize value")
-"""Salesforce gives several codes, and ``API_ERROR``, to what only these words tell apart."""
+"""Salesforce uses several codes, ``API_ERROR`` among them, so only the message shows the reason."""
+
+
+LIMITS = ("DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB", "DailyApiRequests")
+"""The org's limits that a query job counts towards."""
+
+
+def check_job_limits(client: SalesforceClient) -> None:
+    """Check that the org's limits and the settings leave room for one more query job.
+
+    Raises: QuotaError.
+    """
+    client.check_quota()
+    client.check_limits(*LIMITS)
 
 
 def is_refused_by_bulk(error: SalesforceError) -> bool:
-    """Whether this is how Salesforce says that an object, or a value of it, cannot be read by Bulk."""
+    """Whether Salesforce says that Bulk queries cannot read an object, or a value of it."""
     if isinstance(error, RequestRefused) and error.code == "INVALIDENTITY":
         return True
     return isinstance(error, (RequestRefused, JobFailed)) and any(words in str(error) for words in _REFUSALS)

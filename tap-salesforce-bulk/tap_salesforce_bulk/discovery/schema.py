@@ -1,15 +1,15 @@
-"""From an object's describe to its Singer schema: what is read, as which type, by which cursor."""
+"""From an object's describe to its Singer schema: the fields, their types, the replication key. Pure, no I/O."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tap_salesforce_bulk.values import ValueKind, kind_of
+from tap_salesforce_bulk.field_types import ValueKind, kind_of
 
 if TYPE_CHECKING:
     from salesforce_bulk_client import Field, SObjectDescribe
 
-CURSORS = ("SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime")
+REPLICATION_KEYS = ("SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime")
 """Candidates for the replication key, the best first: the first sees every change, the last two only new rows."""
 
 KEY = "Id"
@@ -77,18 +77,18 @@ def unsupported_reason(field: Field) -> str | None:
     return None
 
 
-def choose_cursor(describe: SObjectDescribe) -> str | None:
+def choose_replication_key(describe: SObjectDescribe) -> str | None:
     """Return the field to read incrementally by, or None if the object has none.
 
     It has to be filterable: ``ActivityFieldHistory`` has a ``SystemModstamp`` that is not.
     """
-    for name in CURSORS:
+    for name in REPLICATION_KEYS:
         field = describe.field(name)
-        if field is not None and is_cursor(field):
+        if field is not None and can_be_replication_key(field):
             return field.name
     return None
 
 
-def is_cursor(field: Field) -> bool:
+def can_be_replication_key(field: Field) -> bool:
     """Whether rows can be read incrementally by this field."""
     return field.filterable and kind_of(field) in {ValueKind.DATETIME, ValueKind.DATE}

@@ -18,7 +18,7 @@ import pytest
 from salesforce_bulk_client import ConfigError
 from salesforce_bulk_simulator import Org
 from singer_sdk.helpers._batch import BatchConfig
-from tap_salesforce_bulk.batches import BatchFiles
+from tap_salesforce_bulk.output.batch_files import BatchFiles
 
 from .conftest import Run, TapRunner
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from enum import Enum
 from math import isfinite
 from typing import TYPE_CHECKING
+
+from tap_salesforce_bulk.field_types import ValueKind, kind_of
+from tap_salesforce_bulk.timestamps import instant_text, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,33 +26,6 @@ if TYPE_CHECKING:
     ColumnConverter = Callable[[Iterable[str]], list[Value]]
 
 
-class ValueKind(Enum):
-    """What a field's values are once they are read."""
-
-    TEXT = "text"
-    BOOLEAN = "boolean"
-    INTEGER = "integer"
-    NUMBER = "number"
-    DATE = "date"
-    DATETIME = "datetime"
-    TIME = "time"
-
-
-_KIND_BY_TYPE = {
-    "boolean": ValueKind.BOOLEAN,
-    "int": ValueKind.INTEGER,
-    "long": ValueKind.INTEGER,
-    "double": ValueKind.NUMBER,
-    "currency": ValueKind.NUMBER,
-    "percent": ValueKind.NUMBER,
-    "date": ValueKind.DATE,
-    "datetime": ValueKind.DATETIME,
-    "time": ValueKind.TIME,
-}
-
-EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
-"""Salesforce has no earlier dates (SOQL guide, "Date Formats")."""
-
 INTEGERS = range(-(2**63), 2**63)
 """Those of a long, the widest of Salesforce's types."""
 
@@ -59,11 +34,6 @@ FLOAT_DIGITS = 15
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?Z?", re.ASCII)
-
-
-def kind_of(field: Field) -> ValueKind:
-    """Return what the field's values are; types that are no number, date or boolean are text."""
-    return _KIND_BY_TYPE.get(field.type, ValueKind.TEXT)
 
 
 def converter_for(field: Field) -> Converter:
@@ -200,30 +170,6 @@ def datetime_text(cell: str) -> str | None:
         datetime.fromisoformat(cell)  # as Bulk writes it, if it is one
         return cell
     return instant_text(parse_instant(cell))
-
-
-def instant_text(instant: datetime) -> str:
-    """Return an aware instant as Salesforce and Singer both write it.
-
-    >>> instant_text(datetime(2024, 1, 15, 10, 30, tzinfo=UTC))
-    '2024-01-15T10:30:00.000Z'
-    """
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def parse_instant(written: str) -> datetime:
-    """Return the instant of an ISO 8601 date or date-time; without a zone it is UTC, a bare date midnight.
-
-    >>> parse_instant("2024-01-15").isoformat()
-    '2024-01-15T00:00:00+00:00'
-
-    Raises: ValueError.
-    """
-    instant = datetime.fromisoformat(written)
-    try:
-        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
-    except OverflowError:
-        raise ValueError from None
 
 
 CONVERTERS: dict[ValueKind, Converter] = {

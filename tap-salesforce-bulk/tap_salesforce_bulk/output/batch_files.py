@@ -13,7 +13,7 @@ from uuid import uuid4
 from salesforce_bulk_client import as_utf8
 
 from tap_salesforce_bulk.errors import UnexpectedValue
-from tap_salesforce_bulk.lines import ENCODER
+from tap_salesforce_bulk.output.record_lines import ENCODER
 from tap_salesforce_bulk.settings import file_name
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""How far a stream is: on the log now and then, on a terminal also as one line that moves."""
+"""How far a stream has been read: in the log now and then, on a terminal also as a progress bar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BAR_WIDTH = 30
 
 
 class Progress:
-    """Counts one stream's records, and tells of them."""
+    """Counts one stream's records, and shows how many there are."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -31,16 +31,16 @@ class Progress:
         self._shown_at = now
         self._is_terminal = sys.stderr.isatty()
 
-    def look(self, job: JobInfo, *, records_before: int = 0) -> None:
-        """Tell of the job under way, of which an earlier run has read ``records_before``."""
+    def show_job(self, job: JobInfo, *, records_before: int = 0) -> None:
+        """Show the state of the job under way, of which an earlier run has read ``records_before``."""
         if job.state.is_final:
             self._total = self.records + (job.number_records_processed or 0) - records_before
             self._began_at = self._began_at or time.monotonic()
         processed = f", {job.number_records_processed:,} records processed" if job.number_records_processed else ""
-        self._tell(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None, job=job)
+        self._show(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None, job=job)
 
     def add(self, records: int) -> None:
-        """Tell of records that have been emitted."""
+        """Count records that have been emitted, and show how far the stream is."""
         self.records += records
         text, share = f"{self._name}: {self.records:,} records", None
         if self._total and self.records <= self._total:
@@ -49,17 +49,17 @@ class Progress:
             rate = self.records / max(now - self._began_at, 0.001)
             left_s = (self._total - self.records) / max(rate, 0.001)
             text = f"{self._name}: {self.records:,} of {self._total:,} records, {rate:,.0f}/s, {left_s:,.0f} s left"
-        self._tell(text, share=share)
+        self._show(text, share=share)
 
     def finish(self, *, seconds: float) -> None:
-        """Tell the stream's summary."""
+        """Log the stream's summary."""
         if self._is_terminal:
             sys.stderr.write("\r\033[K")
         rate = self.records / max(seconds, 0.001)
         fields = {"stream_name": self._name, "records": self.records, "seconds": round(seconds, 3)}
         logger.info("%s: %d records in %.1f s (%d/s)", self._name, self.records, seconds, rate, extra=fields)
 
-    def _tell(self, text: str, *, share: float | None, job: JobInfo | None = None) -> None:
+    def _show(self, text: str, *, share: float | None, job: JobInfo | None = None) -> None:
         now = time.monotonic()
         if now - self._logged_at >= LOG_INTERVAL_S:
             self._logged_at = now

@@ -29,7 +29,7 @@ class Replication:
     replication_key: str | None
     primary_keys: Sequence[str]
 
-    def as_said(self, entry: Mapping[str, Any]) -> Replication:
+    def changed_by(self, entry: Mapping[str, Any]) -> Replication:
         """Return this, which is what discovery finds, as an entry of a catalog changes it.
 
         Discovery writes into the catalog what it finds, so only words that differ from that count; but a method in the

@@ -1,4 +1,4 @@
-"""`Part`: what one query job reads of an object; windows, and halves of what takes too long. Pure, no I/O."""
+"""`QueryRange`: what one query job reads of an object; windows of time, and splits of both kinds. Pure, no I/O."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from tap_salesforce_bulk.values import instant_text, parse_instant
+from tap_salesforce_bulk.timestamps import instant_text, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +19,18 @@ _ID_LENGTH = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """``lower`` <= cursor < ``upper``, and ``id_lower`` <= Id < ``id_upper``; None is no bound."""
+class QueryRange:
+    """``lower`` <= replication key < ``upper``, and ``id_lower`` <= Id < ``id_upper``; None is no bound."""
 
     lower: datetime | None = None
     upper: datetime | None = None
     id_lower: str | None = None
     id_upper: str | None = None
     is_without_key: bool = False
-    """Only the rows whose cursor is null, which no bound holds."""
+    """Only the rows whose replication key is null, which are within no bounds."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the bounds that there are, as the state keeps them."""
+        """Return the bounds that are set, as the state keeps them."""
         bounds = {
             "lower": self.lower and instant_text(self.lower),
             "upper": self.upper and instant_text(self.upper),
@@ -42,7 +42,7 @@ class Part:
 
     @classmethod
     def from_json(cls, bounds: dict[str, Any]) -> Self:
-        """Return the part that `to_json` wrote.
+        """Return the range that `to_json` wrote.
 
         Raises: TypeError, ValueError.
         """
@@ -50,30 +50,32 @@ class Part:
         return cls(**{**bounds, **instants})
 
 
-def windows(lower: datetime | None, upper: datetime, *, days: float | None) -> Iterator[Part]:
-    """Yield a range of the cursor in windows of so many days, which begin at midnight; without ``days`` as one.
+def windows(lower: datetime | None, upper: datetime, *, days: float | None) -> Iterator[QueryRange]:
+    """Yield the time from ``lower`` to ``upper`` in windows of ``days``, which begin at midnight; None is one window.
 
     >>> from datetime import UTC
-    >>> [(part.lower.day, part.upper.day)
-    ...  for part in windows(datetime(2024, 1, 1, 9, tzinfo=UTC), datetime(2024, 1, 6, 9, tzinfo=UTC), days=2)]
+    >>> [(window.lower.day, window.upper.day)
+    ...  for window in windows(datetime(2024, 1, 1, 9, tzinfo=UTC), datetime(2024, 1, 6, 9, tzinfo=UTC), days=2)]
     [(1, 3), (3, 5), (5, 6)]
     """
     if lower is not None and days is not None:
         midnight = lower.replace(hour=0, minute=0, second=0, microsecond=0)
         number = 1
         while (edge := midnight + number * timedelta(days=days)) < upper:
-            yield Part(lower=lower, upper=edge)
+            yield QueryRange(lower=lower, upper=edge)
             lower = edge
             number += 1
-    yield Part(lower=lower, upper=upper)
+    yield QueryRange(lower=lower, upper=upper)
 
 
-def halves_by_cursor(part: Part, *, earliest: datetime, step: timedelta) -> tuple[Part, Part] | None:
-    """Return the part cut in two in the middle of its time, on a whole ``step``; None when it is too short.
+def split_by_key(
+    query_range: QueryRange, *, earliest: datetime, step: timedelta
+) -> tuple[QueryRange, QueryRange] | None:
+    """Return the range split in the middle of its time, at a multiple of ``step``; None when it is too short.
 
-    ``earliest`` is where the rows of a part without a lower bound begin.
+    ``earliest`` is the least value of the replication key, for a range without a lower bound.
     """
-    lower, upper = part.lower or earliest, part.upper
+    lower, upper = query_range.lower or earliest, query_range.upper
     if upper is None or upper <= lower:
         return None
     epoch = datetime(1970, 1, 1, tzinfo=upper.tzinfo)
@@ -81,19 +83,19 @@ def halves_by_cursor(part: Part, *, earliest: datetime, step: timedelta) -> tupl
     middle -= (middle - epoch) % step
     if not lower < middle < upper:
         return None
-    return replace(part, upper=middle), replace(part, lower=middle)
+    return replace(query_range, upper=middle), replace(query_range, lower=middle)
 
 
-def halves_by_id(part: Part, *, first: str, last: str) -> tuple[Part, Part] | None:
-    """Return the part cut in two in the middle of its Ids; None when there is nothing between.
+def split_by_id(query_range: QueryRange, *, first: str, last: str) -> tuple[QueryRange, QueryRange] | None:
+    """Return the range split in the middle of its Ids; None when there is no Id between them.
 
-    ``first`` and ``last`` are the object's, for a part without bounds of its own.
+    ``first`` and ``last`` are the object's, for a range without bounds of its own.
     """
-    low, high = _number(part.id_lower or first), _number(part.id_upper or last)
+    low, high = _number(query_range.id_lower or first), _number(query_range.id_upper or last)
     middle = (low + high) // 2
     if not low < middle < high:
         return None
-    return replace(part, id_upper=_id(middle)), replace(part, id_lower=_id(middle))
+    return replace(query_range, id_upper=_id(middle)), replace(query_range, id_lower=_id(middle))
 
 
 def _number(id_: str) -> int:

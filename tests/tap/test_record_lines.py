@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 from singer_sdk.helpers._util import load_json
-from tap_salesforce_bulk.lines import LineWriter
+from tap_salesforce_bulk.output.record_lines import LineWriter
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
 from .conftest import THE_SDKS_ROAD, TapRunner

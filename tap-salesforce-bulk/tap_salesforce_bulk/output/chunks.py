@@ -6,14 +6,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tap_salesforce_bulk.errors import UnexpectedValue
-from tap_salesforce_bulk.values import column_converter_for
+from tap_salesforce_bulk.output.cells import column_converter_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from salesforce_bulk_client import Field
 
-    from tap_salesforce_bulk.values import Value
+    from tap_salesforce_bulk.output.cells import Value
 
 CHUNK_ROWS = 250
 """Enough to make the work per chunk small; few enough for rows with several texts of 131,072 characters."""

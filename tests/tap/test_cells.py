@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from salesforce_bulk_client import Field
 from singer_sdk.contrib.msgspec import serialize_jsonl
-from tap_salesforce_bulk import values
+from tap_salesforce_bulk.output import cells
 
 
 def field(type_: str, *, name: str = "Some__c") -> Field:
@@ -20,18 +20,18 @@ def field(type_: str, *, name: str = "Some__c") -> Field:
     return Field.from_json({"name": name, "type": type_})
 
 
-def read(type_: str, cell: str) -> values.Value:
-    return values.converter_for(field(type_))(cell)
+def read(type_: str, cell: str) -> cells.Value:
+    return cells.converter_for(field(type_))(cell)
 
 
-def as_written(value: values.Value) -> str:
+def as_written(value: cells.Value) -> str:
     """The JSON text of a value, as it goes down the pipe."""
     return bytes(serialize_jsonl(value)).decode().rstrip("\n")
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     """Each example in the module's docstrings gives what it says."""
-    assert doctest.testmod(values).failed == 0
+    assert doctest.testmod(cells).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from urllib.parse import quote_plus
 import pytest
 from salesforce_bulk_client import ConfigError, ConnectionConfig, Field, QuotaReached, SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, running
-from tap_salesforce_bulk import rest
-from tap_salesforce_bulk.parts import Part
-from tap_salesforce_bulk.rest import queries_that_fit
-from tap_salesforce_bulk.soql import Query
+from tap_salesforce_bulk.query import rest_fallback
+from tap_salesforce_bulk.query.ranges import QueryRange
+from tap_salesforce_bulk.query.rest_fallback import queries_that_fit
+from tap_salesforce_bulk.query.soql import Query
 
 from .conftest import TapRunner
 
@@ -183,7 +183,7 @@ def test_many_fields_are_read_in_several_queries(wide: tuple[Org, str], wide_tap
 def test_rows_that_change_between_two_queries_are_left_to_the_next_run() -> None:
     """Half of the old row and half of the new one would be a row that never was."""
     cursor = Field.from_json({"name": "SystemModstamp", "type": "datetime"})
-    query = Query(sobject="X", columns=("Id", "SystemModstamp", "A", "B"), include_deleted=True, cursor=cursor)
+    query = Query(sobject="X", columns=("Id", "SystemModstamp", "A", "B"), include_deleted=True, replication_key=cursor)
 
     def row(id_: str, stamp: int, **more: int) -> dict[str, Any]:
         return {"Id": id_, "SystemModstamp": stamp, **more}
@@ -191,7 +191,7 @@ def test_rows_that_change_between_two_queries_are_left_to_the_next_run() -> None
     first = iter([[row("1", 1, A=1), row("2", 1, A=2)], [row("3", 1, A=3), row("4", 1, A=4)]])
     second = iter([[row("2", 2, B=2), row("3", 1, B=3)], [row("1", 1, B=1), row("5", 1, B=5)]])
 
-    joined = [record for batch in rest._joined([first, second], query) for record in batch]
+    joined = [record for batch in rest_fallback._joined([first, second], query) for record in batch]
 
     assert joined == [row("3", 1, A=3, B=3), row("1", 1, A=1, B=1)]
 
@@ -202,7 +202,7 @@ def test_rows_are_put_together_however_the_queries_are_divided_into_batches() ->
     first = iter([[{"Id": "1", "A": 1}], [{"Id": "2", "A": 2}], [{"Id": "3", "A": 3}]])
     second = iter([[{"Id": "2", "B": 2}, {"Id": "3", "B": 3}, {"Id": "1", "B": 1}]])
 
-    joined = [record for batch in rest._joined([first, second], query) for record in batch]
+    joined = [record for batch in rest_fallback._joined([first, second], query) for record in batch]
 
     assert joined == [{"Id": each, "A": int(each), "B": int(each)} for each in "123"]
 
@@ -211,14 +211,14 @@ def test_rows_are_put_together_however_the_queries_are_divided_into_batches() ->
 def test_a_query_may_have_12000_bytes_and_no_more(spare_bytes: int, *, fits: bool) -> None:
     """As it is in an address, with what orders its rows."""
     query = Query(sobject="X", columns=("Id",), include_deleted=False, condition="")
-    size = len(quote_plus(replace(query, condition="x").soql(Part(), order_by="Id")))
+    size = len(quote_plus(replace(query, condition="x").soql(QueryRange(), order_by="Id")))
     query = replace(query, condition="x" * (12_000 - size + 1 - spare_bytes))
 
     if fits:
-        assert queries_that_fit(query, Part()) == [query]
+        assert queries_that_fit(query, QueryRange()) == [query]
     else:
         with pytest.raises(ConfigError, match="too long for an address"):
-            queries_that_fit(query, Part())
+            queries_that_fit(query, QueryRange())
 
 
 def test_fields_without_the_id_have_to_fit_into_one_query() -> None:
@@ -226,10 +226,12 @@ def test_fields_without_the_id_have_to_fit_into_one_query() -> None:
     names = tuple(f"Field_{number}__c" for number in range(2000))
     query = Query(sobject="X", columns=names, include_deleted=False)
 
-    with pytest.raises(ConfigError, match="X has no Id by which its rows could be put together: select fewer fields"):
-        queries_that_fit(query, Part())
+    with pytest.raises(
+        ConfigError, match="X has no Id by which the rows of several queries could be joined: select fewer fields"
+    ):
+        queries_that_fit(query, QueryRange())
     few = replace(query, columns=names[:50])
-    assert queries_that_fit(few, Part()) == [few]
+    assert queries_that_fit(few, QueryRange()) == [few]
 
 
 def test_no_query_is_sent_past_the_quota(org: Org, settings: dict[str, Any]) -> None:
@@ -239,7 +241,11 @@ def test_no_query_is_sent_past_the_quota(org: Org, settings: dict[str, Any]) -> 
         org.requests.clear()
 
         with pytest.raises(QuotaReached):
-            next(rest.rest_pages(client, Query(sobject="Account", columns=("Id",), include_deleted=False), Part()))
+            next(
+                rest_fallback.rest_pages(
+                    client, Query(sobject="Account", columns=("Id",), include_deleted=False), QueryRange()
+                )
+            )
     assert org.requests == []
 
 
@@ -265,11 +271,11 @@ def test_the_queries_hold_every_column_once(columns: int) -> None:
     names = tuple(f"Field_{number}__c" for number in range(columns))
     query = Query(sobject="X", columns=("Id", *names), include_deleted=False, condition="Name != 'é'")
 
-    queries = queries_that_fit(query, Part())
+    queries = queries_that_fit(query, QueryRange())
 
     assert [name for each in queries for name in each.columns if name != "Id"] == list(names)
     assert all("Id" in each.columns for each in queries)
-    assert all(len(each.soql(Part())) < 12_000 for each in queries)
+    assert all(len(each.soql(QueryRange())) < 12_000 for each in queries)
 
 
 def test_a_condition_that_fits_into_no_address_is_an_error(tap: TapRunner) -> None:
@@ -305,7 +311,7 @@ def test_a_passing_fault_costs_no_record(org: Org, tap: TapRunner, fault: Fault)
 
 def test_nuls_are_removed_and_counted() -> None:
     """As they are from Bulk's pages."""
-    page = rest.RestPage([{"Id": "1", "Name": "a\0b\0"}], columns=["Id", "Name"])
+    page = rest_fallback.RestPage([{"Id": "1", "Name": "a\0b\0"}], columns=["Id", "Name"])
 
     assert list(page.rows()) == [["1", "ab"]]
     assert page.nul_count == 2

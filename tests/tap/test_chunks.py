@@ -10,7 +10,7 @@ import requests
 from salesforce_bulk_client import Field, ResultPage
 from salesforce_bulk_client.csv_pages import SpooledCsv
 from tap_salesforce_bulk.errors import UnexpectedValue
-from tap_salesforce_bulk.records import chunks_of
+from tap_salesforce_bulk.output.chunks import chunks_of
 
 FIELDS = [
     Field.from_json({"name": "Id", "type": "id"}),
