@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
-from importlib.util import find_spec
-from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -16,24 +14,20 @@ from salesforce_bulk_client import (
     QuotaError,
     SalesforceClient,
     SalesforceError,
-    as_utf8,
-    given_settings,
-    name_problems,
-    setting_problem,
     telemetry,
-    unknown_variables,
 )
+from salesforce_bulk_plugin.command import RESULT
+from salesforce_bulk_plugin.plugin import SalesforcePlugin
 from singer_sdk import Tap
-from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.plugin_base import PluginBase
 from singer_sdk.singerlib import Catalog
 
-from tap_salesforce_bulk.command import RESULT, TapCommand
+from tap_salesforce_bulk.command import TapCommand
 from tap_salesforce_bulk.discovery.objects import ObjectDiscovery, exact_names, soql_filter
 from tap_salesforce_bulk.errors import StreamMapFailed, StreamsFailed
 from tap_salesforce_bulk.input_files import checked_catalog_entries, usable_state
+from tap_salesforce_bulk.output.batch_files import check_batch_packages
 from tap_salesforce_bulk.output.record_lines import LineWriter
 from tap_salesforce_bulk.query.job_prefetcher import JobPrefetcher
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA, start_date
@@ -48,12 +42,14 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
-class TapSalesforceBulk(Tap):
+class TapSalesforceBulk(SalesforcePlugin, Tap):
     """Reads Salesforce objects by Bulk API 2.0 query jobs: incremental, typed, resumable to the page."""
 
     name = "tap-salesforce-bulk"
     package_name = "singer-salesforce-bulk"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
+    command_class = TapCommand
+    command_help = "Read Salesforce objects by Bulk API 2.0 query jobs, as Singer messages on stdout."
     dynamic_catalog = True
     message_writer_class = LineWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
@@ -82,29 +78,15 @@ class TapSalesforceBulk(Tap):
         """The one client of all streams."""
         return SalesforceClient(ConnectionConfig.from_settings(self.config))
 
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:  # noqa: ARG002  # the SDK's
-        """Check the settings before anything is sent, and fill in the defaults; a null is an absent setting.
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check the settings before anything is sent.
 
         Raises: ConfigError, with the settings' names and never their values: any of them may hold a secret.
         """
-        self.logger.debug("Checking the settings against their JSON schema")
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        self._config = given_settings(self._config, schema["properties"])
-        problems, strangers = name_problems(self._config)
-        problems += [setting_problem(error) for error in JSONSchemaValidator(schema).iter_errors(self._config)]
-        problems += [
-            f"{name} must be a finite number"
-            for name, value in self._config.items()
-            if isinstance(value, float) and not isfinite(value)
-        ]
-        if problems:
-            raise ConfigError("; ".join(problems))
-        if strangers:
-            self.logger.warning("settings that do not exist are ignored: %s", ", ".join(map(repr, strangers)))
-        _check_batch_packages(self.config.get("batch_config") or {})
+        warnings = super()._validate_config(raise_errors=raise_errors)
+        check_batch_packages(self.config.get("batch_config") or {})
         start_date(self.config)
-        return []
+        return warnings
 
     def setup_mapper(self) -> None:
         """Prepare the stream maps, on a catalog that fits the objects as they now are.
@@ -249,8 +231,6 @@ class TapSalesforceBulk(Tap):
         if failures:
             raise StreamsFailed(failures, number_of_streams=len(self.streams.keys() | self.failures.keys()))
 
-    # The command line
-
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End with the signal's exit code: the SDK would end with 0, as if all had been read.
 
@@ -258,67 +238,3 @@ class TapSalesforceBulk(Tap):
         """
         self.logger.info("Stopped by signal %d", signum)
         stop(128 + signum)
-
-    @classmethod
-    def print_about(cls, output_format: str | None = None) -> None:
-        """Print the settings with their defaults, which the SDK's plain text leaves out."""
-        super().print_about(output_format or "markdown")
-
-    @classproperty
-    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """Return the settings that environment variables give, in UTF-8 whatever the locale.
-
-        Raises: ConfigError for one that does not have its setting's type.
-        """
-        try:
-            given: dict[str, Any] = dict(super()._env_var_config)
-            variables: dict[str, Any] = as_utf8(given | unknown_variables(cls._env_var_prefix))
-            return variables
-        except UnicodeError:
-            raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
-        except ValueError:
-            schema, prefix = cls.config_jsonschema["properties"], cls._env_var_prefix
-            wrong = [prefix + name.upper() for name in schema if not _is_readable(name, schema[name], prefix=prefix)]
-            raise ConfigError(f"a {prefix}* variable does not have its setting's type: {', '.join(wrong)}") from None
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command, with errors told in one line."""
-        command = super().get_singer_command()
-        return TapCommand(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            context_settings=command.context_settings,
-            help="Read Salesforce objects by Bulk API 2.0 query jobs, as Singer messages on stdout.",
-            logger=cls.logger,
-        )
-
-
-def _check_batch_packages(batch_config: Mapping[str, Any]) -> None:
-    """Check that what writes BATCH files is installed.
-
-    Raises: ConfigError.
-    """
-    if (batch_config.get("encoding") or {}).get("format") == "parquet" and find_spec("pyarrow") is None:
-        raise ConfigError(
-            'batch_config asks for parquet: install "singer-salesforce-bulk[parquet]", as the README shows under'
-            ' "Install"'
-        )
-    from fsspec import get_filesystem_class  # type: ignore[import-untyped]
-
-    scheme, is_address, _ = str((batch_config.get("storage") or {}).get("root", "")).partition("://")
-    if is_address:
-        try:
-            get_filesystem_class(scheme)
-        except (ImportError, ValueError) as error:  # fsspec's, which names the package
-            raise ConfigError(f"batch_config: files cannot be written to {scheme}://: {error}") from None
-
-
-def _is_readable(name: str, schema: dict[str, Any], *, prefix: str) -> bool:
-    """Whether the variable of this setting, if there is one, can be read as its type."""
-    try:
-        parse_environment_config({"properties": {name: schema}}, prefix)
-    except ValueError:
-        return False
-    return True

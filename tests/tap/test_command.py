@@ -236,7 +236,7 @@ def test_a_file_that_is_no_json_is_one_line(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
-    assert "is no JSON" in errors(done)[0]
+    assert "is not valid JSON" in errors(done)[0]
 
 
 def test_about_names_each_setting_with_its_default(command: Any) -> None:

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 from salesforce_bulk_client import JobInfo
+from salesforce_bulk_plugin import progress
 from salesforce_bulk_simulator import Org
-from tap_salesforce_bulk.query import progress
-from tap_salesforce_bulk.query.progress import Progress
+from tap_salesforce_bulk.query.progress import StreamProgress
 
 from .conftest import TapRunner
 
@@ -38,7 +38,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_log_tells_job_state_share_rate_and_time_left(caplog: pytest.LogCaptureFixture) -> None:
     """Each in one line."""
     caplog.set_level(logging.INFO)
-    told = Progress("Account")
+    told = StreamProgress("Account")
 
     told.show_job(job("InProgress", processed=0))
     told.show_job(job("JobComplete", processed=1_000))
@@ -72,7 +72,7 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that is written over, and gone at the end."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    told = Progress("Account")
+    told = StreamProgress("Account")
 
     told.show_job(job("JobComplete", processed=1_000))
     told.add(500)
@@ -88,7 +88,7 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
     """What an earlier run has read is no part of this one."""
     caplog.set_level(logging.INFO)
-    told = Progress("Account")
+    told = StreamProgress("Account")
 
     told.show_job(job("JobComplete", processed=1_000), records_before=600)
     told.add(400)
@@ -99,7 +99,7 @@ def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture
 @pytest.mark.usefixtures("at_once")
 def test_a_file_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Logs are read by programs as well."""
-    told = Progress("Account")
+    told = StreamProgress("Account")
 
     told.show_job(job("JobComplete", processed=1_000))
     told.add(500)

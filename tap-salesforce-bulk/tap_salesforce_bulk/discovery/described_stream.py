@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from salesforce_bulk_client import ConfigError, telemetry
-from salesforce_bulk_client.instruments import SCHEMA_CHANGES
+from salesforce_bulk_plugin.instruments import SCHEMA_CHANGES
 from singer_sdk import Stream
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL, Metadata, MetadataMapping
 from singer_sdk.singerlib.schema import Schema

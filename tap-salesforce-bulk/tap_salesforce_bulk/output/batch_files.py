@@ -7,10 +7,12 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from salesforce_bulk_client import as_utf8
+from salesforce_bulk_client import ConfigError
+from salesforce_bulk_plugin.settings import as_utf8
 
 from tap_salesforce_bulk.errors import UnexpectedValue
 from tap_salesforce_bulk.output.record_lines import ENCODER
@@ -49,6 +51,26 @@ class BatchFiles:
         with _only_for_the_owner(), self._storage.open(name, "wb") as file:
             write(file, records, self._properties, self._encoding.compression)
         return str(as_utf8(self._storage.get_url(name)))
+
+
+def check_batch_packages(batch_config: Mapping[str, Any]) -> None:
+    """Check that the packages that write BATCH files are installed.
+
+    Raises: ConfigError.
+    """
+    if (batch_config.get("encoding") or {}).get("format") == "parquet" and find_spec("pyarrow") is None:
+        raise ConfigError(
+            'batch_config asks for parquet: install "singer-salesforce-bulk[parquet]", as the README shows under'
+            ' "Install"'
+        )
+    from fsspec import get_filesystem_class  # type: ignore[import-untyped]
+
+    scheme, is_address, _ = str((batch_config.get("storage") or {}).get("root", "")).partition("://")
+    if is_address:
+        try:
+            get_filesystem_class(scheme)
+        except (ImportError, ValueError) as error:  # fsspec's, which names the package
+            raise ConfigError(f"batch_config: files cannot be written to {scheme}://: {error}") from None
 
 
 @contextmanager

@@ -1,23 +1,20 @@
-"""How far a stream has been read: in the log now and then, on a terminal also as a progress bar."""
+"""`StreamProgress`: how far a stream has been read."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from typing import TYPE_CHECKING
+
+from salesforce_bulk_plugin.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from salesforce_bulk_client import JobInfo
 
 logger = logging.getLogger(__name__)
 
-LOG_INTERVAL_S = 10.0
-TERMINAL_INTERVAL_S = 0.2
-BAR_WIDTH = 30
 
-
-class Progress:
+class StreamProgress:
     """Counts one stream's records, and shows how many there are."""
 
     def __init__(self, name: str) -> None:
@@ -26,10 +23,7 @@ class Progress:
         self._total: int | None = None
         """Of the jobs that are complete; other windows may follow."""
         self._began_at = 0.0
-        now = time.monotonic()
-        self._logged_at = now
-        self._shown_at = now
-        self._is_terminal = sys.stderr.isatty()
+        self._display = ProgressDisplay(logger)
 
     def show_job(self, job: JobInfo, *, records_before: int = 0) -> None:
         """Show the state of the job under way, of which an earlier run has read ``records_before``."""
@@ -37,7 +31,8 @@ class Progress:
             self._total = self.records + (job.number_records_processed or 0) - records_before
             self._began_at = self._began_at or time.monotonic()
         processed = f", {job.number_records_processed:,} records processed" if job.number_records_processed else ""
-        self._show(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None, job=job)
+        fields = {**self._fields(), "job_id": job.id, "job_state": job.state.value}
+        self._display.show(f"job {job.id} of {self._name}: {job.state.value}{processed}", share=None, fields=fields)
 
     def add(self, records: int) -> None:
         """Count records that have been emitted, and show how far the stream is."""
@@ -49,25 +44,14 @@ class Progress:
             rate = self.records / max(now - self._began_at, 0.001)
             left_s = (self._total - self.records) / max(rate, 0.001)
             text = f"{self._name}: {self.records:,} of {self._total:,} records, {rate:,.0f}/s, {left_s:,.0f} s left"
-        self._show(text, share=share)
+        self._display.show(text, share=share, fields=self._fields())
 
     def finish(self, *, seconds: float) -> None:
         """Log the stream's summary."""
-        if self._is_terminal:
-            sys.stderr.write("\r\033[K")
+        self._display.clear()
         rate = self.records / max(seconds, 0.001)
         fields = {"stream_name": self._name, "records": self.records, "seconds": round(seconds, 3)}
         logger.info("%s: %d records in %.1f s (%d/s)", self._name, self.records, seconds, rate, extra=fields)
 
-    def _show(self, text: str, *, share: float | None, job: JobInfo | None = None) -> None:
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_INTERVAL_S:
-            self._logged_at = now
-            fields = {"stream_name": self._name, "records": self.records, "records_expected": self._total}
-            fields_of_job = {"job_id": job.id, "job_state": job.state.value} if job else {}
-            logger.info("%s", text, extra={**fields, **fields_of_job})
-        if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
-            self._shown_at = now
-            bar = "" if share is None else f"[{'#' * int(share * BAR_WIDTH):{BAR_WIDTH}}] "
-            sys.stderr.write(f"\r\033[K{bar}{text}")
-            sys.stderr.flush()
+    def _fields(self) -> dict[str, str | int | None]:
+        return {"stream_name": self._name, "records": self.records, "records_expected": self._total}

@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from salesforce_bulk_client import SalesforceError, telemetry
-from salesforce_bulk_client.instruments import RECORDS_PROCESSED
+from salesforce_bulk_plugin.instruments import RECORDS_PROCESSED
 
 from tap_salesforce_bulk.errors import UNFORESEEN
 from tap_salesforce_bulk.output.chunks import chunks_of
 from tap_salesforce_bulk.query.bulk_support import is_refused_by_bulk
-from tap_salesforce_bulk.query.progress import Progress
+from tap_salesforce_bulk.query.progress import StreamProgress
 from tap_salesforce_bulk.query.query_runner import RANGE_FAILED, QueryRunner, RangeJob
 from tap_salesforce_bulk.query.rest_fallback import rest_pages
 from tap_salesforce_bulk.query.stream_state import JOB, Checkpoint, finish_job
@@ -58,7 +58,7 @@ class StreamReader:
         self._state = state
         self._write_state = write_state
         self._prefetch_jobs = prefetch_jobs
-        self._progress = Progress(plan.query.sobject)
+        self._progress = StreamProgress(plan.query.sobject)
         self._number_of_nuls = 0
         self._is_stopped = False
         unfinished = plan.unfinished() if plan.is_bulk else None

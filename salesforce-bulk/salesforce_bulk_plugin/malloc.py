@@ -1,4 +1,4 @@
-"""What the C library does with memory that is given back: for programs with several threads."""
+"""How the C library keeps freed memory: for programs with several threads."""
 
 from __future__ import annotations
 

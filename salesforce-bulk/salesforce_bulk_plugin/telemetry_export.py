@@ -1,6 +1,6 @@
-"""The road to a collector. Needs the extra [opentelemetry], and is imported only where the environment asks for it.
+"""Export to a collector. Needs the extra [opentelemetry], and is imported only where the environment asks for it.
 
-The providers are our own, not OpenTelemetry's global ones: what else a program tells is none of this client's business.
+The providers are our own, not OpenTelemetry's global ones: what else the program exports is not changed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from salesforce_bulk_client.instruments import Instrument, Kind
 
-from salesforce_bulk_client.instruments import ATTRIBUTES, INSTRUMENTS, Instrument, Kind
+from salesforce_bulk_plugin.instruments import ATTRIBUTES, INSTRUMENTS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ SCOPE = "salesforce_bulk_client"
 
 
 class Export:
-    """Sends what a run notes, from threads of its own."""
+    """Sends the metrics and spans of a run, from threads of its own."""
 
     def __init__(self, service: str, *, run_id: str, exporters: Mapping[str, Sequence[str]]) -> None:
         """``exporters`` are names by signal: ``TRACES`` and ``METRICS``.
@@ -69,12 +70,12 @@ class Export:
         """Of all spans of the run, for the log."""
 
     def note(self, instrument: Instrument, amount: float, attributes: Mapping[str, Any]) -> None:
-        """Take an amount."""
+        """Export an amount."""
         self._notes[instrument](amount, _named(attributes))
 
     @contextmanager
     def span(self, name: str, attributes: Mapping[str, Any]) -> Iterator[Callable[..., None]]:
-        """Tell of the block as a span: of the one around it, or else, as in a new thread, of the run."""
+        """Export the block as a span within the one around it, or else, as in a new thread, within the run's."""
         is_inside = trace.get_current_span().get_span_context().is_valid
         with self._tracer.start_as_current_span(
             name,
@@ -112,32 +113,32 @@ class Export:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         if any(thread.is_alive() for thread in threads):
-            self._warnings.tell(f"the collector has not taken everything within {END_TIMEOUT_S:g} s")
+            self._warnings.warn(f"the collector has not taken everything within {END_TIMEOUT_S:g} s")
 
 
 class _OneWarning(logging.Handler):
-    """Tells the first thing that OpenTelemetry's loggers warn of in one line of ours: the others repeat it."""
+    """Logs the first warning of OpenTelemetry's loggers as one line of ours: the others repeat it."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._has_told = False
+        self._has_warned = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record of OpenTelemetry's."""
-        self.tell(record.getMessage())
+        """Log a record of OpenTelemetry's."""
+        self.warn(record.getMessage())
 
-    def tell(self, reason: str) -> None:
-        """Tell it, unless something was told before."""
-        if not self._has_told:
-            self._has_told = True
+    def warn(self, reason: str) -> None:
+        """Log the reason, unless there was a warning before."""
+        if not self._has_warned:
+            self._has_warned = True
             logger.warning("telemetry may be lost, the run is not: %s", " ".join(reason.split()))
 
     def guard(self, act: Callable[[], None]) -> None:
-        """Do it, and tell what goes wrong."""
+        """Call ``act``, and log an error of it."""
         try:
             act()
         except Exception as error:  # noqa: BLE001  OpenTelemetry raises plain Exceptions
-            self.tell(str(error))
+            self.warn(str(error))
 
 
 def _named(attributes: Mapping[str, Any]) -> dict[str, Any]:
