@@ -1,4 +1,4 @@
-"""How a signal ends the tap: promptly, whatever the main thread and the others are waiting for."""
+"""How a signal ends the tap: promptly, whatever its threads are waiting for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import NoReturn
 
 AGAIN_S = 0.25
 END_S = 2.0
-"""For so long after a signal the run may log its totals and close what is open."""
+"""Time that the run has after a signal, to log its totals and close what is open."""
 
 
 def end_in_time() -> None:
-    """Start a thread that ends the process `END_S` after a signal, should the main thread not have done so.
+    """Start a thread that ends the process `END_S` after a signal, unless the main thread has done so.
 
     Python writes each signal's number to the pipe as it arrives, so this works also while the main thread is in a call
     that does not heed signals, such as a name lookup.
@@ -48,7 +48,7 @@ def stop(exit_code: int) -> NoReturn:
 
 
 def is_over() -> None:
-    """Let nothing interrupt what is left to do: the run has ended and reported so."""
+    """Ignore signals from now on: the run has ended and reported so."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""`TapSalesforceBulk`: settings, discovery, and reading all streams."""
+"""`TapSalesforceBulk`: the plugin; it checks settings, creates the streams, and reads them one after another."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ class TapSalesforceBulk(SalesforcePlugin, Tap):
         return warnings
 
     def setup_mapper(self) -> None:
-        """Prepare the stream maps, on a catalog that fits the objects as they now are.
+        """Prepare the stream maps, with a catalog that matches the objects as they are now.
 
         A stream whose map is invalid is not read: its error is kept in `failures`.
         """
         streams = self.streams  # each brings its entry of the catalog up to date
         PluginBase.setup_mapper(self)
-        logging.getLogger("singer_sdk.mapper").setLevel(logging.INFO)  # at DEBUG it logs what a filter gives: values
+        logging.getLogger("singer_sdk.mapper").setLevel(logging.INFO)  # at DEBUG it logs values
         for entry in self.catalog.streams:
             try:
                 self.mapper.register_raw_streams_from_catalog(Catalog([(entry.tap_stream_id, entry)]))
@@ -142,7 +142,7 @@ class TapSalesforceBulk(SalesforcePlugin, Tap):
     def run_discovery(self) -> str:
         """Write the catalog to stdout.
 
-        Raises: StreamsFailed, after that, for what ``streams_to_discover`` asks for by its exact name. What a glob
+        Raises: StreamsFailed, after that, for objects that ``streams_to_discover`` names without a glob. What a glob
             matches is only warned about: an org lists objects that it always refuses to describe.
         """
         catalog = super().run_discovery()
@@ -155,7 +155,7 @@ class TapSalesforceBulk(SalesforcePlugin, Tap):
     def sync_all(self) -> None:  # type: ignore[misc]  # final in the SDK, whose first error stops all streams
         """Read all selected streams; one that fails does not stop the others.
 
-        Raises: StreamsFailed at the end; at once LoginError and QuotaError, which would meet the others too.
+        Raises: StreamsFailed at the end; at once LoginError and QuotaError, which would stop the others too.
         """
         if context := click.get_current_context(silent=True):
             context.meta[RESULT] = self._log_result
@@ -176,11 +176,11 @@ class TapSalesforceBulk(SalesforcePlugin, Tap):
                         note(error_type=type(stream.failure).__name__)
                 stream.finalize_state_progress_markers()
                 self._note_failures([stream])
-        self._miss_in_catalog()
+        self._note_missing_in_catalog()
         self._raise_failures(self.failures)
 
     def _log_result(self) -> None:
-        """Log what a person should read last: how many records of each stream were read, and which failed."""
+        """Log the result, last of all: how many records of each stream were read, and which streams failed."""
         selected = [each for each in self.streams.values() if isinstance(each, SObjectStream) and each.selected]
         numbers = {each.name: each.number_of_records for each in selected if each.name in self._begun}
         names = dict.fromkeys([*(each.name for each in selected), *self.failures])
@@ -206,7 +206,7 @@ class TapSalesforceBulk(SalesforcePlugin, Tap):
         self._raise_failures(self.failures)
         return True
 
-    def _miss_in_catalog(self) -> None:
+    def _note_missing_in_catalog(self) -> None:
         """Note what ``streams_to_discover`` names and the input catalog lacks: its discovery may have failed."""
         if self.input_catalog is None:
             return

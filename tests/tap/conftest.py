@@ -155,10 +155,10 @@ def tap(settings: dict[str, Any], request: pytest.FixtureRequest) -> TapRunner:
     return TapRunner(settings={**settings, **getattr(request, "param", {})})
 
 
-THE_SDKS_ROAD = {"flattening_enabled": True, "flattening_max_depth": 1}
+THE_SDKS_PATH = {"flattening_enabled": True, "flattening_max_depth": 1}
 """With these settings, which change no record of Salesforce's, records go through the SDK one by one."""
 
-BOTH_ROADS = pytest.mark.parametrize("tap", [{}, THE_SDKS_ROAD], ids=["chunks", "sdk"], indirect=True)
+BOTH_PATHS = pytest.mark.parametrize("tap", [{}, THE_SDKS_PATH], ids=["chunks", "sdk"], indirect=True)
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_only_their_owner_may_read_the_files(tap: TapRunner, batch_config: dict[
 
 @pytest.mark.usefixtures("five")
 def test_only_selected_fields_are_in_the_files(tap: TapRunner, batch_config: dict[str, Any]) -> None:
-    """The SDK's own road would write all of them."""
+    """The SDK's own path would write all of them."""
     run = tap.run(catalog=tap.catalog(Account=["Name"]), batch_config=batch_config)
 
     assert all(record.keys() == {"Id", "Name", "SystemModstamp"} for each in batches(run) for record in each)
@@ -150,14 +150,14 @@ def test_a_state_follows_the_files_of_each_page(tap: TapRunner, batch_config: di
 
 
 @pytest.mark.parametrize(
-    ("module", "batch_config", "told"),
+    ("module", "batch_config", "message"),
     [
         ("s3fs", {"storage": {"root": "s3://bucket/accounts"}}, "files cannot be written to s3://: Install s3fs"),
         ("pyarrow", {"encoding": {"format": "parquet"}}, 'install "singer-salesforce-bulk[parquet]"'),
     ],
 )
 def test_a_package_that_is_missing_is_named_before_anything_is_read(
-    org: Org, tap: TapRunner, monkeypatch: pytest.MonkeyPatch, module: str, batch_config: dict[str, Any], told: str
+    org: Org, tap: TapRunner, monkeypatch: pytest.MonkeyPatch, module: str, batch_config: dict[str, Any], message: str
 ) -> None:
     """It is an error of the settings, in one line."""
     monkeypatch.setitem(sys.modules, module, None)
@@ -165,7 +165,7 @@ def test_a_package_that_is_missing_is_named_before_anything_is_read(
     run = tap.run("Account", batch_config=batch_config)
 
     assert isinstance(run.error, ConfigError)
-    assert told in str(run.error)
+    assert message in str(run.error)
     assert org.jobs == []
 
 
@@ -193,7 +193,7 @@ def test_what_fits_no_parquet_column_fails_its_stream(tap: TapRunner, org: Org, 
     run = tap.run("Account", "Lead", **config)
 
     (batch,) = [each for each in run.messages if each["type"] == "BATCH"]
-    assert "Account: the values of n fit no column of a parquet file: use jsonl" in str(run.error)
+    assert "Account: the values of n do not fit into a column of a parquet file: use jsonl" in str(run.error)
     assert "999" not in str(run.error)
     assert batch["stream"] == "Lead"
 

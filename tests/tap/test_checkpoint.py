@@ -54,7 +54,7 @@ def test_a_job_written_by_something_else_is_none(entry: object) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("records", "2"), ("records", None), ("greatest_cursor", "zz")])
 def test_a_job_with_a_wrong_value_is_none(name: str, value: object) -> None:
-    """A cursor that is no date must never become the bookmark."""
+    """A value that is not a date must never become the bookmark."""
     state: dict[str, Any] = {}
     JOB.save(state)
     state["job"][name] = value

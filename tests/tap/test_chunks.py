@@ -53,11 +53,11 @@ def test_nul_characters_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("csv", "message"),
     [
-        (b'"Id","Notes__c"\n"1","x"\n', "the result's columns are not the ones that were asked for"),
+        (b'"Id","Notes__c"\n"1","x"\n', "the result's columns are not the fields that were queried"),
         (b'"Id","Employees__c","Notes__c"\n"1","5"\n', "a row of the result has 2 cells instead of 3"),
         (
             b'"Id","Employees__c","Notes__c"\n"1","secret","x"\n',
-            "a value of Employees__c is no int, as describe says it is",
+            "a value of Employees__c is not of type int, as describe says it is",
         ),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_name_that_the_catalog_lacks_fails_the_sync(tap: TapRunner, accounts: 
 def test_an_object_that_cannot_be_described_does_not_stop_the_others(
     org: Org, tap: TapRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told, and the catalog has the rest."""
+    """It is reported, and the catalog has the rest."""
     org.faults.add("describe", Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "no"}]))
 
     found = streams(tap.discover(streams_to_discover=["Account", "Contact", "Lead"]))

@@ -25,7 +25,7 @@ from tap_salesforce_bulk.output.record_lines import ENCODER, RecordLines
 from tap_salesforce_bulk.query.rest_fallback import RestPage
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
-from .conftest import THE_SDKS_ROAD, Pipe, TapRunner
+from .conftest import THE_SDKS_PATH, Pipe, TapRunner
 
 FIELDS = [Field.from_json({"name": "Amount", "type": "double"}), Field.from_json({"name": "Count", "type": "long"})]
 
@@ -159,7 +159,7 @@ CSV = '"Id","AnnualRevenue","SystemModstamp"\n' + "".join(
 )
 PATHS: dict[str, dict[str, Any]] = {
     "records": {},
-    "through the SDK": THE_SDKS_ROAD,
+    "through the SDK": THE_SDKS_PATH,
     "jsonl": {"batch_config": {"encoding": {"format": "jsonl", "compression": "gzip"}}},
     "parquet": {"batch_config": {"encoding": {"format": "parquet"}}},
 }

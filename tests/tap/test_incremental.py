@@ -10,9 +10,9 @@ import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
 from tap_salesforce_bulk.output.chunks import CHUNK_ROWS
 
-from .conftest import BOTH_ROADS, TapRunner
+from .conftest import BOTH_PATHS, TapRunner
 
-pytestmark = BOTH_ROADS
+pytestmark = BOTH_PATHS
 
 
 @pytest.fixture

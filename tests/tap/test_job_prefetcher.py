@@ -1,4 +1,4 @@
-"""The server works on the next streams while one is read; what is made ahead is used, or aborted."""
+"""The server works on the next streams while one is read; what is created ahead is used, or aborted."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_so_many_jobs_run_at_once_and_no_more(org: Org, tap: TapRunner, max_jobs
     assert sum(number < looks[0] for number in creations) == max_jobs
 
 
-def test_the_jobs_that_were_made_ahead_are_in_the_state(org: Org, tap: TapRunner, accounts: list[str]) -> None:
-    """After a crash they go on as well."""
+def test_the_jobs_that_were_created_ahead_are_in_the_state(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+    """After a crash they are resumed as well."""
     org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
     crashed = tap.run("Account", "Contact", "Lead", crash_after_records=1)
 
@@ -60,7 +60,9 @@ def test_the_jobs_that_were_made_ahead_are_in_the_state(org: Org, tap: TapRunner
     assert all("job" not in entry for entry in resumed.state["bookmarks"].values())
 
 
-def test_a_job_that_cannot_be_made_ahead_concerns_its_own_stream(org: Org, tap: TapRunner, accounts: list[str]) -> None:
+def test_a_job_that_cannot_be_created_ahead_concerns_its_own_stream(
+    org: Org, tap: TapRunner, accounts: list[str]
+) -> None:
     """The streams before and after it are read."""
     org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
     refused = Fault.status(400, json=[{"errorCode": "MALFORMED_QUERY", "message": "no"}])
@@ -102,7 +104,7 @@ def test_a_quota_that_is_met_ahead_stops_when_its_turn_comes(org: Org, tap: TapR
 
 
 def test_a_failed_stream_leaves_no_job_running(org: Org, tap: TapRunner, accounts: list[str]) -> None:
-    """Its windows that were made ahead are aborted: nobody will read them."""
+    """Its windows that were created ahead are aborted: nobody will read them."""
     org.progression = Progression.looks(1)
     org.faults.add("query.create", Fault.job_fails("no"))
 

@@ -1,4 +1,4 @@
-"""The quick road writes the very lines of the SDK's, and is taken only where nothing else would be written."""
+"""The fast path writes the very lines of the SDK's, and is taken only where nothing else would be written."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from singer_sdk.helpers._util import load_json
 from tap_salesforce_bulk.output.record_lines import LineWriter
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
-from .conftest import THE_SDKS_ROAD, TapRunner
+from .conftest import THE_SDKS_PATH, TapRunner
 
 
 class CountingWriter(LineWriter):
-    """Notes how many records came each road."""
+    """Notes how many records came each path."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,10 +69,10 @@ def without_time(line: bytes) -> bytes:
 
 
 @pytest.mark.usefixtures("rows")
-def test_both_roads_write_the_same_lines(tap: TapRunner) -> None:
+def test_both_paths_write_the_same_lines(tap: TapRunner) -> None:
     """Byte for byte, but for the time."""
     chunks, by_chunk = read(tap)
-    sdk, one_by_one = read(tap, **THE_SDKS_ROAD)
+    sdk, one_by_one = read(tap, **THE_SDKS_PATH)
 
     def records(lines: list[bytes]) -> list[bytes]:
         return [without_time(line) for line in lines if b'"RECORD"' in line]
@@ -87,13 +87,13 @@ def test_both_roads_write_the_same_lines(tap: TapRunner) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        THE_SDKS_ROAD,
+        THE_SDKS_PATH,
         {"stream_maps": {"Account": {"__filter__": "Name != 'Account 5'"}}},
         {"stream_maps": {"Account": {"__alias__": "customers"}}},
         {"stream_maps": {"Account": {"loud": "Name.upper()"}}},
     ],
 )
-def test_what_changes_records_takes_the_sdks_road(tap: TapRunner, more: dict[str, Any]) -> None:
+def test_what_changes_records_takes_the_sdks_path(tap: TapRunner, more: dict[str, Any]) -> None:
     """Maps, filters, aliases and flattening are the SDK's own."""
     writer, _ = read(tap, **more)
 

@@ -279,7 +279,7 @@ def test_the_queries_hold_every_column_once(columns: int) -> None:
 
 
 def test_a_condition_that_fits_into_no_address_is_an_error(tap: TapRunner) -> None:
-    """It is told before Salesforce is asked."""
+    """It is an error before anything is sent."""
     run = tap.run("CaseStatus", soql_filters={"CaseStatus": "MasterLabel != '" + "x" * 20_000 + "'"})
 
     assert "the condition for CaseStatus in soql_filters is too long for an address" in str(run.error)

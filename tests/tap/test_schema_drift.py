@@ -1,4 +1,4 @@
-"""Fields come and go in every org: it is told, and what is emitted fits its schema."""
+"""Fields come and go in every org: changes are reported, and what is emitted fits its schema."""
 
 from __future__ import annotations
 
@@ -128,11 +128,11 @@ class TestRegistry:
     ) -> None:
         """The rows are read; the changes stay in the file."""
         first = tap.run("Account", schema_registry=str(changed))
-        told = caplog.text.count("Account has changed since the registry last saw it")
+        count = caplog.text.count("Account has changed since the registry last saw it")
         second = tap.run("Account", schema_registry=str(changed))
 
         entry = json.loads((changed / "Account.json").read_text())
-        assert (first.error, second.error, told) == (None, None, 1)
+        assert (first.error, second.error, count) == (None, None, 1)
         assert caplog.text.count("has changed") == 1
         assert entry["version"] == 2
         assert entry["changes"][-1]["fields"] == {

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from salesforce_bulk_client import Field, SObjectDescribe
 
 REPLICATION_KEYS = ("SystemModstamp", "LastModifiedDate", "CreatedDate", "LoginTime")
-"""Candidates for the replication key, the best first: the first sees every change, the last two only new rows."""
+"""Candidates for the replication key, the best first: the first shows every change, the last two only new rows."""
 
 KEY = "Id"
 
@@ -44,8 +44,8 @@ def json_schema(describe: SObjectDescribe) -> dict[str, Any]:
 def property_schema(field: Field) -> dict[str, Any]:
     """Return the JSON schema of one field.
 
-    Only ``Id`` is never null: describe's ``nillable`` binds what is written, old rows may lack it.
-    Picklist values stand in the description, since rows may hold values that are inactive or never were
+    Only ``Id`` is never null: describe's ``nillable`` applies to writes, and old rows may lack a value.
+    Picklist values are listed in the description only, since rows may hold values that are inactive or never were
     in the list. A text area's length is left out: the markup of rich text does not count towards it.
     """
     schema = dict(_JSON_TYPE[kind_of(field)])
@@ -67,8 +67,8 @@ def supported_fields(describe: SObjectDescribe) -> list[Field]:
 def unsupported_reason(field: Field) -> str | None:
     """Return why Bulk cannot return this field, or None if it can.
 
-    The type decides. ``compoundFieldName`` does not: ``Contact.Name`` is named as the compound of
-    ``FirstName``, and yet is plain text.
+    Only the type counts, and not ``compoundFieldName``: ``Contact.Name`` is the compound of ``FirstName``, but plain
+    text.
     """
     if reason := _UNSUPPORTED_TYPES.get(field.type):
         return reason

@@ -1,4 +1,4 @@
-"""How an object's fields have changed: since the catalog was made, and since the registry last saw them."""
+"""How an object's fields have changed: since discovery, and since the registry last saw them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _types(schema: Schema) -> dict[str, str]:
 
 
 def _type(property_: Mapping[str, Any]) -> str:
-    """Return a property's type in a word or two; that it may be null, and what it is called, is no matter of type."""
+    """Return a property's type in a word or two; whether it may be null, and its description, do not count."""
     types = property_.get("type") or "anything"
     words = [types] if isinstance(types, str) else [each for each in types if each != "null"]
     if format_ := property_.get("format"):
@@ -63,9 +63,9 @@ class SchemaRegistry:
         self._folder = Path(file_name(str(folder)))
 
     def compare(self, stream: str, schema: Schema) -> dict[str, str]:
-        """Return what has changed since the schema was kept; nothing for a stream that is not known yet.
+        """Return what has changed since the schema was kept; nothing for a new stream.
 
-        Raises: ConfigError for a file that is none of this registry's.
+        Raises: ConfigError for a file that this tap has not written.
         """
         entry = self._entry(stream)
         return changes(entry["schema"], schema) if entry else {}
@@ -104,6 +104,6 @@ class SchemaRegistry:
             return None
         except (OSError, ValueError, KeyError, TypeError):
             raise ConfigError(
-                f"schema_registry: {path} is not what this tap has written: move it away to begin anew"
+                f"schema_registry: {path} was not written by this tap: move it away to start a new one"
             ) from None
         return entry

@@ -1,4 +1,4 @@
-"""BATCH files, made straight from pages: JSON Lines or Parquet."""
+"""BATCH files, written straight from pages: JSON Lines or Parquet."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     Write = Callable[[Any, Sequence[Record], Mapping[str, Any], str | None], None]
 
 GZIP_LEVEL = 1
-"""The files are read once, soon: a third larger than at the SDK's level 9, and written five times as fast."""
+"""The files are read once, soon: they are a third larger than at the SDK's level 9, and written five times as fast."""
 
 
 class BatchFiles:
-    """Writes the files of one stream as one of its stream maps gives it."""
+    """Writes the files of one stream, as one of its stream maps returns the records."""
 
     def __init__(self, config: BatchConfig, *, tap: str, stream: str, schema: Mapping[str, Any]) -> None:
         """``schema`` is that of the records."""
@@ -75,9 +75,9 @@ def check_batch_packages(batch_config: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _only_for_the_owner() -> Iterator[None]:
-    """Let nobody else read the files that are created meanwhile: they hold records.
+    """Make the files that are created meanwhile readable by their owner only: they hold records.
 
-    The umask is the process's, but so short a change harms nothing: the tap's other files are temporary and private.
+    The umask is the process's; that does no harm, since the tap's other files are temporary and private.
     """
     before = os.umask(0o077)
     try:
@@ -104,14 +104,14 @@ def _write_parquet(
         try:
             columns[name] = _column([record.get(name) for record in records], property_)
         except (pa.ArrowInvalid, pa.ArrowTypeError, ArithmeticError):
-            raise UnexpectedValue(f"the values of {name} fit no column of a parquet file: use jsonl") from None
+            raise UnexpectedValue(f"the values of {name} do not fit into a column of a parquet file: use jsonl") from None
     pq.write_table(pa.table(columns), file, compression=compression or "zstd")
 
 
 def _column(values: list[Any], property_: Mapping[str, Any]) -> pa.Array:
-    """Return a column of the type that the schema says, also where all values are null.
+    """Return a column of the type that the schema says, even where all values are null.
 
-    A column with a number that no double holds exactly is one of decimals, in this file.
+    A column with a number that no double holds exactly has decimals, in this file.
     """
     import pyarrow as pa
 

@@ -1,6 +1,6 @@
 """From the text of a result cell to a Singer value, by the field's describe type alone.
 
-An empty cell is null: Salesforce does not tell an empty text from none. Otherwise text stays text, and a
+An empty cell is null: Salesforce does not distinguish an empty text from none. Otherwise text stays text, and a
 number keeps its exact value.
 """
 
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 
 INTEGERS = range(-(2**63), 2**63)
-"""Those of a long, the widest of Salesforce's types."""
+"""The range of a long, the widest of Salesforce's types."""
 
 FLOAT_DIGITS = 15
-"""So many digits every float holds exactly as they are written (IEEE 754, binary64)."""
+"""Numbers of up to this many digits are exact as floats (IEEE 754, binary64)."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?Z?", re.ASCII)
 
 
 def converter_for(field: Field) -> Converter:
-    """Return the function that turns a cell of this field into its value.
+    """Return the function that converts a cell of this field to its value.
 
-    It raises ValueError for a text that the field's type cannot hold.
+    It raises ValueError for a text that is not of the field's type.
     """
     return CONVERTERS[kind_of(field)]
 
 
 def column_converter_for(field: Field) -> ColumnConverter:
-    """Return the function that turns all cells of this field at once, which is quicker than one by one."""
+    """Return the function that converts all cells of a column at once, which is faster than one by one."""
     kind = kind_of(field)
     if kind is ValueKind.TEXT:
         return lambda cells: [cell or None for cell in cells]
@@ -78,14 +78,14 @@ def boolean(cell: str) -> bool | None:
 
 
 def integer(cell: str) -> int | None:
-    """Return the whole number, also where Salesforce writes it as a Java double.
+    """Return the whole number, even where Salesforce writes it as a Java double.
 
     >>> integer("42"), integer("0.0"), integer("9.12260031E8"), integer("")
     (42, 0, 912260031, None)
     """
     if cell == "":
         return None
-    if len(cell) < 19 and cell.isdecimal() and cell.isascii():  # the usual case, quickly
+    if len(cell) < 19 and cell.isdecimal() and cell.isascii():  # the usual case, fast
         return int(cell)
     exact = _exact(cell)
     if not INTEGERS.start <= exact < INTEGERS.stop or exact != exact.to_integral_value():
@@ -112,7 +112,7 @@ def number(cell: str) -> float | Decimal | None:
     """
     if cell == "":
         return None
-    if len(cell) <= FLOAT_DIGITS + 1:  # the usual case, quickly; one more may be the point
+    if len(cell) <= FLOAT_DIGITS + 1:  # the usual case, fast; one more may be the point
         digits = cell.replace(".", "", 1)
         if len(digits) <= FLOAT_DIGITS and digits.isdecimal() and digits.isascii():
             return float(cell)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tap_salesforce_bulk.output.cells import Value
 
 CHUNK_ROWS = 250
-"""Enough to make the work per chunk small; few enough for rows with several texts of 131,072 characters."""
+"""Enough rows to make the work per chunk small, few enough for several texts of 131,072 characters in each."""
 
 
 class Page(Protocol):
-    """What both a page of a query job and a batch of a REST query are: cells, each a text; null is the empty text."""
+    """A page of a query job, or a batch of a REST query: cells, each a text; null is the empty text."""
 
     columns: list[str]
     number_of_records: int
@@ -53,12 +53,12 @@ class Chunk(NamedTuple):
 def chunks_of(page: Page, *, fields: Sequence[Field]) -> Iterator[Chunk]:
     """Yield the page's rows as values in the order of ``fields``, whatever order its columns have.
 
-    Raises: UnexpectedValue if they are not these fields, or hold what the fields cannot.
+    Raises: UnexpectedValue if the columns are not these fields, or hold what the fields cannot.
     """
     names = tuple(field.name for field in fields)
     places = {column.lower(): place for place, column in enumerate(page.columns)}
     if len(page.columns) != len(fields) or places.keys() != {name.lower() for name in names}:
-        raise UnexpectedValue("the result's columns are not the ones that were asked for")
+        raise UnexpectedValue("the result's columns are not the fields that were queried")
     converters = [(places[field.name.lower()], field, column_converter_for(field)) for field in fields]
     rows = page.rows()
     while chunk := list(islice(rows, CHUNK_ROWS)):
@@ -70,5 +70,5 @@ def chunks_of(page: Page, *, fields: Sequence[Field]) -> Iterator[Chunk]:
             try:
                 columns.append(convert(cells[place]))
             except ValueError:
-                raise UnexpectedValue(f"a value of {field.name} is no {field.type}, as describe says it is") from None
+                raise UnexpectedValue(f"a value of {field.name} is not of type {field.type}, as describe says it is") from None
         yield Chunk(names, columns)
