@@ -28,19 +28,11 @@ from salesforce_bulk_client.errors import (
 from salesforce_bulk_client.ingest import IngestJob, IngestSpec, Operation, ResultKind
 from salesforce_bulk_client.job_data import JobData
 from salesforce_bulk_client.jobs import JobInfo, JobState, PollPolicy, list_job_answers, list_jobs
-from salesforce_bulk_client.malloc import use_one_arena
 from salesforce_bulk_client.private_files import for_owner
 from salesforce_bulk_client.query import QueryJob
 from salesforce_bulk_client.rest_query import query_records
 from salesforce_bulk_client.result_pages import Locator, ResultPage
 from salesforce_bulk_client.retries import RetryPolicy
-from salesforce_bulk_client.settings import (
-    as_utf8,
-    given_settings,
-    name_problems,
-    setting_problem,
-    unknown_variables,
-)
 
 __all__ = [
     "CONNECTION_PROPERTIES",
@@ -84,16 +76,10 @@ __all__ = [
     "ServerBusy",
     "Session",
     "SessionExpired",
-    "as_utf8",
     "describe",
     "describe_global",
     "for_owner",
-    "given_settings",
     "list_job_answers",
     "list_jobs",
-    "name_problems",
     "query_records",
-    "setting_problem",
-    "unknown_variables",
-    "use_one_arena",
 ]

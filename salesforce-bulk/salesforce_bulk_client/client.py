@@ -262,7 +262,7 @@ class SalesforceClient:
                 raise QuotaReached(
                     f"stopped for quota: {quota} is {percent:g} % of the org's {usage.max} daily API requests,"
                     f" and {used} are used ({usage.used} by the whole org);"
-                    f" run again later to go on, or raise {quota}",
+                    f" run again later to resume, or raise {quota}",
                     quota=quota,
                 )
 
@@ -290,7 +290,7 @@ class SalesforceClient:
             if limit and limit.max > 0 and limit.max - limit.remaining >= limit.max * percent / 100:
                 raise QuotaReached(
                     f"stopped for quota: {limit.max - limit.remaining} of the org's {limit.max} {name} are used, and"
-                    f" quota_percent_total is {percent:g} %; run again later to go on, or raise quota_percent_total",
+                    f" quota_percent_total is {percent:g} %; run again later to resume, or raise quota_percent_total",
                     quota=name,
                 )
 

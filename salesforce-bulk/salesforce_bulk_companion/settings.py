@@ -14,10 +14,8 @@ from salesforce_bulk_client import (
     CONNECTION_PROPERTIES,
     ConfigError,
     ConnectionConfig,
-    given_settings,
-    name_problems,
-    unknown_variables,
 )
+from salesforce_bulk_plugin.settings import given_settings, name_problems, unknown_variables
 from singer_sdk.configuration._dict_config import parse_environment_config
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TAP_SCHEMA
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA as TARGET_SCHEMA

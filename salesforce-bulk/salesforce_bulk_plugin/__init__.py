@@ -1,1 +1,1 @@
-"""What the tap, the target and their companion share, above the client."""
+"""What the tap and the target share: command line, settings, progress, run telemetry, and the HTML report."""

@@ -1,85 +1,55 @@
-"""The command line's last resort: errors that are told in one line, and exit codes."""
+"""`TapCommand`: the tap's command line; signals end it promptly, and its files are UTF-8."""
 
 from __future__ import annotations
 
-import os
 import sys
 from io import TextIOWrapper
-from types import SimpleNamespace
 from typing import Any
 
 import click
-import simplejson  # type: ignore[import-untyped]  # what the SDK reads its files with
-from salesforce_bulk_client import QuotaError, QuotaExceeded, SalesforceError, telemetry, use_one_arena
-from singer_sdk import metrics
+from salesforce_bulk_plugin import run_telemetry
+from salesforce_bulk_plugin.command import EXIT_FAILED, PluginCommand
 from singer_sdk.exceptions import ConfigurationError, MappingError
-from singer_sdk.plugin_base import SingerCommand
 
-from tap_salesforce_bulk.stopping import end_in_time, is_over, leave
-
-RESULT = "tap_salesforce_bulk.result"
-"""In the click context's ``meta``: what logs the result, after all METRIC lines."""
-
-EXIT_FAILED = 1
-EXIT_QUOTA = 75
-"""``EX_TEMPFAIL`` of sysexits.h: a quota stopped the run, and the same command goes on later."""
+from tap_salesforce_bulk.signals import end_in_time, is_over, leave
 
 
-class TapCommand(SingerCommand):
-    """The SDK's command; what a user can do something about is one line, without a traceback."""
+class TapCommand(PluginCommand):
+    """The SDK's command; an error that the user can act on is one line, without a traceback."""
+
+    json_files = "config, catalog or state"
+    reported_errors = (ConfigurationError, MappingError, FileNotFoundError)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command."""
         end_in_time()
-        _speak_utf8(self)
+        _use_utf8(self)
         try:
-            return self._run(*args, **kwargs)
+            return self.run(*args, **kwargs)
         finally:
             is_over()
-            telemetry.end(sys.exception())
+            run_telemetry.end(sys.exception())
             leave(sys.exception())
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run what was asked for; all but ``--about`` is a run, with an id and totals."""
-        use_one_arena()
-        if not ctx.params.get("about"):
-            telemetry.begin(self.name or "")
+        """Run the command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            self.logger.error(  # noqa: TRY400  # whose end it was, the other program's last lines tell
+            self.logger.error(  # noqa: TRY400  # the other program's last lines show why it ended
                 "the program that reads this output has ended: see its last lines;"
-                " the next run goes on from the last STATE"
+                " the next run resumes from the last STATE"
             )
             raise
-        finally:
-            for instrument, tags, value in telemetry.totals():
-                name: Any = SimpleNamespace(value=instrument.name)  # the SDK's enum knows only its own
-                point = metrics.Point(instrument.kind.value, name, value, {**tags, "pid": os.getpid()})
-                metrics.log(metrics.get_metrics_logger(), point)
-            if log_result := ctx.meta.get(RESULT):
-                log_result()
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().main(*args, **kwargs)
-        except QuotaExceeded as error:
-            self._end(f"stopped for quota ({error.quota}); run again later to go on: %s", error, code=EXIT_QUOTA)
-        except QuotaError as error:
-            self._end("%s", error, code=EXIT_QUOTA)
-        except (SalesforceError, ConfigurationError, MappingError) as error:
-            self._end("%s", error, code=EXIT_FAILED)
-        except FileNotFoundError as error:
-            self._end("%s", error, code=EXIT_FAILED)
-        except (simplejson.JSONDecodeError, UnicodeDecodeError) as error:
-            self._end("the config, catalog or state is no JSON: %s", error, code=EXIT_FAILED)
-
-    def _end(self, message: str, error: Exception, *, code: int) -> None:
-        self.logger.error(message, error, extra={"exit_code": code})
-        sys.exit(code)
+    def end_for(self, error: BaseException) -> tuple[str, int] | None:
+        """Return the line and the exit code that an error ends with."""
+        if isinstance(error, UnicodeDecodeError):
+            return f"the {self.json_files} is not valid JSON: {error}", EXIT_FAILED
+        return super().end_for(error)
 
 
-def _speak_utf8(command: click.Command) -> None:
+def _use_utf8(command: click.Command) -> None:
     """Read the catalog and the state, and write to stdout, as UTF-8 whatever the locale: JSON files are UTF-8."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")

@@ -4,11 +4,11 @@
 
     SalesforceError (salesforce_bulk_client.errors)
     ├── UnexpectedValue     a result column holds what its describe type cannot hold
-    ├── TooComplicated      a query has more fields or conditions than Salesforce can work on
-    ├── Unforeseen          an error of the tap's own while it read a stream
+    ├── TooComplicated      a query has more fields or conditions than Salesforce can process
+    ├── Unforeseen          a bug of the tap's, or an answer of a form it does not know
     ├── SchemaDrift         an object's fields have changed, and `schema_drift` says that this is an error
     ├── StreamMapFailed     a stream map or filter is invalid, or failed on a record
-    └── StreamsFailed       some streams did not end well; the others did
+    └── StreamsFailed       some streams failed; the others were read
 """
 
 from __future__ import annotations
@@ -24,22 +24,26 @@ if TYPE_CHECKING:
 
 
 class UnexpectedValue(SalesforceError):
-    """A result column holds what its describe type cannot hold; the value itself is never told."""
+    """A result column holds what its describe type cannot hold; the message never shows the value."""
 
 
 class TooComplicated(SalesforceError):
-    """A query has more fields or conditions than Salesforce can work on: formula fields count with all they rest on."""
+    """A query has more fields or conditions than Salesforce can process, those of formula fields included."""
+
+
+UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What an answer of an unknown form would raise. Errors of the operating system (OSError) end the run."""
 
 
 class Unforeseen(SalesforceError):
-    """An error of the tap's own while it read a stream: an answer, say, that nobody has thought of."""
+    """A bug of the tap's, or an answer of a form it does not know, met while it read a stream."""
 
     @classmethod
     def from_error(cls, error: Exception) -> Self:
         """Return the error with where it arose, but without its text, which may hold a record's values."""
         *_, (frame, line) = walk_tb(error.__traceback__)
         place = f"{frame.f_globals.get('__name__')}, line {line}"
-        return cls(f"the tap could not go on after {type(error).__name__} in {place}: please report this")
+        return cls(f"the tap could not continue after {type(error).__name__} in {place}: please report this")
 
 
 class SchemaDrift(SalesforceError):
@@ -79,7 +83,7 @@ def _expression_in(error: Exception) -> str:
 
 
 class StreamsFailed(SalesforceError):
-    """Some streams did not end well; ``failures`` has the error of each by name."""
+    """Some streams failed; ``failures`` has the error of each by name."""
 
     def __init__(self, failures: Mapping[str, SalesforceError], *, number_of_streams: int) -> None:
         details = "; ".join(f"{name}: {error}" for name, error in failures.items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from salesforce_bulk_client import CONNECTION_PROPERTIES, ConfigError
 from singer_sdk import typing as th
 
-from tap_salesforce_bulk.values import parse_instant
+from tap_salesforce_bulk.timestamps import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         th.ArrayType(th.StringType),
         description=(
             "Names or globs of the objects to discover; absent means all that the user can query. With an input"
-            " catalog its selected streams are read instead"
+            " catalog, its selected streams are read instead"
         ),
     ),
     th.Property(
@@ -55,39 +55,39 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         "lookback_window",
         th.NumberType(minimum=0, maximum=LONGEST_LOOKBACK_S),
         default=600,
-        description="Seconds before the bookmark that are read again, for rows that were committed late",
+        description="Seconds before the bookmark that are read again, for rows committed late",
     ),
     th.Property(
         "soql_filters",
         th.ObjectType(additional_properties=th.StringType),
         default={},
-        description="Object name to SOQL condition; only rows that meet it are read",
+        description="Object name → SOQL condition; only rows that match it are read",
     ),
     th.Property(
         "window_days",
         th.NumberType(minimum=SHORTEST_WINDOW_DAYS, maximum=LONGEST_WINDOW_DAYS),  # type: ignore[arg-type]  # a fraction
         description=(
-            "Cut an incremental read into windows of so many days, each read by its own job; the bookmark moves window"
-            " by window. Absent means one job for everything"
+            "Split an incremental read into windows of this many days, each read by its own job; the bookmark moves"
+            " window by window. Absent means one job for everything"
         ),
     ),
     th.Property(
         "max_concurrent_jobs",
         th.IntegerType(minimum=1),
         default=10,
-        description="Query jobs that the server works on at once: those of the next streams and windows are made ahead",
+        description="Maximum query jobs running at once: those of the next streams and windows are created ahead",
     ),
     th.Property(
         "max_concurrent_downloads",
         th.IntegerType(minimum=1),
         default=4,
-        description="Result pages that are downloaded at once, from API version 58.0 on",
+        description="Maximum result pages downloaded at once, from API version 58.0 on",
     ),
     th.Property(
         "page_size",
         th.IntegerType(minimum=1),
         default=50000,
-        description="Most rows of one result page (`maxRecords`); a run goes on from the last whole page",
+        description="Maximum rows of one result page (`maxRecords`); a run resumes after the last complete page",
     ),
     th.Property(
         "poll_min_s",
@@ -105,25 +105,28 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         "job_timeout_s",
         th.NumberType(exclusive_minimum=0),
         default=7200,
-        description="Seconds after which a job that has not ended is aborted and made again, the second time in halves",
+        description=(
+            "Seconds after which a job that has not ended is aborted and replaced, the second time by two jobs for"
+            " half the range each"
+        ),
     ),
     th.Property(
         "job_retries",
         th.IntegerType(minimum=0),
         default=3,
-        description="How often a job that failed, was aborted, timed out or vanished is made again",
+        description="How often a job that failed, was aborted, timed out or disappeared is replaced by a new one",
     ),
     th.Property(
         "resume_jobs",
         th.BooleanType,
         default=True,
-        description="Go on with the job of the last run after the last page that its state confirms",
+        description="Resume the job of the last run after the last page that its state confirms",
     ),
     th.Property(
         "rest_fallback",
         th.BooleanType,
         default=True,
-        description="Read objects that Bulk refuses by REST query",
+        description="Read objects that Bulk refuses via REST queries",
     ),
     th.Property(
         "schema_registry",
@@ -136,8 +139,8 @@ TAP_PROPERTIES: dict[str, Any] = th.PropertiesList(
         allowed_values=["warn", "error", "ignore"],
         default="warn",
         description=(
-            "What happens when fields are gone or of another type since the catalog was made, or have changed in any"
-            " way since the registry last saw them"
+            "What happens when fields were removed or changed their type since discovery, or changed in any way since"
+            " the registry last saw them"
         ),
     ),
 ).to_dict()["properties"]
@@ -157,7 +160,7 @@ def file_name(text: str) -> str:
 def start_date(settings: Mapping[str, Any]) -> datetime | None:
     """Return where streams without a bookmark begin.
 
-    Raises: ConfigError for a ``start_date`` that is no date.
+    Raises: ConfigError for a ``start_date`` that is not a date.
     """
     written = settings.get("start_date")
     if not written:

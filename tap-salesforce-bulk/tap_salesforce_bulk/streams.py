@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,31 +12,32 @@ from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import RemoveRecordTransform
 
-from tap_salesforce_bulk.batches import BatchFiles
-from tap_salesforce_bulk.catalog import DescribedStream
-from tap_salesforce_bulk.errors import StreamMapFailed, Unforeseen
-from tap_salesforce_bulk.lines import LineWriter, RecordLines, RecordStruct, changes_nothing
-from tap_salesforce_bulk.reading import Reading
-from tap_salesforce_bulk.soql import Query
+from tap_salesforce_bulk.discovery.described_stream import DescribedStream
+from tap_salesforce_bulk.errors import UNFORESEEN, Unforeseen
+from tap_salesforce_bulk.output.batch_files import BatchFiles
+from tap_salesforce_bulk.output.record_lines import LineWriter, RecordLines, RecordStruct
+from tap_salesforce_bulk.output.stream_maps import change_nothing, map_errors
+from tap_salesforce_bulk.query.job_prefetcher import JobPrefetcher
+from tap_salesforce_bulk.query.query_plan import QueryPlan
+from tap_salesforce_bulk.query.soql import Query
+from tap_salesforce_bulk.query.stream_reader import StreamReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from salesforce_bulk_client import SObjectDescribe
+    from salesforce_bulk_client import SalesforceClient, SObjectDescribe
+    from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
+    from singer_sdk.metrics import Counter
     from singer_sdk.singerlib import RecordMessage
 
-    from tap_salesforce_bulk.records import Chunk
-    from tap_salesforce_bulk.tap import TapSalesforceBulk
+    from tap_salesforce_bulk.output.chunks import Chunk
 
-GOES_ON_LATER = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
-"""Errors after which a later run goes on with the jobs that the state names."""
-
-UNFORESEEN = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What an answer of a form that nobody has thought of would raise. The system's errors (OSError) end the run."""
+RESUMABLE = (ConnectionFailed, ServerBusy, LoginError, QuotaError)
+"""Errors after which a later run resumes the jobs that the state names."""
 
 
 class SObjectStream(DescribedStream):
@@ -48,111 +49,70 @@ class SObjectStream(DescribedStream):
 
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # records hold exactly the selected fields, as their types
 
-    def __init__(self, *, tap: TapSalesforceBulk, name: str, describe: SObjectDescribe) -> None:
-        super().__init__(tap=tap, name=name, describe=describe)
-        self._client = tap.client
-        self._condition = tap.soql_filter(name)
+    def __init__(
+        self,
+        *,
+        tap: Tap,
+        name: str,
+        client: SalesforceClient,
+        describe: SObjectDescribe,
+        catalog_entry: Mapping[str, Any],
+        soql_filter: str | None,
+    ) -> None:
+        super().__init__(tap=tap, name=name, describe=describe, catalog_entry=catalog_entry)
+        self._client = client
+        self._soql_filter = soql_filter
+        self._reader: StreamReader | None = None
+        self.prefetcher = JobPrefetcher()
+        """Creates jobs of this and the next streams when the server has room for them."""
         self.failure: SalesforceError | None = None
         """Why the stream ended early; kept here, so that the others are read all the same."""
-        self._is_unreadable = False
-        self.make_jobs_ahead: Callable[[], None] = lambda: None
-        """Called when the server may have room for more jobs."""
 
-    # What the SDK asks for
+    # Reading
 
-    def compare_start_date(self, value: str, start_date_value: str) -> str:  # noqa: ARG002
-        """Return the bookmark: ``start_date`` is for streams that have none."""
-        return value
+    def query_plan(self) -> QueryPlan:
+        """Return what this run reads of the object; nothing is created on the server.
 
-    def get_replication_key_signpost(self, context: Context | None = None) -> datetime | None:  # noqa: ARG002
-        """Return nothing: the query itself ends at the server's clock."""
-        return None
-
-    def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:
-        """Do nothing: state moves by pages and windows, see `Reading`."""
-
-    def get_records(self, context: Context | None) -> Iterable[Record]:  # noqa: ARG002
-        """Yield all records; an error of Salesforce's ends the stream, and is kept as its `failure`."""
-        with self._keeping_failure():
-            for chunks in self.reading.pages():
-                for chunk in chunks:
-                    yield from chunk.records()
-
-    def _process_record(self, record: Record, child_context: Any = None, partition_context: Any = None) -> None:
-        """Do nothing: the SDK would evaluate the filter a second time here, for child streams."""
-
-    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
-        """Yield a message per stream map.
-
-        Raises: StreamMapFailed.
+        Raises: ConfigError if the catalog or the state asks for the impossible; SchemaDrift.
         """
-        with _map_errors():
-            yield from super()._generate_record_messages(record)
+        self.report_drift()
+        self.warn_of_rows_not_seen()
+        # A dry run (--test) stops after so many records; one more shows it that there are more.
+        limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1
+        query = Query(
+            sobject=self._describe.name,
+            columns=tuple(field.name for field in self.selected_fields),
+            include_deleted=self.config["include_deleted"],
+            replication_key=self.replication_field,
+            condition=self._soql_filter,
+            limit=limit,
+        )
+        return QueryPlan(self._client, query, settings=self.config, state=self.stream_state)
 
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, None, None]:
-        """Write all records: by whole chunks, where the SDK's road would only pass each one on."""
-        writer = self._tap.message_writer
-        is_dry_run = self.ABORT_AT_RECORD_COUNT is not None
-        if is_dry_run or not changes_nothing(self.stream_maps) or not isinstance(writer, LineWriter):
-            with self._keeping_failure():
-                yield from super()._sync_records(context, write_messages=write_messages)
-            if self.failure:
-                self._end_sync()
-            return
-        lines = None
-        with self.get_record_counter() as counter, self.get_sync_timer(), self._keeping_failure():
-            for chunks in self.reading.pages():
-                for chunk in chunks:
-                    lines = lines or RecordLines(self.stream_maps[0].stream_alias, names=chunk.names)
-                    writer.write_lines(lines.of(chunk))
-                    counter.increment(chunk.number_of_rows)
-        self._end_sync()
+    def open_reader(self) -> StreamReader:
+        """Return the stream's one reader, created when it is first needed: at its turn, or to create jobs ahead.
 
-    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:  # noqa: ARG002
-        """Write all records to files, a BATCH for each, and a STATE after those of each page."""
-        files = {
-            stream_map: BatchFiles(
-                batch_config, tap=self.tap_name, stream=stream_map.stream_alias, schema=stream_map.transformed_schema
+        Raises: the error of a stream that has failed; what `query_plan` raises.
+        """
+        if self.failure:
+            raise self.failure
+        if self._reader is None:
+            self._reader = StreamReader(
+                self._client,
+                self.query_plan(),
+                fields=self.selected_fields,
+                settings=self.config,
+                state=self.stream_state,
+                write_state=lambda: self._tap.state_writer.write_state(self.tap_state),
+                prefetch_jobs=self.prefetcher.fill,
             )
-            for stream_map in self.stream_maps
-            if not isinstance(stream_map, RemoveRecordTransform)
-        }
-        is_plain = changes_nothing(self.stream_maps) and batch_config.encoding.format == "jsonl"
-        struct_of = cache(RecordStruct)
+            self.prefetcher.add(self._reader)
+        return self._reader
 
-        def records_of(chunk: Chunk) -> Iterable[Any]:
-            return struct_of(chunk.names).of(chunk) if is_plain else chunk.records()
-
-        def mapped(records: list[Any], stream_map: StreamMap) -> list[Any]:
-            if is_plain:
-                return records
-            with _map_errors():
-                return [new for old in records if (new := stream_map.transform(old)) is not None]
-
-        with (
-            self.get_record_counter() as counter,
-            self.get_batch_counter() as batch_counter,
-            self.get_sync_timer(),
-            self._keeping_failure(),
-        ):
-            for chunks in self.reading.pages():
-                records = chain.from_iterable(map(records_of, chunks))
-                while some := list(islice(records, batch_config.batch_size)):
-                    counter.increment(len(some))
-                    for stream_map, its_files in files.items():
-                        if rows := mapped(some, stream_map):
-                            manifest = [its_files.write(rows)]
-                            batch_counter.increment()
-                            self._tap.write_message(
-                                SDKBatchMessage(stream_map.stream_alias, batch_config.encoding, manifest)
-                            )
-        self._end_sync()
-
-    def _end_sync(self) -> None:
-        self._finalize_state(self.stream_state)
-        self._write_state_message()
+    @property
+    def number_of_records(self) -> int:
+        """Records that this run has read so far."""
+        return self._reader.number_of_records if self._reader else 0
 
     @contextmanager
     def _keeping_failure(self) -> Iterator[None]:
@@ -166,73 +126,108 @@ class SObjectStream(DescribedStream):
 
     def _fail(self, error: SalesforceError) -> None:
         self.failure = error
-        self._is_unreadable = True
-        if "reading" in self.__dict__ and not isinstance(error, GOES_ON_LATER):
-            self.reading.give_up()
+        if self._reader is None:
+            return
+        if isinstance(error, RESUMABLE):
+            self._reader.stop()
+        else:
+            self._reader.abandon()
 
-    @property
-    def number_of_records(self) -> int:
-        """Records that this run has read so far."""
-        return self.reading.number_of_records if "reading" in self.__dict__ else 0
+    # The SDK's hooks
 
-    # Jobs ahead
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Not used: `_sync_records` and `_sync_batches` give each page of the reader to what writes it."""
+        raise NotImplementedError
 
-    @property
-    def number_of_running_jobs(self) -> int:
-        """How many of its query jobs may be running on the server."""
-        extraction = self.reading.extraction if "reading" in self.__dict__ else None
-        return extraction.number_of_running_jobs if extraction else 0
+    def get_replication_key_signpost(self, context: Context | None = None) -> datetime | None:  # noqa: ARG002
+        """Return nothing: the query itself ends at the server's clock."""
+        return None
 
-    def make_next_job(self) -> bool:
-        """Make a query job ahead; False when there is none to make. What goes wrong is told when its turn comes.
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """Yield a message per stream map.
 
-        Raises: QuotaError.
+        Raises: StreamMapFailed.
         """
-        if self._is_unreadable:
-            return False
-        try:
-            extraction = self.reading.extraction
-            return extraction.make_next_job() if extraction else False
-        except QuotaError:
-            raise
-        except (SalesforceError, *UNFORESEEN):
-            self._is_unreadable = True
-            return False
+        with map_errors():
+            yield from super()._generate_record_messages(record)
 
-    @cached_property
-    def reading(self) -> Reading:
-        """How this run reads the stream.
+    def _sync_records(  # type: ignore[override]  # the SDK only iterates what it is given
+        self,
+        context: Context | None = None,  # noqa: ARG002
+        *,
+        write_messages: bool = True,  # noqa: ARG002
+    ) -> Iterable[Record]:
+        """Write all records, and a STATE after those of each page; return nothing."""
+        with self.get_record_counter() as counter, self.get_sync_timer(), self._keeping_failure():
+            reader = self.open_reader()
+            writer = self._tap.message_writer
+            is_dry_run = self.ABORT_AT_RECORD_COUNT is not None
+            if is_dry_run or not change_nothing(self.stream_maps) or not isinstance(writer, LineWriter):
+                reader.read(partial(self._write_one_by_one, counter=counter))
+            else:
+                lines = RecordLines(self.stream_maps[0].stream_alias, names=reader.names)
+                reader.read(partial(_write_lines, writer, lines, counter=counter))
+        self._end_sync()
+        return ()
 
-        Raises: ConfigError if the catalog or the state asks for what cannot be.
-        """
-        self.tell_drift()
-        self.warn_of_rows_not_seen()
-        fields = self.selected_fields()
-        # A dry run (--test) stops after so many records; one more tells it that there are more.
-        limit = None if self.ABORT_AT_RECORD_COUNT is None else self.ABORT_AT_RECORD_COUNT + 1
-        query = Query(
-            sobject=self._describe.name,
-            columns=tuple(field.name for field in fields),
-            include_deleted=self.config["include_deleted"],
-            cursor=self.cursor,
-            condition=self._condition,
-            limit=limit,
-        )
-        return Reading(
-            self._client,
-            query,
-            fields=fields,
-            settings=self.config,
-            state=self.stream_state,
-            write_state=lambda: self._tap.state_writer.write_state(self.tap_state),
-            make_jobs_ahead=self.make_jobs_ahead,
-        )
+    def _write_one_by_one(self, chunks: Iterable[Chunk], *, counter: Counter) -> None:
+        """Write records the SDK's way, through the stream maps."""
+        records = chain.from_iterable(chunk.records() for chunk in chunks)
+        for index, record in enumerate(records, self.number_of_records):
+            self._check_max_record_limit(current_record_index=index)
+            self._write_record_message(record)
+            counter.increment()
+
+    def _sync_batches(self, batch_config: BatchConfig, context: Context | None = None) -> None:  # noqa: ARG002
+        """Write all records to files, a BATCH for each, and a STATE after those of each page."""
+        files = {
+            stream_map: BatchFiles(
+                batch_config, tap=self.tap_name, stream=stream_map.stream_alias, schema=stream_map.transformed_schema
+            )
+            for stream_map in self.stream_maps
+            if not isinstance(stream_map, RemoveRecordTransform)
+        }
+        is_plain = change_nothing(self.stream_maps) and batch_config.encoding.format == "jsonl"
+        struct_of = cache(RecordStruct)
+
+        def records_of(chunk: Chunk) -> Iterable[Any]:
+            return struct_of(chunk.names).of(chunk) if is_plain else chunk.records()
+
+        def mapped(records: list[Any], stream_map: StreamMap) -> list[Any]:
+            if is_plain:
+                return records
+            with map_errors():
+                return [new for old in records if (new := stream_map.transform(old)) is not None]
+
+        with (
+            self.get_record_counter() as counter,
+            self.get_batch_counter() as batch_counter,
+            self.get_sync_timer(),
+            self._keeping_failure(),
+        ):
+
+            def write(chunks: Iterable[Chunk]) -> None:
+                records = chain.from_iterable(map(records_of, chunks))
+                while some := list(islice(records, batch_config.batch_size)):
+                    counter.increment(len(some))
+                    for stream_map, its_files in files.items():
+                        if rows := mapped(some, stream_map):
+                            manifest = [its_files.write(rows)]
+                            batch_counter.increment()
+                            self._tap.write_message(
+                                SDKBatchMessage(stream_map.stream_alias, batch_config.encoding, manifest)
+                            )
+
+            self.open_reader().read(write)
+        self._end_sync()
+
+    def _end_sync(self) -> None:
+        self._finalize_state(self.stream_state)
+        self._write_state_message()
 
 
-@contextmanager
-def _map_errors() -> Iterator[None]:
-    """Raise what a stream map raises, of whatever kind it is, as one error without a record's values."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001  # an expression is a program of the user's
-        raise StreamMapFailed.from_record(error) from None
+def _write_lines(writer: LineWriter, lines: RecordLines, chunks: Iterable[Chunk], *, counter: Counter) -> None:
+    """Write whole chunks: the fast path, where the SDK's would only pass each record on."""
+    for chunk in chunks:
+        writer.write_lines(lines.of(chunk))
+        counter.increment(chunk.number_of_rows)

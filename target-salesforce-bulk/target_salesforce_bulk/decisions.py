@@ -19,8 +19,8 @@ from salesforce_bulk_client import (
     QuotaError,
     RequestRefused,
     SalesforceClient,
-    telemetry,
 )
+from salesforce_bulk_plugin import run_telemetry
 
 from target_salesforce_bulk.batches.batch import Batch
 from target_salesforce_bulk.batches.job_data_files import files_of
@@ -74,7 +74,7 @@ class Decisions:
         self._client = client
         self._settings = settings
         self._stopping = stopping
-        self._run_id = telemetry.run_id()
+        self._run_id = run_telemetry.run_id()
         self._results_dir = settings.results_dir
         self._pending_dir = self._results_dir / "pending"
         org = client.org_id

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from salesforce_bulk_plugin.progress import ProgressDisplay
+
 from target_salesforce_bulk.results.run_counts import RunCounts
 
 logger = logging.getLogger(__name__)
-
-LOG_INTERVAL_S = 10.0
-TERMINAL_INTERVAL_S = 0.2
-BAR_WIDTH = 30
 
 LOOK_EVERY = 1000
 """Records between two looks at the clock while reading."""
@@ -28,8 +25,8 @@ class Progress:
         self._counts = counts
         self._in_flight = in_flight
         self.number_read = 0
-        self._began_at = self._logged_at = self._shown_at = time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
+        self._began_at = time.monotonic()
+        self._display = ProgressDisplay(logger)
 
     def add(self) -> None:
         """Count a record."""
@@ -39,22 +36,13 @@ class Progress:
 
     def look(self) -> None:
         """Tell how far the run is, if it is time to."""
-        now = time.monotonic()
-        if now - self._logged_at >= LOG_INTERVAL_S:
-            self._logged_at = now
-            logger.info("%s", self._text(now), extra=self._fields())
-        if self._is_terminal and now - self._shown_at >= TERMINAL_INTERVAL_S:
-            self._shown_at = now
-            done = self._counts.number_of_records / max(self.number_read, 1)
-            bar = f"[{'#' * int(min(done, 1) * BAR_WIDTH):{BAR_WIDTH}}]"
-            sys.stderr.write(f"\r\033[K{bar} {self._text(now)}")
-            sys.stderr.flush()
+        done = self._counts.number_of_records / max(self.number_read, 1)
+        self._display.show(self._text(time.monotonic()), share=done, fields=self._fields())
 
     def finish(self) -> tuple[str, dict[str, Any]]:
         """Clear the line on the terminal; return how much was read and how fast, for the log."""
         seconds = time.monotonic() - self._began_at
-        if self._is_terminal:
-            sys.stderr.write("\r\033[K")
+        self._display.clear()
         rate = self.number_read / max(seconds, 0.001)
         fields = {**self._fields(), "seconds": round(seconds, 3)}
         what = f"{self.number_read} record{'' if self.number_read == 1 else 's'}"

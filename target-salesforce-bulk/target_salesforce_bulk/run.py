@@ -10,7 +10,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from salesforce_bulk_client import Operation, SalesforceClient, telemetry
-from salesforce_bulk_client.instruments import RECORDS_FAILED, RECORDS_PROCESSED
+from salesforce_bulk_plugin import run_telemetry
+from salesforce_bulk_plugin.instruments import RECORDS_FAILED, RECORDS_PROCESSED
 
 from target_salesforce_bulk import outstanding
 from target_salesforce_bulk.batches.batch import Batch
@@ -65,7 +66,7 @@ class Run:
 
         Raises: ResultsDirInUse; JournalUnusable; SalesforceError.
         """
-        self.run_id = telemetry.run_id()
+        self.run_id = run_telemetry.run_id()
         self._settings = settings
         self.client = client
         self._gate = gate

@@ -17,22 +17,17 @@ from salesforce_bulk_client import (
     NotFound,
     SalesforceClient,
     SObjectDescribe,
-    as_utf8,
     describe,
     describe_global,
-    given_settings,
-    name_problems,
-    setting_problem,
-    unknown_variables,
 )
 from salesforce_bulk_client.names import quoted
-from singer_sdk.helpers._classproperty import classproperty
+from salesforce_bulk_plugin.command import RESULT
+from salesforce_bulk_plugin.plugin import SalesforcePlugin
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_salesforce_bulk.command import LAST_STEP, RESULT, TargetCommand
+from target_salesforce_bulk.command import LAST_STEP, TargetCommand
 from target_salesforce_bulk.dry_run import DryRun
 from target_salesforce_bulk.mapping.plan import LOOKUP_UPDATE, Refusal
 from target_salesforce_bulk.mapping.sources import Source
@@ -54,12 +49,14 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
 
-class TargetSalesforceBulk(Target):
+class TargetSalesforceBulk(SalesforcePlugin, Target):
     """Loads records into Salesforce through Bulk API 2.0, and reports one outcome per record."""
 
     name = "target-salesforce-bulk"
     package_name = "singer-salesforce-bulk"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG_JSONSCHEMA
+    command_class = TargetCommand
+    command_help = "Load Singer messages from stdin into Salesforce by Bulk API 2.0 ingest jobs."
     default_sink_class = SObjectSink
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -98,22 +95,14 @@ class TargetSalesforceBulk(Target):
         config_jsonschema["properties"].pop("load_method", None)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Check the settings before anything is sent, and fill in the defaults; a null is an absent setting.
+        """Check the settings before anything is sent.
 
         Raises: ConfigError, with the settings' names and never their values: any of them may hold a secret.
         """
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        self._config = given_settings(self._config, schema["properties"])
-        problems, strangers = name_problems(self._config)
-        problems += [setting_problem(error) for error in JSONSchemaValidator(schema).iter_errors(self._config)]
-        if problems:
-            raise ConfigError("; ".join(problems))
-        if strangers:
-            self.logger.warning("settings that do not exist are ignored: %s", ", ".join(map(repr, strangers)))
+        warnings = super()._validate_config(raise_errors=raise_errors)
         if raise_errors:
             ConnectionConfig.from_settings(self.config)
-        return []
+        return warnings
 
     # What sinks need
 
@@ -336,41 +325,6 @@ class TargetSalesforceBulk(Target):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End in order with the signal's exit code: the SDK would drain from within a drain, and end with 0."""
         self._stopping.ask(signum)
-
-    # The command line
-
-    @classmethod
-    def print_about(cls, output_format: str | None = None) -> None:
-        """Print the settings with their defaults, which the SDK's plain text leaves out."""
-        super().print_about(output_format or "markdown")
-
-    @classproperty
-    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """Return the settings that environment variables give.
-
-        Raises: ConfigError for one that does not have its setting's type.
-        """
-        try:
-            given: dict[str, Any] = dict(super()._env_var_config)
-            variables: dict[str, Any] = as_utf8(given | unknown_variables(cls._env_var_prefix))
-            return variables
-        except UnicodeError:
-            raise ConfigError("a .env file that is not plain ASCII is read only with PYTHONUTF8=1") from None
-        except ValueError as error:  # of a number, a list or an object, none of which is a secret
-            raise ConfigError(f"a {cls._env_var_prefix}* variable does not have its setting's type: {error}") from None
-
-    @classmethod
-    def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command, with errors told in one line."""
-        command = super().get_singer_command()
-        return TargetCommand(
-            name=command.name,
-            callback=command.callback,
-            params=command.params,
-            context_settings=command.context_settings,
-            help="Load Singer messages from stdin into Salesforce by Bulk API 2.0 ingest jobs.",
-            logger=cls.logger,
-        )
 
 
 def _write_line(line: str) -> None:

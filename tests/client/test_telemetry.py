@@ -31,12 +31,11 @@ from salesforce_bulk_client import (
 from salesforce_bulk_client.instruments import (
     API_REQUESTS_LIMIT,
     API_REQUESTS_USED,
-    ATTRIBUTES,
-    INSTRUMENTS,
-    RECORDS_PROCESSED,
     Instrument,
     Kind,
 )
+from salesforce_bulk_plugin import run_telemetry
+from salesforce_bulk_plugin.instruments import ATTRIBUTES, INSTRUMENTS, RECORDS_PROCESSED
 from salesforce_bulk_simulator import Fault, Org, Progression
 
 from tests.collector import Collector, collecting, values
@@ -51,14 +50,14 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     logger = logging.getLogger("opentelemetry")
     handlers, propagate = list(logger.handlers), logger.propagate
     yield monkeypatch
-    telemetry.end(None)
+    run_telemetry.end(None)
     logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.fixture
 def run(clean: pytest.MonkeyPatch) -> None:
     """A run that no collector is asked to hear of."""
-    telemetry.begin("tap-salesforce-bulk")
+    run_telemetry.begin("tap-salesforce-bulk")
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def collector(clean: pytest.MonkeyPatch) -> Iterator[Collector]:
     """A collector that hears of the run that has begun."""
     with collecting() as started:
         clean.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", started.url)
-        telemetry.begin("tap-salesforce-bulk")
+        run_telemetry.begin("tap-salesforce-bulk")
         yield started
 
 
@@ -74,7 +73,7 @@ def totals() -> dict[str, float]:
     """The run's totals, each with its tags, as in ``records.processed read``."""
     return {
         " ".join([instrument.name.removeprefix("salesforce.bulk."), *tags.values()]): value
-        for instrument, tags, value in telemetry.totals()
+        for instrument, tags, value in run_telemetry.totals()
     }
 
 
@@ -178,7 +177,7 @@ def test_a_collector_gets_what_was_noted(collector: Collector) -> None:
     """Each instrument by its name and unit, and nothing but its own attributes."""
     for instrument in INSTRUMENTS:
         telemetry.note(instrument, 3, **dict.fromkeys(instrument.attributes, "x"))
-    telemetry.end(None)
+    run_telemetry.end(None)
 
     assert collector.metrics.keys() == {instrument.name for instrument in INSTRUMENTS}
     for instrument in INSTRUMENTS:
@@ -202,7 +201,7 @@ def test_jobs_and_requests_are_told_by_their_kind(org: Org, client: SalesforceCl
     ingest.upload(lambda: io.BytesIO(b'"Name"\n"Ada"\n'))
     ingest.close()
     ingest.wait_until_final(SOON)
-    telemetry.end(None)
+    run_telemetry.end(None)
 
     def points(name: str) -> dict[tuple[Any, ...], float]:
         found = collector.points(f"salesforce.bulk.{name}")
@@ -224,7 +223,7 @@ def test_spans_of_a_job_tell_which_and_how_much(org: Org, client: SalesforceClie
         page.close()
     ingest = IngestJob.create(client, IngestSpec(object="Account", operation=Operation.INSERT))
     ingest.upload(lambda: io.BytesIO(b'"Name"\n"Dan"\n'))
-    telemetry.end(None)
+    run_telemetry.end(None)
 
     def told(name: str) -> list[dict[str, Any]]:
         return [values(span.attributes) for span in collector.spans_by_name()[f"salesforce.bulk.job.{name}"]]
@@ -249,7 +248,7 @@ def test_spans_hang_together(org: Org, client: SalesforceClient, collector: Coll
         client.limits()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(client.limits).result()
-    telemetry.end(None)
+    run_telemetry.end(None)
 
     spans = {span.span_id: span for span in collector.spans}
     run, login = (collector.spans_by_name()[f"salesforce.bulk.{name}"][0] for name in ("run", "login"))
@@ -273,7 +272,7 @@ def test_a_span_tells_the_kind_of_an_error_and_not_its_text(
     org.faults.add("limits", Fault.status(503, json=[{"errorCode": "BUSY", "message": "Ada's secret"}]), times=9)
     with quick(settings) as client, pytest.raises(ServerBusy):
         client.limits()
-    telemetry.end(None)
+    run_telemetry.end(None)
 
     request = collector.spans_by_name()["GET limits"][0]
     assert values(request.attributes) == {
@@ -300,9 +299,9 @@ def test_the_environment_names_the_run(clean: pytest.MonkeyPatch) -> None:
             "TRACEPARENT": "00-0123456789abcdef0123456789abcdef-00f067aa0ba902b7-01",
         }.items():
             clean.setenv(name, value)
-        telemetry.begin("tap-salesforce-bulk")
+        run_telemetry.begin("tap-salesforce-bulk")
         telemetry.note(RECORDS_PROCESSED, 2)
-        telemetry.end(None)
+        run_telemetry.end(None)
 
     (span,) = collector.spans
     assert {name: collector.resource[name] for name in ("service.name", "service.instance.id")} == {
@@ -331,7 +330,7 @@ def test_settings_that_cannot_be_are_one_warning(
     for name, value in environment.items():
         clean.setenv(name, value)
 
-    telemetry.begin("tap-salesforce-bulk")
+    run_telemetry.begin("tap-salesforce-bulk")
     telemetry.note(RECORDS_PROCESSED, 2)
 
     (warning,) = caplog.messages
@@ -342,10 +341,10 @@ def test_settings_that_cannot_be_are_one_warning(
 def test_a_missing_package_is_one_warning(clean: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """It says what to install, or how to be rid of the warning."""
     clean.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    clean.delitem(sys.modules, "salesforce_bulk_client.telemetry_export", raising=False)
+    clean.delitem(sys.modules, "salesforce_bulk_plugin.telemetry_export", raising=False)
     clean.setitem(sys.modules, "opentelemetry.sdk.metrics", None)
 
-    telemetry.begin("tap-salesforce-bulk")
+    run_telemetry.begin("tap-salesforce-bulk")
 
     (warning,) = caplog.messages
     assert 'install "singer-salesforce-bulk[opentelemetry]", as the README shows under "Install",' in warning
@@ -361,13 +360,13 @@ def test_a_collector_that_is_no_help_costs_one_warning_and_little_time(
     clean: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, behaviour: dict[str, Any], told: str
 ) -> None:
     """However it fails, and whatever OpenTelemetry itself would say of each try."""
-    clean.setattr("salesforce_bulk_client.telemetry_export.END_TIMEOUT_S", 0.3)
+    clean.setattr("salesforce_bulk_plugin.telemetry_export.END_TIMEOUT_S", 0.3)
     with collecting(**behaviour) as collector:
         clean.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-        telemetry.begin("tap-salesforce-bulk")
+        run_telemetry.begin("tap-salesforce-bulk")
         telemetry.note(RECORDS_PROCESSED, 2)
         began_at = time.monotonic()
-        telemetry.end(None)
+        run_telemetry.end(None)
         seconds = time.monotonic() - began_at
 
     (warning,) = caplog.messages
@@ -379,15 +378,15 @@ def test_a_collector_that_is_no_help_costs_one_warning_and_little_time(
 @pytest.mark.usefixtures("run")
 def test_each_log_line_of_a_run_has_its_id(caplog: pytest.LogCaptureFixture) -> None:
     """Lines before and after have none."""
-    run_id = telemetry.run_id()
+    run_id = run_telemetry.run_id()
     logging.getLogger("anything").warning("during")
-    telemetry.end(None)
+    run_telemetry.end(None)
     logging.getLogger("anything").warning("after")
 
     during, after = caplog.records
     assert during.__dict__["run_id"] == run_id
     assert "run_id" not in after.__dict__
-    assert telemetry.run_id() != run_id
+    assert run_telemetry.run_id() != run_id
 
 
 def test_without_a_run_nothing_is_counted() -> None:
@@ -396,7 +395,7 @@ def test_without_a_run_nothing_is_counted() -> None:
     with telemetry.span("salesforce.bulk.stream") as note:
         note(records=7)
 
-    assert telemetry.totals() == []
+    assert run_telemetry.totals() == []
 
 
 @pytest.mark.usefixtures("run")
@@ -415,7 +414,8 @@ def test_opentelemetry_is_imported_only_when_it_is_asked_for(is_asked_for: bool)
     """Start-up is what most runs of Singer programs are made of."""
     variables = {"OTEL_TRACES_EXPORTER": "console", "PYTHONWARNINGS": "error"} if is_asked_for else {}
     code = (
-        "import sys; from salesforce_bulk_client import telemetry; telemetry.begin('x'); telemetry.end(None);"
+        "import sys; from salesforce_bulk_plugin import run_telemetry;"
+        "run_telemetry.begin('x'); run_telemetry.end(None);"
         "print(any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=variables)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import IngestJob, IngestSpec, Operation, QueryJob, SalesforceClient
 from salesforce_bulk_simulator import Fault, Limit, Org, Progression
-from tap_salesforce_bulk.checkpoint import Checkpoint
-from tap_salesforce_bulk.parts import Part
+from tap_salesforce_bulk.query.ranges import QueryRange
+from tap_salesforce_bulk.query.stream_state import Checkpoint
 from target_salesforce_bulk.journal import BatchNote, BatchState, Journal
 
 from .conftest import Run
@@ -271,7 +271,7 @@ def test_a_job_that_the_next_run_goes_on_with_is_left_alone(
     journal.add_batch(note)
     journal.close()
     entry: dict[str, Any] = {}
-    Checkpoint(job_id=taps, fingerprint="", instance_url=url, part=Part()).save(entry)
+    Checkpoint(job_id=taps, fingerprint="", instance_url=url, query_range=QueryRange()).save(entry)
     (folder / "state.json").write_text(json.dumps({"bookmarks": {"Account": entry}}))
     options = ("--tap-state", "state.json", "--kind", "query", "--older-than", "0s", "--yes")
 

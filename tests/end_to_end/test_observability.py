@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 import yaml
-from salesforce_bulk_client.instruments import ATTRIBUTES, INSTRUMENTS, Instrument, Kind
+from salesforce_bulk_client.instruments import Instrument, Kind
+from salesforce_bulk_plugin.instruments import ATTRIBUTES, INSTRUMENTS
 from salesforce_bulk_simulator import Fault, Org, Progression, running
 
 from tests.collector import Collector, collecting, values

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from salesforce_bulk_client.settings import SETTING_NAMES
+from salesforce_bulk_plugin.settings import SETTING_NAMES
 from salesforce_bulk_simulator import Org
 from singer_sdk import Tap, Target
 from tap_salesforce_bulk.tap import TapSalesforceBulk

@@ -50,8 +50,8 @@ MODULES = {
     ),
     "jobs": (f"{CLIENT}/jobs.py", f"{JOBS} tests/client/test_jobs_not_found.py {NEW_STATE} {TOLD} {NOT_SLOW}"),
     "ingest": (f"{CLIENT}/ingest.py", f"tests/client/test_ingest_job.py {TOLD} {NOT_SLOW}"),
-    "halving": (f"{TAP}/halving.py", "tests/tap/test_halving.py"),
-    "rest": (f"{TAP}/rest.py", "tests/tap/test_rest.py"),
+    "range_split": (f"{TAP}/query/range_split.py", "tests/tap/test_range_split.py"),
+    "rest_fallback": (f"{TAP}/query/rest_fallback.py", "tests/tap/test_rest_fallback.py"),
     "plan_builder": (f"{TARGET}/mapping/plan_builder.py", "tests/target/test_mapping.py"),
     "fingerprints": (f"{TARGET}/mapping/fingerprints.py", f"{PRINTS} {SAME}"),
     "journal": (

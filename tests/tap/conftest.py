@@ -13,7 +13,7 @@ import pytest
 from salesforce_bulk_client import SalesforceError
 from salesforce_bulk_simulator import Org
 from singer_sdk.singerlib.encoding.simple import Message
-from tap_salesforce_bulk.lines import LineWriter
+from tap_salesforce_bulk.output.record_lines import LineWriter
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
 
@@ -155,20 +155,20 @@ def tap(settings: dict[str, Any], request: pytest.FixtureRequest) -> TapRunner:
     return TapRunner(settings={**settings, **getattr(request, "param", {})})
 
 
-THE_SDKS_ROAD = {"flattening_enabled": True, "flattening_max_depth": 1}
+THE_SDKS_PATH = {"flattening_enabled": True, "flattening_max_depth": 1}
 """With these settings, which change no record of Salesforce's, records go through the SDK one by one."""
 
-BOTH_ROADS = pytest.mark.parametrize("tap", [{}, THE_SDKS_ROAD], ids=["chunks", "sdk"], indirect=True)
+BOTH_PATHS = pytest.mark.parametrize("tap", [{}, THE_SDKS_PATH], ids=["chunks", "sdk"], indirect=True)
 
 
 @pytest.fixture
 def queries(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """Gives the SOQL of all jobs so far."""
-    caplog.set_level(logging.DEBUG, logger="tap_salesforce_bulk.extract")
+    caplog.set_level(logging.DEBUG, logger="tap_salesforce_bulk.query.query_runner")
     return lambda: [
         record.getMessage().partition(": ")[2]
         for record in caplog.records
-        if record.name == "tap_salesforce_bulk.extract" and record.levelno == logging.DEBUG
+        if record.name == "tap_salesforce_bulk.query.query_runner" and record.levelno == logging.DEBUG
     ]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_client import ConfigError, Locator
-from tap_salesforce_bulk.checkpoint import Checkpoint, finish_job, load_bookmark, load_checkpoint
-from tap_salesforce_bulk.parts import Part
+from tap_salesforce_bulk.query.ranges import QueryRange
+from tap_salesforce_bulk.query.stream_state import Checkpoint, finish_job, load_bookmark, load_checkpoint
 
 JOB = Checkpoint(
     job_id="750000000000001AAA",
@@ -17,11 +17,11 @@ JOB = Checkpoint(
     instance_url="https://acme.my.salesforce.com",
     locator=Locator("MQ"),
     records=2,
-    greatest_cursor="2024-01-15T10:30:00.000Z",
-    part=Part(lower=datetime(2024, 1, 1, tzinfo=UTC), id_upper="001000000000004"),
+    greatest_key_value="2024-01-15T10:30:00.000Z",
+    query_range=QueryRange(lower=datetime(2024, 1, 1, tzinfo=UTC), id_upper="001000000000004"),
     next=[
-        (Part(id_lower="001000000000004"), "750000000000002AAA"),
-        (Part(upper=datetime(2024, 3, 1, tzinfo=UTC)), None),
+        (QueryRange(id_lower="001000000000004"), "750000000000002AAA"),
+        (QueryRange(upper=datetime(2024, 3, 1, tzinfo=UTC)), None),
     ],
     until=datetime(2024, 4, 1, 10, 30, tzinfo=UTC),
 )
@@ -54,7 +54,7 @@ def test_a_job_written_by_something_else_is_none(entry: object) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("records", "2"), ("records", None), ("greatest_cursor", "zz")])
 def test_a_job_with_a_wrong_value_is_none(name: str, value: object) -> None:
-    """A cursor that is no date must never become the bookmark."""
+    """A value that is not a date must never become the bookmark."""
     state: dict[str, Any] = {}
     JOB.save(state)
     state["job"][name] = value
@@ -67,7 +67,7 @@ def test_the_bookmark_moves_when_the_job_ends() -> None:
     state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:29:59+00:00"}
     JOB.save(state)
 
-    finish_job(state, replication_key="SystemModstamp", greatest_cursor="2024-01-15T10:30:00.000Z")
+    finish_job(state, replication_key="SystemModstamp", greatest_key_value="2024-01-15T10:30:00.000Z")
 
     assert state == {"replication_key": "SystemModstamp", "replication_key_value": "2024-01-15T10:30:00.000Z"}
 
@@ -85,7 +85,7 @@ def test_the_bookmark_never_moves_back(bookmark: str, greatest: str | None) -> N
     """Instants are compared, not texts: 10:30 in New York is later than noon in London."""
     state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": bookmark}
 
-    finish_job(state, replication_key="SystemModstamp", greatest_cursor=greatest)
+    finish_job(state, replication_key="SystemModstamp", greatest_key_value=greatest)
 
     assert state["replication_key_value"] == bookmark
 
@@ -101,7 +101,7 @@ def test_the_bookmark_moves_on_by_time_not_by_text(bookmark: str, greatest: str)
     """Another tap may have written it in another zone, or without fractions."""
     state: dict[str, Any] = {"replication_key": "SystemModstamp", "replication_key_value": bookmark}
 
-    finish_job(state, replication_key="SystemModstamp", greatest_cursor=greatest)
+    finish_job(state, replication_key="SystemModstamp", greatest_key_value=greatest)
 
     assert state["replication_key_value"] == greatest
 
@@ -117,7 +117,7 @@ def test_a_bookmark_of_another_cursor_does_not_count() -> None:
 @pytest.mark.parametrize("written", ["soon", 1705314600, ["2024"]])
 def test_a_bookmark_that_is_no_date_is_told(written: object) -> None:
     """It is not taken for the beginning of time."""
-    with pytest.raises(ConfigError, match="is no date-time: correct it, or remove the stream"):
+    with pytest.raises(ConfigError, match="is not a date-time: correct it, or remove the stream"):
         load_bookmark(
             {"replication_key": "SystemModstamp", "replication_key_value": written}, replication_key="SystemModstamp"
         )

@@ -1,4 +1,4 @@
-"""The command line: errors are one line on stderr without a traceback, and the exit code tells them apart."""
+"""The command line: errors are one line on stderr without a traceback, and the exit code says of which kind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_discovery_and_reading_go_through_files(command: Any, accounts: list[str
 def test_discovery_fails_for_a_named_object_after_the_catalog_of_the_others(
     org: Org, command: Any, fault: Fault | None
 ) -> None:
-    """It does not exist, or it cannot be described: a schedule that goes on without it would look like success."""
+    """It does not exist, or it cannot be described: a schedule that continues without it would look like success."""
     if fault:
         org.faults.add("describe", fault, times=1000)
         wanted, missing, reason = ["Lead"], "Lead", "Lead: "
@@ -90,7 +90,7 @@ def test_discovery_goes_well_without_what_only_a_glob_matches(org: Org, command:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wrong", "told"),
+    ("arguments", "wrong", "message"),
     [
         ([], {"refresh_token": "wrong"}, "expired access/refresh token"),
         (["--discover"], {"refresh_token": "wrong"}, "expired access/refresh token"),
@@ -105,13 +105,13 @@ def test_discovery_goes_well_without_what_only_a_glob_matches(org: Org, command:
         ([], {"lookback_window": 1e12}, "lookback_window must be at most 3155760000"),
     ],
 )
-def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], told: str) -> None:
+def test_wrong_settings_are_one_line(command: Any, arguments: list[str], wrong: dict[str, Any], message: str) -> None:
     """Whatever is asked of the tap, with exit code 1 and nothing on stdout."""
     done = command(*arguments, **wrong)
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
-    assert told in errors(done)[0]
+    assert message in errors(done)[0]
     assert done.stdout == ""
 
 
@@ -145,13 +145,13 @@ def test_an_unknown_object_in_the_catalog_is_told(command: Any, tap: TapRunner, 
 
 
 @pytest.mark.parametrize(
-    ("bookmark", "told"),
+    ("bookmark", "message"),
     [
         ("2999-01-01T00:00:00Z", "lies in the future: the server's clock says"),
-        ("soon", "is no date-time: correct it, or remove the stream from the state"),
+        ("soon", "is not a date-time: correct it, or remove the stream from the state"),
     ],
 )
-def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str], bookmark: str, told: str) -> None:
+def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str], bookmark: str, message: str) -> None:
     """It says what to do, and no record is emitted."""
     state = {"bookmarks": {"Account": {"replication_key": "SystemModstamp", "replication_key_value": bookmark}}}
 
@@ -159,7 +159,7 @@ def test_a_bookmark_that_cannot_be_is_one_line(command: Any, accounts: list[str]
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
-    assert told in errors(done)[0]
+    assert message in errors(done)[0]
     assert '"RECORD"' not in done.stdout
 
 
@@ -167,7 +167,7 @@ ACCOUNT = {"tap_stream_id": "Account", "schema": {}}
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({"state": {"bookmarks": None}}, "the state is no Singer state: its bookmarks must be an object"),
         ({"state": {"bookmarks": ["Account"]}}, "the state is no Singer state: its bookmarks must be an object"),
@@ -189,13 +189,13 @@ ACCOUNT = {"tap_stream_id": "Account", "schema": {}}
         ),
     ],
 )
-def test_a_file_of_another_form_is_one_line(command: Any, files: dict[str, Any], told: str) -> None:
+def test_a_file_of_another_form_is_one_line(command: Any, files: dict[str, Any], message: str) -> None:
     """A catalog or a state that somebody has put together by hand."""
     done = command(streams_to_discover=["Account"], **files)
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
-    assert told in errors(done)[0]
+    assert message in errors(done)[0]
     assert done.stdout == ""
 
 
@@ -236,7 +236,7 @@ def test_a_file_that_is_no_json_is_one_line(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert len(errors(done)) == 1
-    assert "is no JSON" in errors(done)[0]
+    assert "is not valid JSON" in errors(done)[0]
 
 
 def test_about_names_each_setting_with_its_default(command: Any) -> None:
@@ -259,7 +259,7 @@ def test_secrets_are_not_told(command: Any, accounts: list[str]) -> None:
 
 
 def test_a_signal_ends_the_run_with_its_own_exit_code(org: Org, tap: TapRunner, tmp_path: Path) -> None:
-    """The SDK would end with 0, as if everything had been read; the state that was written goes on."""
+    """The SDK would end with 0, as if everything had been read; the next run resumes from the last state."""
     org.progression = Progression.looks(1_000_000)
     (tmp_path / "config").write_text(json.dumps(tap.config(streams_to_discover=["Account"])))
     words = [sys.executable, "-m", "tap_salesforce_bulk", "--config", str(tmp_path / "config")]
@@ -343,8 +343,8 @@ time.sleep(60)
 
 def last_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The messages of the log after the last METRIC line."""
-    told = [line.split(" | ")[-1] for line in done.stderr.splitlines()]
-    return told[max(number for number, line in enumerate(told) if line.startswith("METRIC: ")) + 1 :]
+    messages = [line.split(" | ")[-1] for line in done.stderr.splitlines()]
+    return messages[max(number for number, line in enumerate(messages) if line.startswith("METRIC: ")) + 1 :]
 
 
 def test_the_last_lines_are_the_records_of_each_stream(command: Any, accounts: list[str]) -> None:

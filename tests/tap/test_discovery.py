@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import ConfigError
 from salesforce_bulk_simulator import Fault, Org
-from tap_salesforce_bulk import tap as tap_module
+from tap_salesforce_bulk.discovery import objects
 
 from .conftest import TapRunner
 
@@ -136,7 +136,7 @@ def test_a_name_that_the_catalog_lacks_fails_the_sync(tap: TapRunner, accounts: 
 def test_an_object_that_cannot_be_described_does_not_stop_the_others(
     org: Org, tap: TapRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told, and the catalog has the rest."""
+    """It is reported, and the catalog has the rest."""
     org.faults.add("describe", Fault.status(400, json=[{"errorCode": "INVALID_TYPE", "message": "no"}]))
 
     found = streams(tap.discover(streams_to_discover=["Account", "Contact", "Lead"]))
@@ -180,4 +180,4 @@ def test_only_selected_streams_are_described_during_a_sync(org: Org, tap: TapRun
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     """Each example in the module's docstrings gives what it says."""
-    assert doctest.testmod(tap_module).failed == 0
+    assert doctest.testmod(objects).failed == 0

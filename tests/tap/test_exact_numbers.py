@@ -19,13 +19,13 @@ from salesforce_bulk_client import Field
 from salesforce_bulk_simulator import Fault, Org
 from singer_sdk.contrib.msgspec import serialize_jsonl
 from singer_sdk.helpers._batch import BatchConfig
-from tap_salesforce_bulk.batches import BatchFiles
-from tap_salesforce_bulk.lines import ENCODER, RecordLines
-from tap_salesforce_bulk.records import Chunk, Page, chunks_of
-from tap_salesforce_bulk.rest import RestPage
+from tap_salesforce_bulk.output.batch_files import BatchFiles
+from tap_salesforce_bulk.output.chunks import Chunk, Page, chunks_of
+from tap_salesforce_bulk.output.record_lines import ENCODER, RecordLines
+from tap_salesforce_bulk.query.rest_fallback import RestPage
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
-from .conftest import THE_SDKS_ROAD, Pipe, TapRunner
+from .conftest import THE_SDKS_PATH, Pipe, TapRunner
 
 FIELDS = [Field.from_json({"name": "Amount", "type": "double"}), Field.from_json({"name": "Count", "type": "long"})]
 
@@ -159,7 +159,7 @@ CSV = '"Id","AnnualRevenue","SystemModstamp"\n' + "".join(
 )
 PATHS: dict[str, dict[str, Any]] = {
     "records": {},
-    "through the SDK": THE_SDKS_ROAD,
+    "through the SDK": THE_SDKS_PATH,
     "jsonl": {"batch_config": {"encoding": {"format": "jsonl", "compression": "gzip"}}},
     "parquet": {"batch_config": {"encoding": {"format": "parquet"}}},
 }

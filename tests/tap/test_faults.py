@@ -104,7 +104,7 @@ def test_a_job_that_somebody_aborts_is_made_again(org: Org, tap: TapRunner) -> N
 
 
 def test_a_job_that_takes_too_long_is_aborted_and_made_again(org: Org, tap: TapRunner) -> None:
-    """The one that is given up does not go on beside the new one."""
+    """The abandoned job does not run beside the new one."""
     org.progression = Progression.looks(1_000)
 
     run = tap.run("Account", job_timeout_s=0.1, job_retries=1)
@@ -137,7 +137,7 @@ def test_a_slow_job_is_waited_for(org: Org, tap: TapRunner) -> None:
 
 
 def test_a_used_up_quota_ends_the_run_resumably(org: Org, tap: TapRunner) -> None:
-    """It is told which; the pages that were read are not read again."""
+    """The error says which; the pages that were read are not read again."""
     org.faults.add("query.results", Fault.request_limit_total(), after=1)
 
     stopped = tap.run("Account", "Lead", page_size=1)
@@ -188,7 +188,7 @@ def test_a_value_that_its_field_cannot_hold_fails_its_own_stream(
     run = tap.run(catalog=catalog, **more)
 
     assert str(run.error) == (
-        "1 of 2 streams failed: Account: a value of NumberOfEmployees is no int, as describe says it is"
+        "1 of 2 streams failed: Account: a value of NumberOfEmployees is not of type int, as describe says it is"
     )
     assert run.column("Lead", "LastName") == ["Eve"]
     assert "replication_key_value" not in run.state["bookmarks"]["Account"]
@@ -196,7 +196,7 @@ def test_a_value_that_its_field_cannot_hold_fails_its_own_stream(
 
 
 def job_answer() -> dict[str, object]:
-    """What Salesforce tells of some job."""
+    """What Salesforce answers about some job."""
     return {
         "id": "750000000000001AAA",
         "operation": "queryAll",

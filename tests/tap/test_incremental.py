@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Fault, Org, Progression
-from tap_salesforce_bulk.records import CHUNK_ROWS
+from tap_salesforce_bulk.output.chunks import CHUNK_ROWS
 
-from .conftest import BOTH_ROADS, TapRunner
+from .conftest import BOTH_PATHS, TapRunner
 
-pytestmark = BOTH_ROADS
+pytestmark = BOTH_PATHS
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ class TestNullableKey:
 @pytest.mark.parametrize(
     ("bookmark", "message"),
     [
-        ("soon", "the state has the bookmark 'soon', which is no date-time"),
+        ("soon", "the state has the bookmark 'soon', which is not a date-time"),
         ("2999-01-01T00:00:00Z", "the bookmark in the state, 2999-01-01T00:00:00.000Z, lies in the future"),
     ],
 )

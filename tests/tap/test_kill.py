@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_simulator import Org
 
-from .conftest import THE_SDKS_ROAD, TapRunner
+from .conftest import THE_SDKS_PATH, TapRunner
 
 DAY = 86_400
 
@@ -40,7 +40,7 @@ def messages_until_killed(words: list[str], *, chance: random.Random) -> tuple[l
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_run_that_is_killed_goes_on(org: Org, tap: TapRunner, tmp_path: Path, seed: int) -> None:
+def test_a_run_that_is_killed_resumes(org: Org, tap: TapRunner, tmp_path: Path, seed: int) -> None:
     """The records before each run's last STATE are, all runs together, each row once."""
     org.clock.advance(-20 * DAY)
     for number in range(20):
@@ -48,14 +48,14 @@ def test_a_run_that_is_killed_goes_on(org: Org, tap: TapRunner, tmp_path: Path, 
         org.insert("Lead", [{"LastName": f"Lead {number:02}-{row:02}", "Company": "x"} for row in range(15)])
         org.clock.advance(DAY)
     chance = random.Random(seed)
-    road = THE_SDKS_ROAD if seed == 2 else {}
+    path = THE_SDKS_PATH if seed == 2 else {}
     config = tap.config(
         streams_to_discover=["Account", "Lead", "Contact"],
         page_size=7,
         window_days=6,
         lookback_window=0,
         max_concurrent_downloads=1 + seed % 2,
-        **road,
+        **path,
     )
     confirmed: Counter[str] = Counter()
     state: dict[str, Any] | None = None
@@ -95,7 +95,7 @@ atexit.register(tell)
 sys.argv[0] = sys.argv.pop(1)
 runpy.run_module("tap_salesforce_bulk")
 """
-"""What the operating system tells of an ended process includes the process that started it; this is its own."""
+"""What the operating system reports of an ended process includes the process that started it; this is its own."""
 
 
 def peak_memory_kb(tmp_path: Path, config: dict[str, Any]) -> int:
@@ -107,7 +107,7 @@ def peak_memory_kb(tmp_path: Path, config: dict[str, Any]) -> int:
     return int((tmp_path / "tap.peak").read_text())
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells the peak there")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux shows the peak there")
 def test_memory_does_not_grow_with_the_rows(org: Org, tap: TapRunner, tmp_path: Path) -> None:
     """Twenty times the rows in about the same space: pages are on disk, and few rows at a time are in memory."""
     org.insert("Account", [{"Name": f"Account {n}", "Description": "x" * 2000} for n in range(20_000)])

@@ -12,7 +12,7 @@ from salesforce_bulk_simulator import Fault, Org, Progression
 from tap_salesforce_bulk.errors import StreamsFailed
 from tap_salesforce_bulk.tap import TapSalesforceBulk
 
-from .conftest import BOTH_ROADS, Pipe, Run, TapRunner
+from .conftest import BOTH_PATHS, Pipe, Run, TapRunner
 
 pytestmark = pytest.mark.usefixtures("accounts", "lead")
 
@@ -64,7 +64,7 @@ def job(records: int = 1) -> Fault:
     return Fault.status(200, json=info)
 
 
-@BOTH_ROADS
+@BOTH_PATHS
 @pytest.mark.parametrize(
     ("field", "cell"),
     [
@@ -91,7 +91,7 @@ def test_a_value_that_its_column_cannot_hold(org: Org, tap: TapRunner, field: st
 
     run = read_both(tap, org, account=[field])
 
-    assert only_account_failed(run, why=f"a value of {field} is no ")
+    assert only_account_failed(run, why=f"a value of {field} is not of type ")
     assert cell not in str(run.error)
     assert len(org.faults.completed) == 2
 
@@ -99,8 +99,8 @@ def test_a_value_that_its_column_cannot_hold(org: Org, tap: TapRunner, field: st
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"Nothing__c": "x"}, "the result's columns are not the ones that were asked for"),
-        ({}, "the result's columns are not the ones that were asked for"),
+        ({"Nothing__c": "x"}, "the result's columns are not the fields that were queried"),
+        ({}, "the result's columns are not the fields that were queried"),
     ],
 )
 def test_a_page_with_other_columns(org: Org, tap: TapRunner, fields: dict[str, str], why: str) -> None:
@@ -249,7 +249,7 @@ def test_rest_records_that_cannot_be_put_together(org: Org, tap: TapRunner, miss
 
 @pytest.mark.parametrize("record", [{}, {"SystemModstamp": 5}, {"SystemModstamp": "soon"}, {"SystemModstamp": None}])
 def test_an_odd_first_value(org: Org, tap: TapRunner, record: dict[str, Any]) -> None:
-    """Windows begin with the first row, which a REST query tells."""
+    """Windows begin with the first row, which a REST query finds."""
     org.faults.add("rest.query", batch(record))
 
     run = read_both(tap, org, account=["Name"], window_days=36_500)
@@ -291,7 +291,7 @@ def test_what_nobody_has_thought_of_ends_its_stream_only(tap: TapRunner, caplog:
         TapSalesforceBulk(config=tap.config(), catalog=catalog, message_writer=pipe).sync_all()
 
     assert str(caught.value) == (
-        "1 of 2 streams failed: Account: the tap could not go on after ValueError in tests.tap.test_odd_answers,"
+        "1 of 2 streams failed: Account: the tap could not continue after ValueError in tests.tap.test_odd_answers,"
         f" line {FussyPipe.write_lines.__code__.co_firstlineno + 3}: please report this"
     )
     assert only_account_failed(Run(messages=pipe.messages, error=caught.value), why="")

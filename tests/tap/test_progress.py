@@ -1,4 +1,4 @@
-"""What is told of a stream while it is read: on the log now and then, on a terminal as a line that moves."""
+"""What is shown of a stream while it is read: in the log now and then, on a terminal as a progress bar."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 
 import pytest
 from salesforce_bulk_client import JobInfo
+from salesforce_bulk_plugin import progress
 from salesforce_bulk_simulator import Org
-from tap_salesforce_bulk import progress
-from tap_salesforce_bulk.progress import Progress
+from tap_salesforce_bulk.query.progress import StreamProgress
 
 from .conftest import TapRunner
 
@@ -29,7 +29,7 @@ def job(state: str, *, processed: int | None) -> JobInfo:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is told without a pause between."""
+    """Everything is shown without a pause between."""
     monkeypatch.setattr(progress, "LOG_INTERVAL_S", 0)
     monkeypatch.setattr(progress, "TERMINAL_INTERVAL_S", 0)
 
@@ -38,12 +38,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_log_tells_job_state_share_rate_and_time_left(caplog: pytest.LogCaptureFixture) -> None:
     """Each in one line."""
     caplog.set_level(logging.INFO)
-    told = Progress("Account")
+    display = StreamProgress("Account")
 
-    told.look(job("InProgress", processed=0))
-    told.look(job("JobComplete", processed=1_000))
-    told.add(250)
-    told.finish(seconds=2.0)
+    display.show_job(job("InProgress", processed=0))
+    display.show_job(job("JobComplete", processed=1_000))
+    display.add(250)
+    display.finish(seconds=2.0)
 
     lines = [record.getMessage() for record in caplog.records]
     assert lines[:2] == [
@@ -57,12 +57,12 @@ def test_the_log_tells_job_state_share_rate_and_time_left(caplog: pytest.LogCapt
 
 def test_the_log_is_not_flooded(org: Org, tap: TapRunner, caplog: pytest.LogCaptureFixture) -> None:
     """A short stream has its summary, and no more."""
-    caplog.set_level(logging.INFO, logger="tap_salesforce_bulk.progress")
+    caplog.set_level(logging.INFO, logger="tap_salesforce_bulk.query.progress")
     org.insert("Account", [{"Name": f"Account {number}"} for number in range(30)])
 
     tap.run("Account", page_size=2)
 
-    lines = [each.getMessage() for each in caplog.records if each.name == "tap_salesforce_bulk.progress"]
+    lines = [each.getMessage() for each in caplog.records if each.name == "tap_salesforce_bulk.query.progress"]
     assert len(lines) == 1
     assert lines[0].startswith("Account: 30 records in ")
 
@@ -72,11 +72,11 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that is written over, and gone at the end."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    told = Progress("Account")
+    display = StreamProgress("Account")
 
-    told.look(job("JobComplete", processed=1_000))
-    told.add(500)
-    told.finish(seconds=1.0)
+    display.show_job(job("JobComplete", processed=1_000))
+    display.add(500)
+    display.finish(seconds=1.0)
 
     shown = terminal.getvalue()
     assert "[###############               ] Account: 500 of 1,000 records" in shown
@@ -88,10 +88,10 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
     """What an earlier run has read is no part of this one."""
     caplog.set_level(logging.INFO)
-    told = Progress("Account")
+    display = StreamProgress("Account")
 
-    told.look(job("JobComplete", processed=1_000), records_before=600)
-    told.add(400)
+    display.show_job(job("JobComplete", processed=1_000), records_before=600)
+    display.add(400)
 
     assert "Account: 400 of 400 records, " in caplog.text
 
@@ -99,10 +99,10 @@ def test_a_job_that_goes_on_counts_what_is_left(caplog: pytest.LogCaptureFixture
 @pytest.mark.usefixtures("at_once")
 def test_a_file_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Logs are read by programs as well."""
-    told = Progress("Account")
+    display = StreamProgress("Account")
 
-    told.look(job("JobComplete", processed=1_000))
-    told.add(500)
-    told.finish(seconds=1.0)
+    display.show_job(job("JobComplete", processed=1_000))
+    display.add(500)
+    display.finish(seconds=1.0)
 
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""A quota ends the run so that a later one goes on: never as a success, never with a row lost."""
+"""A quota ends the run so that a later one resumes: never as a success, never with a row lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import LoginError, QuotaError, QuotaReached
 from salesforce_bulk_simulator import Fault, Org
-from tap_salesforce_bulk.drift import SchemaRegistry
+from tap_salesforce_bulk.discovery.schema_drift import SchemaRegistry
 
 from .conftest import TapRunner
 
@@ -52,7 +52,7 @@ def test_the_limits_are_asked_for_once_a_minute(org: Org, tap: TapRunner) -> Non
 
 
 def test_a_user_who_may_not_see_the_limits_reads_all_the_same(org: Org, tap: TapRunner, accounts: list[str]) -> None:
-    """It needs a permission of its own; what every answer tells of the API use is still heeded."""
+    """It needs a permission of its own; what every response shows of the API use still counts."""
     refused = Fault.status(403, json=[{"errorCode": "FORBIDDEN", "message": "no"}])
     org.faults.add("limits", refused)
 
@@ -81,7 +81,7 @@ def test_limits_of_an_odd_form_stop_no_stream(
 def test_a_quota_that_is_reached_while_reading_stops_after_the_page(
     org: Org, tap: TapRunner, accounts: list[str]
 ) -> None:
-    """Each answer tells the org's API use; the page that came is emitted, and the next run goes on after it."""
+    """Each response shows the org's API use; the page that came is emitted, and the next run resumes after it."""
     api = org.limits["DailyApiRequests"]
     api.max, api.used = 100, 60
     for number in range(40):
@@ -148,7 +148,7 @@ def test_a_quota_stops_the_run_while_the_first_row_is_looked_for(
 def test_a_stream_whose_first_row_is_not_found_ahead_fails_by_itself(
     org: Org, tap: TapRunner, accounts: list[str]
 ) -> None:
-    """The one that is being read goes on; the other has not been read, and says so."""
+    """The one that is being read continues; the other has not been read, and says so."""
     org.insert("Lead", [{"LastName": "Eve", "Company": "E"}])
     org.faults.add("rest.query", Fault.reset_before(), after=1, times=50)
 

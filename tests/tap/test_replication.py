@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from salesforce_bulk_simulator import Org, Progression
-from tap_salesforce_bulk import replication
+from tap_salesforce_bulk.discovery import replication
 
-from .conftest import BOTH_ROADS, TapRunner
+from .conftest import BOTH_PATHS, TapRunner
 
 VISITS = {
     "objects": [
@@ -66,7 +66,7 @@ BY_DATE = {
 }
 
 
-@BOTH_ROADS
+@BOTH_PATHS
 @pytest.mark.parametrize("words", BY_DATE.values(), ids=BY_DATE)
 def test_a_replication_key_of_ones_own_choice(
     org: Org,

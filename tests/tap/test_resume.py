@@ -1,4 +1,4 @@
-"""After a crash a run with the last STATE goes on with the same job at the next page."""
+"""After a crash a run with the last STATE resumes the same job at the next page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from salesforce_bulk_client import SalesforceClient
 from salesforce_bulk_simulator import Fault, Org, Progression
 
-from .conftest import BOTH_ROADS, Run, TapRunner
+from .conftest import BOTH_PATHS, Run, TapRunner
 
-pytestmark = BOTH_ROADS
+pytestmark = BOTH_PATHS
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_full_table_goes_on_too(org: Org, tap: TapRunner) -> None:
 
 
 def test_the_jobs_of_the_last_run_that_are_given_up_are_aborted(org: Org, tap: TapRunner) -> None:
-    """Its first job is gone, so that all is read anew: nobody will read those that it had made ahead."""
+    """Its first job is gone, so that all is read anew: nobody will read those that it had created ahead."""
     org.clock.advance(-300 * 86_400)
     for month in range(3):
         org.insert("Account", [{"Name": f"month {month}"}])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from salesforce_bulk_client import Field, SObjectDescribe
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
-from tap_salesforce_bulk.schema import (
-    choose_cursor,
+from tap_salesforce_bulk.discovery.schema import (
+    choose_replication_key,
     json_schema,
     property_schema,
     supported_fields,
@@ -128,7 +128,7 @@ def test_the_cursor_is_the_first_that_may_be_filtered_by(fields: list[tuple[str,
     """`ActivityFieldHistory.SystemModstamp` exists and is not filterable."""
     describe = described(*({"name": name, "type": "datetime", "filterable": ok} for name, ok in fields))
 
-    assert choose_cursor(describe) == cursor
+    assert choose_replication_key(describe) == cursor
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_a_recorded_opportunity_has_its_types() -> None:
     assert properties["SystemModstamp"]["format"] == "date-time"
     assert properties["FiscalYear"]["type"] == ["integer", "null"]
     assert properties["Fiscal"]["type"] == ["string", "null"]
-    assert choose_cursor(recorded("Opportunity")) == "SystemModstamp"
+    assert choose_replication_key(recorded("Opportunity")) == "SystemModstamp"

@@ -56,10 +56,10 @@ def test_a_setting_of_the_wrong_type_is_named_without_its_value(name: str, value
 )
 def test_a_setting_out_of_range_is_refused_at_start(wrong: dict[str, Any], problem: str) -> None:
     """By its path and what is wanted, never by its value."""
-    told = problem_of(wrong)
+    message = problem_of(wrong)
 
-    assert problem in told
-    assert "8765432109" not in told
+    assert problem in message
+    assert "8765432109" not in message
 
 
 @pytest.mark.parametrize("start", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "8765432109x"])

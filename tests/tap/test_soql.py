@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 from salesforce_bulk_client import Field
-from tap_salesforce_bulk import soql
-from tap_salesforce_bulk.parts import Part
-from tap_salesforce_bulk.soql import Query
+from tap_salesforce_bulk.query import soql
+from tap_salesforce_bulk.query.ranges import QueryRange
+from tap_salesforce_bulk.query.soql import Query
 
 STAMP = Field.from_json({"name": "SystemModstamp", "type": "datetime", "filterable": True})
 DAY = Field.from_json({"name": "CloseDate", "type": "date", "filterable": True})
-QUERY = Query(sobject="Account", columns=("Id", "SystemModstamp"), include_deleted=True, cursor=STAMP)
+QUERY = Query(sobject="Account", columns=("Id", "SystemModstamp"), include_deleted=True, replication_key=STAMP)
 LOWER = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 UPPER = datetime(2024, 2, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 
@@ -26,12 +26,12 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 def test_a_full_read_has_no_conditions() -> None:
     """No ORDER BY and no LIMIT either: both switch off Salesforce's chunking."""
-    assert replace(QUERY, cursor=None).soql(Part()) == "SELECT Id, SystemModstamp FROM Account"
+    assert replace(QUERY, replication_key=None).soql(QueryRange()) == "SELECT Id, SystemModstamp FROM Account"
 
 
 def test_an_incremental_read_has_both_bounds() -> None:
     """The lower bound is read again, the upper is left to the next run; literals are unquoted and in UTC."""
-    assert QUERY.soql(Part(lower=LOWER, upper=UPPER)) == (
+    assert QUERY.soql(QueryRange(lower=LOWER, upper=UPPER)) == (
         "SELECT Id, SystemModstamp FROM Account"
         " WHERE SystemModstamp >= 2024-01-15T10:30:00.000Z AND SystemModstamp < 2024-02-01T00:00:00.500Z"
     )
@@ -39,7 +39,7 @@ def test_an_incremental_read_has_both_bounds() -> None:
 
 def test_a_first_read_has_only_the_upper_bound() -> None:
     """Without a bookmark and a start date everything is read."""
-    assert QUERY.soql(Part(upper=UPPER)) == (
+    assert QUERY.soql(QueryRange(upper=UPPER)) == (
         "SELECT Id, SystemModstamp FROM Account WHERE SystemModstamp < 2024-02-01T00:00:00.500Z"
     )
 
@@ -53,12 +53,12 @@ def test_a_first_read_has_only_the_upper_bound() -> None:
 )
 def test_a_date_cursor_reads_whole_days(upper: datetime, condition: str) -> None:
     """A date literal has no time, so a day that has begun belongs to the part, and one that has not does not."""
-    assert replace(QUERY, cursor=DAY).soql(Part(lower=LOWER, upper=upper)).endswith(f"WHERE {condition}")
+    assert replace(QUERY, replication_key=DAY).soql(QueryRange(lower=LOWER, upper=upper)).endswith(f"WHERE {condition}")
 
 
 def test_a_part_may_be_one_of_ids() -> None:
     """The second way of cutting a job in two."""
-    part = Part(upper=UPPER, id_lower="001000000000001", id_upper="001000000000009")
+    part = QueryRange(upper=UPPER, id_lower="001000000000001", id_upper="001000000000009")
 
     assert QUERY.soql(part).endswith(" AND Id >= '001000000000001' AND Id < '001000000000009'")
 
@@ -67,7 +67,7 @@ def test_the_users_condition_cannot_undo_ours() -> None:
     """An OR in it stays within its brackets."""
     query = replace(QUERY, condition="Industry = 'Energy' OR Name = 'O\\'Neil'")
 
-    assert query.soql(Part(upper=UPPER)).endswith(
+    assert query.soql(QueryRange(upper=UPPER)).endswith(
         "WHERE SystemModstamp < 2024-02-01T00:00:00.500Z AND (Industry = 'Energy' OR Name = 'O\\'Neil')"
     )
 
@@ -79,7 +79,7 @@ def test_the_users_condition_cannot_undo_ours() -> None:
         replace(QUERY, columns=("Id", "Name", "SystemModstamp")),
         replace(QUERY, include_deleted=False),
         replace(QUERY, condition="Name != null"),
-        replace(QUERY, cursor=None),
+        replace(QUERY, replication_key=None),
         replace(QUERY, limit=2),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tap_salesforce_bulk import checkpoint
+from tap_salesforce_bulk import input_files
 
 from .conftest import TapRunner
 
@@ -129,4 +129,4 @@ def test_a_stream_that_is_read_in_full_needs_no_bookmark(tap: TapRunner, warning
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     """Each example in the module's docstrings gives what it says."""
-    assert doctest.testmod(checkpoint).failed == 0
+    assert doctest.testmod(input_files).failed == 0

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from salesforce_bulk_simulator import Org, running
 
-from .conftest import BOTH_ROADS, TapRunner
+from .conftest import BOTH_PATHS, TapRunner
 
-pytestmark = BOTH_ROADS
+pytestmark = BOTH_PATHS
 
 Queries = Callable[[], list[str]]
 
@@ -158,7 +158,7 @@ def test_a_filter_for_an_object_that_is_not_selected_is_fine(tap: TapRunner, acc
 
 
 def test_an_object_without_a_cursor_is_read_whole_each_time(org: Org, tap: TapRunner) -> None:
-    """There is nothing to go on from, so the state has no bookmark."""
+    """There is nothing to resume from, so the state has no bookmark."""
     org.insert("CronJobDetail", [{"Name": "nightly", "JobType": "1"}])
     first = tap.run("CronJobDetail")
 

@@ -62,7 +62,7 @@ def test_the_bookmark_moves_window_by_window(org: Org, tap: TapRunner, a_year: l
 def test_windows_go_on_after_a_crash(
     org: Org, tap: TapRunner, a_year: list[str], crash_after: int, max_jobs: int
 ) -> None:
-    """With the jobs that were made ahead, and no page twice beyond the last STATE."""
+    """With the jobs that were created ahead, and no page twice beyond the last STATE."""
     settings: dict[str, Any] = {"window_days": 100, "page_size": 1, "lookback_window": 0}
     settings["max_concurrent_jobs"] = max_jobs
     crashed = tap.run("Account", **settings, crash_after_records=crash_after)

@@ -131,7 +131,7 @@ def test_a_config_that_is_no_json_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(words, input="", capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    assert "the config is no JSON" in done.stderr
+    assert "the config is not valid JSON" in done.stderr
     assert "Traceback" not in done.stderr
 
 

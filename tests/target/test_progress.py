@@ -7,8 +7,8 @@ import logging
 import re
 
 import pytest
+from salesforce_bulk_plugin import progress
 from salesforce_bulk_simulator import Org
-from target_salesforce_bulk import progress
 
 from tests.target.conftest import TargetRunner, records, schema, state
 

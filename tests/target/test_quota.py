@@ -70,7 +70,7 @@ def test_a_quota_ends_with_exit_code_75(org: Org, command: Command) -> None:
     guarded = command(*MESSAGES, **CHOSEN)
 
     for done, told in (
-        (refused, "stopped for quota (DailyApiRequests); run again later to go on: "),
+        (refused, "stopped for quota (DailyApiRequests); run again later to resume: "),
         (guarded, "stopped for quota: 14000 of the org's 15000 DailyBulkApiBatches are used"),
     ):
         assert (done.returncode, done.stdout) == (75, "")

@@ -47,9 +47,9 @@ class JsonReport(Report):
         return {
             "stream": found.name,
             "records": found.rows,
-            "soql": found.query.soql,
+            "soql": found.plan.soql,
             "operation": operation(found),
-            "by": "bulk" if found.query.is_bulk else "rest",
+            "by": "bulk" if found.plan.is_bulk else "rest",
             "jobs": found.jobs,
             "estimate": asdict(found.estimate),
             "fields": found.types,

@@ -48,7 +48,7 @@ class Report:
 
 def operation(found: StreamCheck) -> str:
     """Return what Salesforce calls such a query: with or without deleted rows."""
-    return "queryAll" if found.query.include_deleted else "query"
+    return "queryAll" if found.plan.query.include_deleted else "query"
 
 
 def hidden(value: Any) -> str:

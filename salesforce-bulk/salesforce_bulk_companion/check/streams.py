@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from salesforce_bulk_client import (
-    BrokenAnswer,
     ConfigError,
     JobGone,
     JobState,
@@ -27,27 +25,26 @@ from salesforce_bulk_client import (
     query_records,
 )
 from salesforce_bulk_plugin.formatting import duration, number
-from tap_salesforce_bulk.parts import windows
-from tap_salesforce_bulk.rest import MAX_QUERY_BYTES
+from tap_salesforce_bulk.query.bulk_support import check_job_limits
+from tap_salesforce_bulk.query.range_split import earliest_key_value
+from tap_salesforce_bulk.query.ranges import windows
+from tap_salesforce_bulk.query.rest_fallback import MAX_QUERY_BYTES
 from tap_salesforce_bulk.settings import CONFIG_JSONSCHEMA
-from tap_salesforce_bulk.soql import first_value
 from tap_salesforce_bulk.streams import SObjectStream
 from tap_salesforce_bulk.tap import TapSalesforceBulk
-from tap_salesforce_bulk.values import parse_instant
 
-from salesforce_bulk_companion.check.client import Noted, PlannedQuery
 from salesforce_bulk_companion.check.estimate import REST_BATCH, Estimate, Reading, Speed, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from salesforce_bulk_client import JobInfo
+    from tap_salesforce_bulk.query.query_plan import QueryPlan
 
     from salesforce_bulk_companion.check.client import CheckingClient
 
-NEVER_IN_A_CHECK = {"window_days": None, "resume_jobs": False, "schema_registry": None}
-"""Settings that would cut the query into windows, go on with a job, or write files."""
+NEVER_IN_A_CHECK = {"schema_registry": None}
+"""The setting that would write files."""
 
 LISTED_JOBS = 1000
 """So many of the org's query jobs are looked through for earlier ones of the object: one page of the list."""
@@ -74,7 +71,7 @@ class StreamCheck:
     """What was found of one stream."""
 
     name: str
-    query: PlannedQuery
+    plan: QueryPlan
     types: dict[str, str]
     """Salesforce's type of each field that is read."""
     rows: int
@@ -152,14 +149,17 @@ class StreamChecker:
 
         Raises: SalesforceError.
         """
-        query = self._planned(stream)
-        rows = self._count(query)
-        sample = self._sample(query) if self._sampled and rows else None
-        fields = stream.selected_fields()
+        plan = stream.query_plan()
+        if plan.is_bulk:
+            check_job_limits(self._client)
+        rows = self._count(plan)
+        sample = self._sample(plan) if self._sampled and rows else None
+        fields = stream.selected_fields
+        sobject = plan.query.sobject
         reading = Reading(
             rows=rows,
-            is_bulk=query.is_bulk,
-            jobs=self._number_of_jobs(stream, query) if query.is_bulk else 1,
+            is_bulk=plan.is_bulk,
+            jobs=self._number_of_jobs(plan) if plan.is_bulk else 1,
             page_size=stream.config["page_size"],
             concurrent_downloads=stream.config["max_concurrent_downloads"],
             poll=PollPolicy(min_s=stream.config["poll_min_s"], max_s=stream.config["poll_max_s"]),
@@ -167,64 +167,41 @@ class StreamChecker:
         )
         return StreamCheck(
             name=stream.name,
-            query=query,
+            plan=plan,
             types={field.name: field.type for field in fields},
             rows=rows,
-            jobs=reading.jobs if query.is_bulk else 0,
+            jobs=reading.jobs if plan.is_bulk else 0,
             window_days=self._window_days,
             sample=sample,
             estimate=estimate(
                 reading,
                 given=self._speed,
-                server=self._speed_of_server(query, rows=rows) if query.is_bulk and rows and not self._speed else None,
+                server=self._speed_of_server(sobject, rows=rows) if plan.is_bulk and rows and not self._speed else None,
                 download=_download_speed(sample, number_of_fields=len(fields)),
             ),
         )
 
-    def _planned(self, stream: SObjectStream) -> PlannedQuery:
-        """Return the query with which the tap itself begins to read the stream."""
-        with self._client.noting():
-            try:
-                stream.reading  # noqa: B018  # raises what making jobs ahead would keep to itself
-                if not stream.make_next_job():
-                    next(stream.reading.pages(), None)
-            except Noted as noted:
-                return noted.query
-        raise AssertionError("a stream is read by queries")
+    def _count(self, plan: QueryPlan) -> int:
+        soql = f"SELECT COUNT() FROM {plan.source}"  # noqa: S608  # the tap's own query
+        path = "queryAll" if plan.query.include_deleted else "query"
+        return self._client.get_as(lambda answer: int(answer["totalSize"]), path, params={"q": soql})
 
-    def _count(self, query: PlannedQuery) -> int:
-        soql = f"SELECT COUNT() FROM {query.source}"  # noqa: S608  # the tap's own query
-        return self._client.get_as(lambda answer: int(answer["totalSize"]), query.rest_path, params={"q": soql})
-
-    def _sample(self, query: PlannedQuery) -> Sample:
+    def _sample(self, plan: QueryPlan) -> Sample:
         """Read one answer of records, which shows what they are like and how fast they come."""
-        columns = query.soql.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
-        while len(quote_plus(soql := _limited(columns, query))) > MAX_QUERY_BYTES:
+        columns = plan.query.columns
+        while len(quote_plus(soql := _limited(columns, plan))) > MAX_QUERY_BYTES:
             columns = columns[: len(columns) * 9 // 10]
         began_at = time.monotonic()
-        records = next(query_records(self._client, soql, include_deleted=query.include_deleted))
+        records = next(query_records(self._client, soql, include_deleted=plan.query.include_deleted))
         return Sample(records=records, seconds=time.monotonic() - began_at, number_of_fields=len(columns))
 
     # How many jobs
 
-    def _number_of_jobs(self, stream: SObjectStream, query: PlannedQuery) -> int:
-        if self._window_days is None or stream.cursor is None:
+    def _number_of_jobs(self, plan: QueryPlan) -> int:
+        if self._window_days is None or plan.until is None:
             return 1
-        cursor = stream.cursor.name
-        lower, upper = (_bound(query.soql, cursor, sign) for sign in (">=", "<=?"))
-        lower = lower or self._earliest(query, cursor=cursor)
-        if lower is None or upper is None:
-            return 1
-        return sum(1 for _ in windows(lower, upper, days=self._window_days))
-
-    def _earliest(self, query: PlannedQuery, *, cursor: str) -> datetime | None:
-        soql = first_value(query.source.split()[0], field=cursor)
-        batches = query_records(self._client, soql, include_deleted=query.include_deleted)
-        first = next((record for batch in batches for record in batch), None)
-        try:
-            return parse_instant(first[cursor]) if first is not None else None
-        except (LookupError, TypeError, ValueError):
-            raise BrokenAnswer(f"the first {cursor}, asked for by REST, is not a time") from None
+        begin = plan.begin or earliest_key_value(self._client, plan.query)
+        return sum(1 for _ in windows(begin, plan.until, days=self._window_days)) if begin else 1
 
     # How fast Salesforce is
 
@@ -233,9 +210,8 @@ class StreamChecker:
         jobs = islice(list_jobs(self._client, "query"), LISTED_JOBS)
         return sorted(jobs, key=lambda job: job.created_date, reverse=True)
 
-    def _speed_of_server(self, query: PlannedQuery, *, rows: int) -> Speed | None:
+    def _speed_of_server(self, name: str, *, rows: int) -> Speed | None:
         """Return how fast an earlier job of the object was, if the org still has one of comparable size."""
-        name = query.source.split()[0]
         try:
             ended = [job for job in self._latest_jobs if job.object == name and job.state is JobState.JOB_COMPLETE]
             earlier = [QueryJob.find(self._client, job.id).info for job in ended[:EARLIER_JOBS]]
@@ -260,15 +236,5 @@ def _download_speed(sample: Sample | None, *, number_of_fields: int) -> Speed | 
     return Speed(speed, basis)
 
 
-def _limited(columns: list[str], query: PlannedQuery) -> str:
-    return f"SELECT {', '.join(columns)} FROM {query.source} LIMIT {REST_BATCH}"  # noqa: S608  # the tap's own query
-
-
-def _bound(soql: str, cursor: str, sign: str) -> datetime | None:
-    """Return the first bound of the cursor in a query of the tap's.
-
-    >>> _bound("SELECT Id FROM A WHERE B >= 2024-01-15 AND B < 2024-02-01", "B", "<=?").isoformat()
-    '2024-02-01T00:00:00+00:00'
-    """
-    found = re.search(rf" {cursor} {sign} (\S+)", soql)
-    return parse_instant(found[1]) if found else None
+def _limited(columns: Sequence[str], plan: QueryPlan) -> str:
+    return f"SELECT {', '.join(columns)} FROM {plan.source} LIMIT {REST_BATCH}"  # noqa: S608  # the tap's own query

@@ -60,13 +60,13 @@ class TextReport(Report):
 
     def has_stream(self, found: StreamCheck) -> None:
         """Tell what was found of one stream."""
-        deleted = ", deleted ones included" if found.query.include_deleted else ""
+        deleted = ", deleted ones included" if found.plan.query.include_deleted else ""
         print_heading(found.name)
         print_facts(
             [
                 ("Records", f"{number(found.rows)}{deleted}"),
                 ("Read by", _way_in_words(found)),
-                ("SOQL", found.query.soql),
+                ("SOQL", found.plan.soql),
                 ("Estimate", _estimate_in_words(found.estimate)),
                 *(("", f"- {line}") for line in found.estimate.basis),
             ]
@@ -130,7 +130,7 @@ def _print_sample(found: StreamCheck, records: list[dict[str, Any]], *, show_val
 
 
 def _way_in_words(found: StreamCheck) -> str:
-    if not found.query.is_bulk:
+    if not found.plan.is_bulk:
         return "REST queries, since Bulk refuses the object"
     windows = f", one for each window of {found.window_days:g} days" if found.jobs > 1 else ""
     return f"{counted(found.jobs, 'query job')} ({operation(found)}){windows}"

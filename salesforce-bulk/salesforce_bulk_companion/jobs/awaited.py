@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from salesforce_bulk_client import ConfigError
-from tap_salesforce_bulk.checkpoint import load_checkpoint
+from tap_salesforce_bulk.query.stream_state import load_checkpoint
 from target_salesforce_bulk.errors import JournalUnusable
 from target_salesforce_bulk.journal import JOURNAL_FILE, Journal
 from target_salesforce_bulk.settings import CONFIG_JSONSCHEMA

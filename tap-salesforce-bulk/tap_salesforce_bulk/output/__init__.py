@@ -1,0 +1,1 @@
+"""From result pages to what the tap writes: values, RECORD lines, and BATCH files."""

@@ -1,0 +1,1 @@
+"""Reading an object: what to ask for, the query jobs that answer it, and how far a run has come."""
