@@ -132,7 +132,7 @@ def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
         raise ConfigError(f"the {what} {str(path)!r} cannot be read: {error.strerror}") from None
     except ValueError as error:
         place = f"line {error.lineno}" if isinstance(error, simplejson.JSONDecodeError) else "it is no UTF-8"
-        raise ConfigError(f"the {what} {str(path)!r} is no JSON: {place}") from None
+        raise ConfigError(f"the {what} {str(path)!r} is not valid JSON: {place}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"the {what} {str(path)!r} is no JSON object")
     return content

@@ -44,7 +44,7 @@ class TargetCommand(PluginCommand):
         except SystemExit as end:
             code, error = end.code, end
         finally:
-            # The run has ended and said so: a signal that comes while the process ends changes nothing any more.
+            # The run has ended and logged its result: a signal during the end of the process changes nothing.
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)
             run_telemetry.end(sys.exception() or error)

@@ -39,7 +39,7 @@ from target_salesforce_bulk.stopping import Stopping
 
 
 class Action(Enum):
-    """What is to become of a batch."""
+    """What a person decides on a batch."""
 
     RESUME = "resume"
     """Ask Salesforce again and record the outcomes; what an earlier run has not sent is dropped, and comes again."""
@@ -103,8 +103,10 @@ class Decisions:
         """Return all batches in the journal, of other orgs too, in the order in which they came."""
         return self._journal.batches()
 
-    def carry_out(self, action: Action, notes: Sequence[BatchNote], *, tell: Callable[[Decision], object]) -> None:
-        """Do something to batches of this org, one after the other, until a signal comes; ``tell`` how each went.
+    def carry_out(
+        self, action: Action, notes: Sequence[BatchNote], *, on_decision: Callable[[Decision], object]
+    ) -> None:
+        """Do something to batches of this org, one after the other, until a signal comes; ``on_decision`` is called with the result of each.
 
         Raises: SalesforceError that the other batches would meet as well.
         """
@@ -130,7 +132,7 @@ class Decisions:
             for note in notes:
                 if self._stopping.is_asked.is_set():
                     break
-                tell(self._carry_out(action, note, loader=loader, recorder=recorder))
+                on_decision(self._carry_out(action, note, loader=loader, recorder=recorder))
         except Exception as error:
             message = str(error)
             raise
@@ -204,6 +206,6 @@ class Decisions:
 
 
 def _counts(batch: Batch) -> str:
-    """Return what has become of a batch's rows, in words."""
+    """Return the outcome of a batch's rows, in words."""
     parts = [f"{batch.outcomes[kind]} {kind.value}" for kind in OutcomeKind if batch.outcomes[kind]]
     return ", ".join(parts) or "no row has a new outcome"

@@ -146,7 +146,7 @@ class DryRun:
         self.client.close()
 
     def _lines(self) -> list[str]:
-        lines = ["dry run: nothing is sent, and no STATE passes"]
+        lines = ["dry run: nothing is sent, and no STATE is emitted"]
         for name, stream in self._streams.items():
             destination = stream.destination
             small = f"{stream.small_requests} small request{'' if stream.small_requests == 1 else 's'}"

@@ -4,11 +4,11 @@
 
     Interrupted                 a signal asked to stop; ``signal_number``
     TargetError                 ``str()`` gives one line for the user
-    ├── InputBroken             a line of the input is no Singer message
+    ├── InputBroken             a line of the input is not a Singer message
     ├── RecordsFailed           everything was loaded, but Salesforce (or a check of ours) refused some records
     ├── RecordsOutstanding      everything was loaded, but not all that earlier runs could not load
     ├── RecordsUnprocessed      some records were never processed: the run is unfinished
-    ├── RecordsDoubtful         nothing tells whether some records were loaded: a person decides
+    ├── RecordsDoubtful         it is not known whether some records were loaded: a person decides
     ├── StoppedAtFailure        ``on_record_failure: fail_fast``
     ├── ResultsDirInUse         another run works in the same ``results_dir``
     ├── ResultsDirUnusable      ``results_dir`` is not a folder in which files can be created
@@ -30,7 +30,7 @@ class TargetError(Exception):
 
 
 class InputBroken(TargetError):
-    """A line of the input is no Singer message."""
+    """A line of the input is not a Singer message."""
 
 
 class RecordsFailed(TargetError):
@@ -46,7 +46,7 @@ class RecordsUnprocessed(TargetError):
 
 
 class RecordsDoubtful(TargetError):
-    """Nothing tells whether some records were loaded."""
+    """It is not known whether some records were loaded."""
 
 
 class StoppedAtFailure(TargetError):

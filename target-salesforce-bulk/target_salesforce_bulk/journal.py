@@ -75,7 +75,7 @@ class BatchState(Enum):
 
     @property
     def awaits_decision(self) -> bool:
-        """Whether only a person can go on with it."""
+        """Whether only a person can resume it."""
         return self in {BatchState.DOUBTFUL, BatchState.SET_ASIDE}
 
 
@@ -86,7 +86,7 @@ class OutcomeClass(Enum):
     FAILED = "failed"
     DOUBTFUL = "doubtful"
     TO_RETRY = "to_retry"
-    """Refused or not processed by a run that has ended and said so: sent again when it comes again."""
+    """Refused or not processed by a run that has ended in order: sent again when it comes again."""
     FORGOTTEN = "forgotten"
     """A person has decided not to load it again; kept for as long as what was loaded."""
     UNLINKED = "unlinked"
@@ -105,7 +105,7 @@ class Memory(Enum):
     ALL = "all"
     """It is unfinished: no record gets a second outcome, be it loaded or refused."""
     LOADED = "loaded"
-    """It is unfinished, and has said which records it could not load: those are tried again."""
+    """It is unfinished, and its failed records are known: those are tried again."""
     NOTHING = "nothing"
     """It ended well: the same records are new records."""
 
@@ -324,7 +324,7 @@ class Journal:
             )
 
     def set_aside(self, batch_id: str, *, reason: str) -> None:
-        """Note that only a person can go on with a batch, none of whose outcomes could be written."""
+        """Note that only a person can resume a batch, none of whose outcomes could be written."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE batches SET state = ?, reason = ?, since = ? WHERE batch_id = ?",
@@ -406,7 +406,7 @@ class Journal:
                 changes.apply(db, org=self._org, doubtful_batch=owners[OutcomeClass.DOUBTFUL], since=now())
 
     def awaiting_decision(self) -> list[BatchNote]:
-        """Return this org's batches that only a person can go on with."""
+        """Return this org's batches that only a person can resume."""
         return [note for note in self.batches() if note.org == self._org and note.state.awaits_decision]
 
     def unrecognizable(self, destination: str) -> list[BatchNote]:

@@ -1,4 +1,4 @@
-"""What a JSON schema says of its properties. Pure."""
+"""Which types a JSON schema allows. Pure."""
 
 from __future__ import annotations
 

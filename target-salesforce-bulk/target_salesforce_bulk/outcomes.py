@@ -1,4 +1,4 @@
-"""`Outcome`: what became of one record; and how Salesforce's words for it are read. Pure."""
+"""`Outcome`: the outcome of one record, and how Salesforce's error texts are parsed. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OutcomeKind(Enum):
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
     DOUBTFUL = "doubtful"
-    """It may or may not be in the org, and nothing can tell: a person decides."""
+    """It is not known whether it is in the org: a person decides."""
 
     __hash__ = object.__hash__  # a member equals only itself; Enum's own hash is slow, and each record needs several
 
@@ -56,12 +56,12 @@ class RecordError(NamedTuple):
 
     @property
     def is_missing_parent(self) -> bool:
-        """Whether a relationship column names a parent that is not in Salesforce (only the text says so)."""
+        """Whether a relationship column names a parent that is not in Salesforce (only the message shows it)."""
         return self.code == "INVALID_FIELD" and _MISSING_PARENT.match(self.message) is not None
 
 
 class RowResult(msgspec.Struct, frozen=True, gc=False):
-    """What a result file, or a check of ours, says of one record."""
+    """The outcome of one record, by a result file or a check of ours."""
 
     kind: OutcomeKind
     id: str | None = None

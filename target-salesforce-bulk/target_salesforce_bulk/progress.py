@@ -14,11 +14,11 @@ from target_salesforce_bulk.results.run_counts import RunCounts
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1000
-"""Records between two looks at the clock while reading."""
+"""Records between two checks of the clock while reading."""
 
 
 class Progress:
-    """Counts the records that are read; asked to `look` whenever the main thread has time."""
+    """Counts the records that are read; `update` is called whenever the main thread has time."""
 
     def __init__(self, counts: RunCounts, *, in_flight: Callable[[], int]) -> None:
         """``in_flight`` gives the number of jobs (or small requests) under way."""
@@ -32,9 +32,9 @@ class Progress:
         """Count a record."""
         self.number_read += 1
         if self.number_read % LOOK_EVERY == 0:
-            self.look()
+            self.update()
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Tell how far the run is, if it is time to."""
         done = self._counts.number_of_records / max(self.number_read, 1)
         self._display.show(self._text(time.monotonic()), share=done, fields=self._fields())

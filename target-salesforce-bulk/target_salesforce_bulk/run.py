@@ -52,7 +52,7 @@ from target_salesforce_bulk.stopping import GRACE_S, Stopping
 logger = logging.getLogger(__name__)
 
 EQUAL_RECORDS = (
-    "an unfinished run has loaded an equal record before its last STATE, and nothing tells if this is that one again"
+    "an unfinished run has loaded an equal record before its last STATE, and nothing shows whether this is the same one"
 )
 
 
@@ -117,7 +117,7 @@ class Run:
         self._positions: dict[str, int] = {}
         """How many records of each destination came so far, in this run and the one that it resumes."""
         self._doubts: dict[str, Batch] = {}
-        """By destination, records that are not sent because nothing tells if they are loaded already."""
+        """By destination, records that are not sent because it is not known whether they are loaded already."""
         self._tracker: StatusTracker | None = None
         self._number_of_batches = 0
         self._number_left_out = 0
@@ -269,7 +269,7 @@ class Run:
 
     def _while_waiting(self) -> None:
         self._stopping.check()
-        self._progress.look()
+        self._progress.update()
 
     def _begin_batch(self, destination: Destination) -> Batch:
         self._scheduler.wait_for_room()
@@ -302,7 +302,7 @@ class Run:
                 if not kind.is_loaded:
                     telemetry.note(RECORDS_FAILED, number, **labels, status=kind.value)
         if self._tracker:
-            self._tracker.tell(RunStatus.RUNNING, loaded=self._counts.loaded, failed=self._counts.not_loaded)
+            self._tracker.report(RunStatus.RUNNING, loaded=self._counts.loaded, failed=self._counts.not_loaded)
         has_failures = any(number and not kind.is_loaded for kind, number in batch.outcomes.items())
         if has_failures and self._settings.on_record_failure is OnRecordFailure.FAIL_FAST:
             raise StoppedAtFailure(
@@ -322,7 +322,7 @@ class Run:
         self._has_ended = True
 
     def finish(self) -> TargetError | None:
-        """Load what is left, wait for everything, end the run, and return what is to be said of its records.
+        """Load what is left, wait for everything, end the run, and return the error to end with, if any.
 
         Raises: what ended a batch; then the run is still to be ended, by `abandon`.
         """
@@ -343,7 +343,7 @@ class Run:
         return error
 
     def _verdict(self) -> TargetError | None:
-        """Return what is to be said of the records of a run that came to its end."""
+        """Return the error that a finished run ends with because of its records, or None."""
         left = self._outstanding()
         and_left = f"; {left}" if left else ""
         number_doubtful = self._number_doubtful()
@@ -467,7 +467,7 @@ class Run:
             self._memory = None
 
     def _delete_orphans(self) -> None:
-        if self._settings.has_journal:  # without one nothing tells what another run still needs
+        if self._settings.has_journal:  # without one it is not known what another run still needs
             delete_orphans(self._journal, pending_dir=self._pending_dir)
 
 

@@ -82,7 +82,7 @@ TARGET_PROPERTIES = th.PropertiesList(
         th.StringType,
         allowed_values=_UNKNOWN_FIELDS,
         default="error",
-        description="`error`: a property that is no field stops the run before anything is sent; `drop`: it is left"
+        description="`error`: a property that is not a field stops the run before anything is sent; `drop`: it is left"
         " out, with one warning",
     ),
     th.Property("batch_size_rows", th.IntegerType(minimum=1), default=100_000, description="Maximum rows of one job"),
@@ -204,7 +204,7 @@ CONFIG_JSONSCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSettings:
-    """The settings of a whole run, checked."""
+    """The settings of a run, checked."""
 
     limits: BatchLimits
     small_batch_rows: int

@@ -116,7 +116,7 @@ class SObjectSink(Sink):
         return RecordValidator(self.schema, stream=self.stream_name) if self.validate_schema else None
 
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Check the record; dates stay text, since only the field's type tells what they become.
+        """Check the record; dates stay text, since the field's type decides how they are converted.
 
         A record that breaks its schema ends with an outcome like any other, it does not end the run.
         """

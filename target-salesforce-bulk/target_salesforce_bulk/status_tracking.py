@@ -1,4 +1,4 @@
-"""`StatusTracker`: keeps one record of the org up to date with how the run goes, for people who look there."""
+"""`StatusTracker`: keeps one record in the org up to date with the run's status and counts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from salesforce_bulk_client.sobject_collections import upsert_records
 logger = logging.getLogger(__name__)
 
 PROPERTIES = ("status", "records_loaded", "records_failed", "message")
-"""What can be told of a run."""
+"""What can be reported of a run."""
 
 LAST_WORD_S = 5.0
 """A run that ends badly gives its last word so much time: the network may be what is bad."""
 
 
 LOOK_S = 0.2
-"""How often a waiting run looks whether it is asked to stop."""
+"""How often a waiting run checks whether it is asked to stop."""
 
 
 class RunStatus(Enum):
@@ -51,7 +51,7 @@ class StatusTracker:
         self._object = described.name
         key = described.field(settings["external_id_field"])
         if key is None or not key.external_id:
-            raise _wrong(f"{settings['external_id_field']!r} is no external id of {described.name}")
+            raise _wrong(f"{settings['external_id_field']!r} is not an external ID field of {described.name}")
         self._key = key.name
         self._fields: dict[str, Field] = {}
         for name, target in settings["fields"].items():
@@ -71,7 +71,7 @@ class StatusTracker:
         if refusal := self._write(RunStatus.RUNNING, loaded=0, failed=0, message=""):
             raise _wrong(f"Salesforce refuses the record: {refusal}")
 
-    def tell(self, status: RunStatus, *, loaded: int, failed: int, message: str = "") -> None:
+    def report(self, status: RunStatus, *, loaded: int, failed: int, message: str = "") -> None:
         """Write how the run goes."""
         try:
             refusal = self._write(status, loaded=loaded, failed=failed, message=message)
@@ -83,8 +83,8 @@ class StatusTracker:
     def end(self, *, is_good: bool, loaded: int, failed: int, message: str, stop: threading.Event) -> None:
         """Write how the run has ended; after a bad end, and once asked to ``stop``, without waiting for it long."""
         status = RunStatus.SUCCEEDED if is_good else RunStatus.FAILED
-        tell = partial(self.tell, status, loaded=loaded, failed=failed, message=message)
-        last_word = threading.Thread(target=tell, daemon=True)
+        report = partial(self.report, status, loaded=loaded, failed=failed, message=message)
+        last_word = threading.Thread(target=report, daemon=True)
         last_word.start()
         while is_good and last_word.is_alive() and not stop.is_set():
             last_word.join(LOOK_S)

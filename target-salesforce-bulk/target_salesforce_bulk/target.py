@@ -121,7 +121,7 @@ class TargetSalesforceBulk(SalesforcePlugin, Target):
         return self._load
 
     def describe(self, name: str) -> SObjectDescribe:
-        """Return what Salesforce tells of an object, asked once.
+        """Return an object's describe answer, requested once.
 
         Raises: ConfigError if there is none, with the names that come near.
         """
@@ -144,7 +144,7 @@ class TargetSalesforceBulk(SalesforcePlugin, Target):
     # The run
 
     def _taker_for(self, stream: str) -> Take | None:
-        """Return what takes the RECORDs of a stream as they stand in the input: its sink, if nothing is mapped."""
+        """Return the sink of a stream if it takes raw RECORDs: no stream map changes them."""
         maps = self.mapper.stream_maps.get(stream, [])
         if [type(stream_map) for stream_map in maps] != [SameRecordTransform] or self.config.get("flattening_enabled"):
             return None

@@ -40,7 +40,7 @@ def test_the_plan_tells_rows_jobs_bytes_requests_and_problems(
     assert isinstance(run.error, RecordsFailed)
     assert str(run.error) == "dry run: 2 of 8 records would be refused before they are sent"
     assert told(caplog)[:-1] == [
-        "dry run: nothing is sent, and no STATE passes",
+        "dry run: nothing is sent, and no STATE is emitted",
         "Account: upsert Account by External_Id__c: 5 rows, 108 bytes of job data, 2 jobs, 0 small requests",
         "Account: 1 records refused, STRING_TOO_LONG: Name, for example: 'Name': the text has 256 characters, the field takes 255",  # noqa: E501
         "Account: 1 records refused, INVALID_RECORD: data.Name must be string or null",

@@ -140,7 +140,7 @@ def to_record_id(value: Any, *, key_prefix: str) -> str:
 
 
 def id_start(record_id: str) -> tuple[str, str]:
-    """Return the characters of an Id that tell its object: the first three, and the first of the checksum, if any."""
+    """Return the characters of an Id that identify its object: three, and the checksum's first, if any."""
     return record_id[:3], record_id[15:16]
 
 
@@ -185,7 +185,7 @@ def to_number(value: Any) -> str:
 
 
 def to_integer(value: Any) -> str:
-    """Return a whole number; ``250.0`` goes as 250, because Salesforce refuses the point.
+    """Return a whole number; ``250.0`` becomes 250, because Salesforce refuses the decimal point.
 
     >>> to_integer(Decimal("250.0")), to_integer("7")
     ('250', '7')

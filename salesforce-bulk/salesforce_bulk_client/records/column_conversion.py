@@ -1,6 +1,6 @@
 """Whole columns of values made into cells at once: what `rows` does for one value, for a thousand. Pure.
 
-Most columns are of one type throughout, and need no more than one look at all of their values. What is not as simple
+Most columns are of one type throughout, and need only one check of all their values. What is not as simple
 is done by the same function of `rows` that does single values, so both roads make the same cells.
 """
 
@@ -42,7 +42,7 @@ _NUMBERS = b"." + _WHOLE_NUMBERS
 
 
 class WrongKind(Exception):
-    """A value is not of the kind that its schema tells, so its record has to be checked by itself."""
+    """A value is not of the kind that its schema declares, so its record has to be checked by itself."""
 
 
 class ColumnConverter:

@@ -76,7 +76,7 @@ def _cells_at(places: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]
 
 
 def canonical_number(text: str) -> str:
-    """Return one text for all spellings of a number; what is no number stays as it is.
+    """Return one text for all spellings of a number; a text that is not a number stays as it is.
 
     >>> [canonical_number(text) for text in ("1.50", "1.5", "1e3", "1000", "-0.0", "0", "9007199254740993", "n/a")]
     ['1.5', '1.5', '1000', '1000', '0', '0', '9007199254740993', 'n/a']

@@ -1,6 +1,6 @@
-"""Finds for each row of the result files the row that was sent: Salesforce orders and converts them as it likes.
+"""Matches rows of result files with the rows that were sent: they come in any order, with values converted.
 
-Memory holds a key or a hash and a number for each row that is still looked for, and what is said of those that were
+Memory holds a key or a hash and a number for each row that is not matched yet, and the result of those that
 found.
 """
 
@@ -53,14 +53,14 @@ def match(
     files: Sequence[ResultFile],
     on_row: OnRow | None = None,
 ) -> list[ResultRow | None]:
-    """Return what the result files say of each row, by its number; None where nothing does.
+    """Return the result of each row, by its number; None where no file has one.
 
     ``columns`` are those of the rows that were sent.
 
-    Rows are looked for by their key, or without one by a few columns that tell them apart; then by their whole
+    Rows are matched by their key, or without one by a few columns that distinguish them; then by their whole
     canonical form as a multiset, then by the columns whose values agree as a whole (one may have been converted in a
     way that we do not know) where these leave no choice. What is left and of one kind is sure without pairing.
-    Where a file lacks a column, the others have to tell the rows apart, and what they cannot stays unknown.
+    Where a file lacks a column, the others have to distinguish the rows, and what they cannot stays unknown.
     """
     search = _Search(sent, columns=columns, files=files)
     key = next((column for column in search.columns if column.name == key_column), None)
@@ -135,7 +135,7 @@ class _Search:
                 self._take(numbers.pop(), row, place)
 
     def distinguishing_columns(self) -> list[Column]:
-        """Return the fewest columns that tell the rows of a sample apart, or as nearly as a few can."""
+        """Return the fewest columns that distinguish the rows of a sample, or come near it."""
         places = self._places(self.columns)
         sample = [cells for _, cells in itertools.islice(self._sent.rows(), SAMPLE_ROWS)]
         most_distinct = sorted(

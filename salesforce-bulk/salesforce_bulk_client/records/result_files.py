@@ -26,7 +26,7 @@ def result_path(directory: Path, *, sobject: str, name: str, kind: ResultKind) -
 
 
 class ResultRow(msgspec.Struct, frozen=True, gc=False):
-    """What one row of a result file says."""
+    """One row of a result file."""
 
     kind: ResultKind
     id: str
@@ -68,7 +68,7 @@ class ResultFile:
         return self._places[column.lower()]
 
     def row(self, line: Sequence[str]) -> ResultRow:
-        """Return what a line says of the row that was sent."""
+        """Return the result that a line has for the row that was sent."""
         return ResultRow(
             self.kind,
             "" if self._id is None else line[self._id],

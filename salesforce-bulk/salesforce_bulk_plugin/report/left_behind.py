@@ -36,7 +36,7 @@ class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """A phrase that goes on after the job, or the rows."""
     awaits_decision: bool
-    """Whether only a person can go on with it."""
+    """Whether only a person can resume it."""
 
 
 class Outstanding(msgspec.Struct, frozen=True, kw_only=True):

@@ -367,7 +367,7 @@ class Batch:
         self._move(BatchState.OPEN, job_id)
 
     def closing(self) -> None:
-        """Open → closing: Salesforce is about to be told to begin; from here on rows may be loaded."""
+        """Open → closing: the job is about to be closed; from here on Salesforce may load rows."""
         self._move(BatchState.CLOSING, self.job_id)
 
     def sending(self) -> None:

@@ -2,7 +2,7 @@
 
 A row whose key is already in an open batch of its stream goes into the next one, so one stream may have several open
 batches, each of which waits for the one before. Children wait for the parents that came before them. Batches on one
-object whose keys cannot be compared, because they are of different columns, wait for each other as a whole.
+object whose keys cannot be compared, because they are of different columns, wait for each other completely.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_OPEN_BATCHES = 4
 """Open batches of one stream: a record that changes more often than that closes the first of them."""
 
 LOOK_EVERY = 1000
-"""Rows between two looks at which batches are still under way, if there is no other reason to look."""
+"""Rows after which it is checked again which batches are still in progress."""
 
 TOO_LARGE = Refusal("ROW_TOO_LARGE", "the row alone is larger than job_data_max_bytes")
 
@@ -118,7 +118,7 @@ class Batcher:
         return batch
 
     def _begun(self, destination: Destination) -> Batch:
-        """Return a new batch, after all those that are not told apart from it by their keys."""
+        """Return a new batch, after all those whose rows cannot be distinguished from its own by their keys."""
         for stream, others in list(self._open.items()):
             if stream != destination.stream and any(_is_ordered(other.destination, destination) for other in others):
                 self._close_through(others[-1])
@@ -169,7 +169,7 @@ def _has_same_keys(one: Destination, other: Destination) -> bool:
 
 
 def _is_ordered(earlier: Destination, later: Destination) -> bool:
-    """Whether the later batch waits for the earlier one whatever their keys: nothing tells their records apart."""
+    """Whether the later batch waits for the earlier one whatever their keys: their records cannot be distinguished."""
     earlier = earlier.of_records
     if earlier.object == later.object:
         both_insert = earlier.operation is later.operation is Operation.INSERT

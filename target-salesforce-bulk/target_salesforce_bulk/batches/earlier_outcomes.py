@@ -278,7 +278,7 @@ class Recalled(NamedTuple):
     entry: Entry
     """The record, with its position."""
     is_doubtful: bool = False
-    """Whether nothing tells if it is one that was loaded or another one that is equal."""
+    """Whether it is not known if it is one that was loaded or another one that is equal."""
     run_id: str = ""
     """The run whose files have that outcome; the present one, if it took it from a job that an earlier one left."""
     earlier_position: int | None = None

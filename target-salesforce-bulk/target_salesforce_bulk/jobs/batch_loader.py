@@ -149,7 +149,7 @@ class BatchLoader:
             self._recorder.record(batch, end)
 
     def ask_again(self, batch: Batch) -> None:
-        """Record what the job of a batch that awaits a decision says by now; its other rows go on waiting.
+        """Record what the job of a batch that awaits a decision reports by now; its other rows keep waiting.
 
         Raises: SalesforceError, after which the batch is as it was; LeftToNextRun.
         """
@@ -177,7 +177,7 @@ class BatchLoader:
             job = IngestJob.find(self._client, job_id, **self._job_options(batch))
             self._counts.add_job(job.info, batch=batch, is_found=True)
             if not job.info.state.is_final:
-                with suppress(RequestRefused):  # then it goes on, and is waited for
+                with suppress(RequestRefused):  # then the job continues, and this run waits for it
                     job.abort()
             return self._wait(batch, job, unloaded=unloaded)
         except JobGone as gone:

@@ -16,10 +16,10 @@ from target_salesforce_bulk.jobs.rounds import plan_at_once, plan_by_parents, pl
 from target_salesforce_bulk.outcomes import OutcomeKind
 
 MAX_READY = 2
-"""Batches that are filled and wait: enough to go on with, and each holds its keys in memory."""
+"""Batches that are filled and wait: enough to keep the threads busy, and each holds its keys in memory."""
 
 LOOK_S = 0.5
-"""How often a waiting main thread looks up, so that a signal is answered soon."""
+"""How often the waiting main thread wakes up, so that it answers a signal soon."""
 
 
 class BatchScheduler:

@@ -57,7 +57,7 @@ class Destination(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def id(self) -> str:
-        """What tells destinations apart, also in a later run: stream, object, operation, key and mapping."""
+        """What distinguishes destinations, also in a later run: stream, object, operation, key and mapping."""
         if self.first_pass:
             return self.first_pass.id
         parts = [self.object, self.operation.value, self.external_id_field, self.assignment_rule_id, self.mapping]

@@ -1,6 +1,6 @@
 """Makes the `Plan` of a stream, and checks it against describe before anything is sent.
 
-Every problem of a stream is found at once and told in one message.
+All problems of a stream are reported in one message.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def make_plan(
 
 
 def _digest(placed: Sequence[_Placed], *, settings: StreamSettings, source: Source) -> str:
-    """Return what tells one mapping of a stream from another: which property fills which column, and how."""
+    """Return what distinguishes one mapping of a stream from another: which property fills which column, and how."""
     columns = sorted((entry.property, entry.column.name) for entry in placed)
     parts = [columns, settings.null_policy.value, source.settings]
     return blake2b(json.dumps(parts, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
@@ -151,7 +151,9 @@ class _PlanBuilder:
             return field.name
         name = self.described.name
         if field and self.settings.external_id_field:
-            self.problems.append(f"{field.name} is no external id of {name}, so nothing can be upserted by it")
+            self.problems.append(
+                f"{field.name} is not an external ID field of {name}, so it cannot be the key of an upsert"
+            )
         elif self.settings.external_id_field:
             self.problems.append(f"{name} has no field {quoted(chosen or '')} to upsert by")
         else:
@@ -253,7 +255,7 @@ class _PlanBuilder:
         return tuple(tuple(group) for group in places.values() if len(group) > 1)
 
     def check_columns(self) -> None:
-        """Note what is wrong with the columns as a whole."""
+        """Note problems that concern several columns."""
         names = {entry.column.name for entry in self.placed}
         if self.key_field and self.key_field not in names:
             self.problems.append(f"{self.operation.value} needs {self.key_field}, which no property fills")

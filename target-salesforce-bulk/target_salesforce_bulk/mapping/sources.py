@@ -28,7 +28,7 @@ class Source:
 
     stream: str
     schema: dict[str, Any]
-    """With ``stream`` and ``key_properties`` what the failed file says of its records."""
+    """With ``stream`` and ``key_properties`` what the failed file has for its records."""
     key_properties: Sequence[str]
     properties: Collection[str] = ()
     """Those of records as they come in."""

@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def records_of(path: str, *, encoding: Mapping[str, Any], storage: Mapping[str, Any]) -> Iterator[Record]:
-    """Yield the records of one file; ``storage`` is what ``batch_config`` says of it, such as its credentials.
+    """Yield the records of one file; ``storage`` is its part of ``batch_config``, such as credentials.
 
     Raises: InputBroken; OSError.
     """
@@ -47,9 +47,9 @@ def _json_lines(file: Iterable[bytes]) -> Iterator[Record]:
         try:
             record = decode_json(line)
         except ValueError as error:
-            raise InputBroken(f"line {number} is no JSON: {error}") from None
+            raise InputBroken(f"line {number} is not valid JSON: {error}") from None
         if not isinstance(record, dict):
-            raise InputBroken(f"line {number} is no record")
+            raise InputBroken(f"line {number} is not a record")
         yield record
 
 

@@ -1,6 +1,6 @@
 """`FastRecords`: the records of one stream made into rows a thousand at a time, decoded and checked by msgspec.
 
-It does the same as the SDK's road for one record (validate, then `Plan.row`), for the records with which nothing is
+It does the same as the SDK's path for one record (validate, then `Plan.row`), for the records with which nothing is
 wrong; the others it leaves to that road, so that there is one place that says what is wrong with a record.
 """
 
@@ -19,7 +19,7 @@ from target_salesforce_bulk.mapping.plan import Plan, Refusal
 from target_salesforce_bulk.messages.record_types import is_number, record_type, takes_null
 
 Row = tuple[str, ...] | Refusal | None
-"""Cells; or why there are none; or None for a record that has to be looked at by itself."""
+"""Cells; or why there are none; or None for a record that has to be checked by itself."""
 
 SURELY_SHORT_BYTES = MAX_RECORD_CHARACTERS - MAX_RECORD_FIELDS * LONGEST_PLAIN_EXPONENT
 """The row of a shorter record has no more than `MAX_RECORD_CHARACTERS`: only numbers and times become longer."""

@@ -153,7 +153,7 @@ class MessageReader(GenericSingerReader[bytes]):
 
 @contextmanager
 def _naming(line: int) -> Iterator[None]:
-    """Name the line of the input in what is said to be wrong with it."""
+    """Add the line of the input to an error."""
     try:
         yield
     except InputBroken as error:
@@ -161,7 +161,7 @@ def _naming(line: int) -> Iterator[None]:
 
 
 def _why(line: bytes | str | msgspec.Raw, error: Exception) -> str:
-    """Return why a line is no JSON, in particular if Python's own, laxer reader takes it."""
+    """Return why a line is not valid JSON, in particular if Python's own, laxer parser accepts it."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     with suppress(ValueError, RecursionError):

@@ -29,7 +29,7 @@ class RecordChunks:
         self._size_bytes = 0
         self._began_at = 0.0
         self.max_wait_s = math.inf
-        """How long a record may wait for others, which is looked at with each record."""
+        """How long a record may wait for others; checked with each record."""
 
     def add(self, stream: str, record: Raw, *, line: int) -> bool:
         """Take a record; False, with nothing taken, if those of its stream go one by one."""

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _Schema = Mapping[str, Any]
 
 Check = Callable[[Any], str | None]
-"""Returns what is wrong with a value, as it is said after the value's name; or None."""
+"""Returns what is wrong with a value, to be put after the value's name; or None."""
 
 
 class RecordValidator(BaseJSONSchemaValidator):

@@ -36,11 +36,11 @@ FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEna
 DELETES = frozenset({Operation.DELETE, Operation.HARD_DELETE})
 
 ALREADY_DELETED = "ENTITY_IS_DELETED"
-"""What a delete hears of a record that is deleted: as was wanted (Bulk guide; other clients take it so, too)."""
+"""Salesforce's error for a delete of a deleted record, which is as wanted (Bulk guide; other clients treat it alike)."""
 
 
 class Unloaded(Enum):
-    """What happens to rows that a job has not processed, or whose fate it does not tell."""
+    """What happens to rows that a job has not processed, or does not report."""
 
     SEND_AGAIN = "send_again"
     """They are sent again where that loads nothing twice."""
@@ -51,7 +51,7 @@ class Unloaded(Enum):
     SEND_ALL = "send_all"
     """A person has decided: all rows are sent again that the job does not name as loaded or refused."""
     WAIT = "wait"
-    """A person has asked again: they go on waiting for a decision, and get no second outcome."""
+    """A person has asked again: they keep waiting for a decision, and get no second outcome."""
 
     @property
     def is_decided(self) -> bool:
@@ -69,13 +69,13 @@ class JobEnd:
     reason: str = ""
     """Why nothing is known of any row: the batch is set aside, or its job is gone."""
     was_never_closed: bool = False
-    """Whether Salesforce was never told to begin."""
+    """Whether the job was never closed, so Salesforce never began."""
     is_set_aside: bool = False
     """Whether the job exists but could not be read: no row is resent, and a person may ask again."""
 
     @property
     def wants_other_line_ending(self) -> bool:
-        """Whether Salesforce refused the job data for line breaks inside its values (only the text says so)."""
+        """Whether Salesforce refused the job data for line breaks inside its values (only the message shows it)."""
         return self.error_message.startswith("ClientInputError : LineEnding")
 
     @property
@@ -167,7 +167,7 @@ class OutcomeRecorder:
             incomplete=outcomes.incomplete,
             id_of=outcomes.id_of,
             state_of_doubtful=BatchState.SET_ASIDE if end and end.is_set_aside else BatchState.DOUBTFUL,
-            job_of_doubtful=batch.job_id if end and not end.info else None,  # a job that was read has said all
+            job_of_doubtful=batch.job_id if end and not end.info else None,  # no more to report by one that was read
             reason=outcomes.reason(end) if end else reason,
         )
         self._counts.add(batch.destination, counts=outcomes.counts, job=end.info if end else None)
@@ -219,10 +219,10 @@ class _BatchOutcomes:
         self._row_results: _RowResults | None = None
         self._unloaded = Unloaded.SEND_AGAIN
         self._has_silent = False
-        """Whether a row that goes on waiting for a decision is in no result file."""
+        """Whether a row that keeps waiting for a decision is in no result file."""
 
     def read_results(self, end: JobEnd, *, parents_may_come: bool) -> None:
-        """Find out what the job says of each row that was sent."""
+        """Read the result of each row that was sent."""
         self._results = self._match(end.files)
         self._row_results = _RowResults(end, destination=self._destination, parents_may_come=parents_may_come)
         self.result_of = self._row_results.of
@@ -301,7 +301,7 @@ class _BatchOutcomes:
             self._note(entry, known, code=error and error.code)
 
     def _is_written(self, entry: StoredEntry, deferred: DeferredLookups, result: RowResult) -> bool:
-        """Write what became of a row with lookups for a second pass; False if nothing of it needs a second pass."""
+        """Write the outcome of a row with deferred lookups; return False if it needs no second pass."""
         if deferred.is_second_pass:
             self._write_second_pass(entry, deferred, result)
         elif result.kind.is_loaded and result.id:
@@ -378,7 +378,7 @@ _NO_KEY = bytes(SIZE)
 
 
 class _RowResults:
-    """What a job's end says of a row; None if the row is to be sent again."""
+    """The outcome of each row by how its job ended; None if the row is to be sent again."""
 
     def __init__(self, end: JobEnd, *, destination: Destination, parents_may_come: bool) -> None:
         """``parents_may_come``: rows whose parent is missing are sent again."""
@@ -439,7 +439,7 @@ class _RowResults:
                 return None
             message = f"{end.reason or SILENCE}; the same input again sends it again"
             return RowResult(OutcomeKind.UNPROCESSED, error=RecordError("NO_OUTCOME", message, ()), job_id=self._job_id)
-        # It may be in the org: a doubt is no reason to insert it twice.
+        # It may be in the org: it must not be inserted twice.
         return RowResult(
             OutcomeKind.DOUBTFUL, error=RecordError("NO_OUTCOME", end.reason or SILENCE, ()), job_id=self._job_id
         )

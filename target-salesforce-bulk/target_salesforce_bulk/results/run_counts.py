@@ -1,4 +1,4 @@
-"""`RunCounts`: counts outcomes and notes jobs while a run goes on, for its summary."""
+"""`RunCounts`: counts outcomes and notes jobs during a run, for its summary."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class RunCounts:
 
     @property
     def not_loaded(self) -> int:
-        """Records that it has not, or that nothing is known of."""
+        """Records that are not loaded, or not known to be."""
         return sum(self.count(kind) for kind in OutcomeKind if not kind.is_loaded)
 
     def runs_that_left_jobs(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""`RunSummary`: what is said of a whole run: in one sentence, in the last lines of the log, in its summary file."""
+"""`RunSummary`: a run's result: as one sentence, as the last lines of the log, as its summary file."""
 
 from __future__ import annotations
 
