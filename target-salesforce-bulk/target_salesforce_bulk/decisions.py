@@ -103,10 +103,8 @@ class Decisions:
         """Return all batches in the journal, of other orgs too, in the order in which they came."""
         return self._journal.batches()
 
-    def carry_out(
-        self, action: Action, notes: Sequence[BatchNote], *, on_decision: Callable[[Decision], object]
-    ) -> None:
-        """Do something to batches of this org, one after the other, until a signal comes; ``on_decision`` is called with the result of each.
+    def carry_out(self, action: Action, notes: Sequence[BatchNote], *, done: Callable[[Decision], object]) -> None:
+        """Do something to batches of this org, one by one, until a signal comes; ``done`` gets each result.
 
         Raises: SalesforceError that the other batches would meet as well.
         """
@@ -132,7 +130,7 @@ class Decisions:
             for note in notes:
                 if self._stopping.is_asked.is_set():
                     break
-                on_decision(self._carry_out(action, note, loader=loader, recorder=recorder))
+                done(self._carry_out(action, note, loader=loader, recorder=recorder))
         except Exception as error:
             message = str(error)
             raise

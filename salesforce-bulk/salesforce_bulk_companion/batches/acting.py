@@ -64,7 +64,7 @@ def decide(
                 ask(QUESTIONS[action].format(number_of_batches(notes)))
             if notes:
                 with _signals_for(stopping):
-                    opened.carry_out(Action(action), notes, on_decision=tell)
+                    opened.carry_out(Action(action), notes, done=tell)
             return decisions, [note for note in opened.batches() if note.org == opened.org]
         except TargetError as error:
             raise click.ClickException(str(error)) from None

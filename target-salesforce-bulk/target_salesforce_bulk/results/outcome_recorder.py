@@ -36,7 +36,7 @@ FINAL_JOB_ERRORS = frozenset({"InvalidBatch", "ClientInputError", "FeatureNotEna
 DELETES = frozenset({Operation.DELETE, Operation.HARD_DELETE})
 
 ALREADY_DELETED = "ENTITY_IS_DELETED"
-"""Salesforce's error for a delete of a deleted record, which is as wanted (Bulk guide; other clients treat it alike)."""
+"""Salesforce's error for a delete of a deleted record, which is as wanted (Bulk guide; as other clients do)."""
 
 
 class Unloaded(Enum):
