@@ -221,7 +221,7 @@ def _is_explained_by_parent(line: Outcome, record: Record, ledger: Ledger, world
     """Whether the parent is not in the org in the end, or a second pass met a fault.
 
     A row may also be refused before its parent comes where a later row of its key waits for it, or for another row of
-    its batch that waits for a parent (docs/decisions/0008).
+    its batch that waits for a parent; or where a batch of another operation on its object waits (docs/decisions/0008).
     """
     if not record.parent:
         return False
@@ -230,8 +230,11 @@ def _is_explained_by_parent(line: Outcome, record: Record, ledger: Ledger, world
         return is_second_pass and bool(world.org.faults.completed)
     if all(row[KEY_FIELD] != record.parent for row in world.org.rows("Account")):
         return True
+    own = record.stream
+    if any(each.sobject == own.sobject and each.operation != own.operation for each in ledger.pipeline.streams):
+        return True
     rows = [(each.stream.sobject, each.entity) for each in ledger.pipeline.records]
-    of_stream = [each for each in ledger.pipeline.records if each.stream == record.stream]
+    of_stream = [each for each in ledger.pipeline.records if each.stream == own]
     place, size = of_stream.index(record), ledger.pipeline.settings["batch_size_rows"]
     near = of_stream[max(0, place - size + 1) : place + size]
     return any(each.parent and rows.count((each.stream.sobject, each.entity)) > 1 for each in near)
