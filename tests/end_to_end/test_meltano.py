@@ -78,6 +78,7 @@ def test_what_meltano_writes_goes_to_the_files_that_people_edit(project: Project
         "$ meltano config set tap-salesforce-bulk page_size 7\n"
         "$ meltano --environment=dev config set target-salesforce-bulk batch_size_rows 8\n"
         "$ meltano schedule add nightly --job deletes-to-salesforce --interval '0 3 * * *'\n"
+        "$ meltano add tap-postgres-more --inherit-from tap-postgres --no-install\n"
         "$ meltano --environment=dev config print target-salesforce-bulk\n"
         '  "batch_size_rows": 8,\n'
         "$ meltano --environment=postgres config print tap-salesforce-bulk\n"
@@ -89,9 +90,13 @@ def test_what_meltano_writes_goes_to_the_files_that_people_edit(project: Project
     after = contents(project.folder)
     main, dev = before["meltano.yml"], before["examples/nycflights13/dev.meltano.yml"]
     main["plugins"]["extractors"][0]["config"] = {"page_size": 7}
+    main["plugins"]["extractors"].append({"name": "tap-postgres-more", "inherit_from": "tap-postgres"})
     main["schedules"].append({"name": "nightly", "interval": "0 3 * * *", "job": "deletes-to-salesforce"})
     dev["environments"][0]["config"]["plugins"]["loaders"][0]["config"]["batch_size_rows"] = 8
 
+    assert (
+        after.pop("plugins/extractors/tap-postgres.lock")["name"] == "tap-postgres"
+    )  # Meltano's, of what is inherited
     assert after == before
     assert "::$" not in printed
 
