@@ -156,6 +156,6 @@ class TestRegistry:
 
         run = tap.run("Account", schema_registry=str(tmp_path))
 
-        assert "Account.json is not what this tap has written" in str(run.error)
+        assert "Account.json was not written by this tap" in str(run.error)
         assert (tmp_path / "Account.json").read_text() == '{"Name": "Ada"}'
         assert org.jobs == []

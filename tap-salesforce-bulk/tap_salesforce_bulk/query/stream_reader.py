@@ -14,7 +14,8 @@ from tap_salesforce_bulk.errors import UNFORESEEN
 from tap_salesforce_bulk.output.chunks import chunks_of
 from tap_salesforce_bulk.query.bulk_support import is_refused_by_bulk
 from tap_salesforce_bulk.query.progress import StreamProgress
-from tap_salesforce_bulk.query.query_runner import RANGE_FAILED, QueryRunner, RangeJob
+from tap_salesforce_bulk.query.query_runner import RANGE_FAILED, QueryRunner
+from tap_salesforce_bulk.query.range_job import RangeJob
 from tap_salesforce_bulk.query.rest_fallback import rest_pages
 from tap_salesforce_bulk.query.stream_state import JOB, Checkpoint, finish_job
 
