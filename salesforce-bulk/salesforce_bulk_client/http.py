@@ -167,7 +167,7 @@ _DECODER = msgspec.json.Decoder()
 def read_json(response: requests.Response, *, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Any:
     """Return the decoded body, or None for none (204).
 
-    Raises: BrokenAnswer for a body that is no JSON, and for an empty one where there has to be one (200).
+    Raises: BrokenAnswer for a body that is not valid JSON, and for an empty one where there has to be one (200).
     """
     content = response.content
     if not content and response.status_code != 200:

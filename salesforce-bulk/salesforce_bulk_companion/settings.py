@@ -134,7 +134,7 @@ def read_json_object(path: Path, *, what: str) -> dict[str, Any]:
         place = f"line {error.lineno}" if isinstance(error, simplejson.JSONDecodeError) else "it is no UTF-8"
         raise ConfigError(f"the {what} {str(path)!r} is not valid JSON: {place}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"the {what} {str(path)!r} is no JSON object")
+        raise ConfigError(f"the {what} {str(path)!r} is not a JSON object")
     return content
 
 

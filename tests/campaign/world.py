@@ -150,7 +150,7 @@ class World:
         self.org.carry_out_late_requests()
         self.org.progression = Progression.immediate()
         for job in self.org.job_registry.all():
-            job.look()
+            self.org.job_registry.poll(job)
 
     def _make_foreign_files(self) -> Iterator[tuple[Path, str]]:
         """Put files of others where the target keeps its own, and yield them with their texts."""

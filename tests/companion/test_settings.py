@@ -83,8 +83,8 @@ def test_variables_are_read_beside_a_file_only_when_asked_for(
     ("content", "told"),
     [
         (None, "the config file 'config.json' cannot be read: No such file or directory"),
-        ('{"client_id": "x",\n oops}', "the config file 'config.json' is no JSON: line 2"),
-        ("[]", "the config file 'config.json' is no JSON object"),
+        ('{"client_id": "x",\n oops}', "the config file 'config.json' is not valid JSON: line 2"),
+        ("[]", "the config file 'config.json' is not a JSON object"),
         ("{}", "there are no settings: name a --config FILE, or set TAP_SALESFORCE_BULK_*"),
         ('{"client_id": "x"}', "no way to log in: give the settings of one of these"),
         ('{"auth_flow": "magic"}', "auth_flow is 'magic', but must be one of refresh_token"),

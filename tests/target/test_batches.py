@@ -111,8 +111,8 @@ def test_stream_maps_are_for_batches_too(org: Org, target: TargetRunner, tmp_pat
 @pytest.mark.parametrize(
     ("data", "encoding", "told"),
     [
-        (b'{"External_Id__c": "a"}\nno', {"compression": None}, "line 2 is no JSON"),
-        (b"[1]\n", {"compression": None}, "line 1 is no record"),
+        (b'{"External_Id__c": "a"}\nno', {"compression": None}, "line 2 is not valid JSON"),
+        (b"[1]\n", {"compression": None}, "line 1 is not a record"),
         (gzip.compress(b"{}" * 99, mtime=0)[:-9], {"compression": "gzip"}, "is broken: "),
         (b"{}", {"compression": "gzip"}, "is broken: Not a gzipped file"),
         (b"{}", {"format": "csv"}, "a BATCH of format 'csv'"),

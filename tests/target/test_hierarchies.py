@@ -512,6 +512,29 @@ def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunne
     assert parents(org) == dict(TWO)
 
 
+@ROADS
+def test_rows_of_another_operation_wait_for_a_second_pass(target: TargetRunner, org: Org, small_batch_rows: int) -> None:
+    """They may be the same records, whatever their keys; they come after it, and the run ends."""
+    people = schema("people", key=["code"], code="string", name="string")
+    insert = {"object": "Account", "operation": "insert", "fields": {"code": "External_Id__c", "name": "Name"}}
+    upsert = {"object": "Account", "operation": "upsert", "fields": FIELDS}
+
+    run = target.run(
+        UNITS,
+        people,
+        units(("a", "a"), ("b", None)),
+        records("people", {"code": "c", "name": "c"}),
+        state(1),
+        mappings={"units": upsert, "people": insert},
+        small_batch_rows=small_batch_rows,
+    )
+
+    assert run.error is None
+    assert parents(org) == {"a": "a", "b": None, "c": None}
+    assert run.statuses == ["created"] * 3
+    assert run.states == [1]
+
+
 def test_later_rows_of_a_key_wait_for_its_second_pass(target: TargetRunner, org: Org) -> None:
     """The last value of the input wins, though the first is written in two passes."""
     changes = [*units(*TWO), *units(("root", None)), *units(("a", "root"), ("b", None))]

@@ -71,7 +71,7 @@ def let_jobs_end(org: Org) -> None:
     """Let Salesforce do what it has taken an hour for so far."""
     org.progression = Progression.immediate()
     for job in org.job_registry.all():
-        job.look()
+        org.job_registry.poll(job)
 
 
 def leave_a_job_open(target: TargetRunner, org: Org) -> None:

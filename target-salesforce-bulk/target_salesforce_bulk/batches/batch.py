@@ -233,11 +233,16 @@ class Batch:
 
     def must_follow(self, other: Batch, part: Part | None = None) -> bool:
         """Whether rows of a part, or those to be sent next, may name the same records as rows that another has left."""
+        if self.follows_all_rows_of(other):
+            return True
+        if all(self.after.get(each) is not Wait.SAME_KEYS for each in _passes(other)):
+            return False
         part = part or self.part
-        wait = max(self.after.get(each, Wait.PARENTS) for each in (other, other.first_pass or other))
-        if wait is Wait.SAME_KEYS:
-            return not all(part.keys.isdisjoint(keys) for keys in other.keys_left())
-        return wait is Wait.ALL_ROWS
+        return not all(part.keys.isdisjoint(keys) for keys in other.keys_left())
+
+    def follows_all_rows_of(self, other: Batch) -> bool:
+        """Whether any row of another may name the same record as any of its own, whatever their keys."""
+        return any(self.after.get(each) is Wait.ALL_ROWS for each in _passes(other))
 
     def keys_left(self) -> list[KeySet]:
         """Return the hashes of the keys of rows that have no outcome yet."""
@@ -491,3 +496,8 @@ class Batch:
         base = ".".join(parts[: 2 if LOOKUPS_MARK in self.files.path.name else 1])
         paths = (self.files.path.with_name(f"{base}.{prefix}{number}.jsonl") for number in self._numbers)
         return next(path for path in paths if not any(map(Path.exists, files_of(path))))
+
+
+def _passes(batch: Batch) -> tuple[Batch, ...]:
+    """Return a batch, and the one that loaded its records: what waits for that waits for its second passes, too."""
+    return (batch, batch.first_pass) if batch.first_pass else (batch,)

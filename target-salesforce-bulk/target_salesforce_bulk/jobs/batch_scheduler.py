@@ -211,7 +211,7 @@ class BatchScheduler:
         for batch in list(self._unfinished):
             followed = [each for each in self._waiting if batch.must_follow(each)]
             is_behind = any(wait > Wait.PARENTS for each, wait in batch.after.items() if each in self._unfinished)
-            if is_behind or not followed or any(batch.after.get(each) is Wait.ALL_ROWS for each in followed):
+            if is_behind or not followed or any(map(batch.follows_all_rows_of, followed)):
                 continue
             has_any = True
             batch.put_back()

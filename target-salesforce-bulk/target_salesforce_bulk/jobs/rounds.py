@@ -59,7 +59,7 @@ def plan_repeated_first(batches: Sequence[Batch], followers: Sequence[tuple[Batc
         keys = [each.keys for follower, each in followers if follower.must_follow(batch, each)]
         if not keys:
             part.plan(array("l", [last]) * len(levels))
-        elif batch.destination.first_pass or any(each.after.get(batch) is Wait.ALL_ROWS for each, _ in followers):
+        elif batch.destination.first_pass or any(each.follows_all_rows_of(batch) for each, _ in followers):
             part.plan(array("l", [min(levels, default=0)]) * len(levels))
         else:
             hashes = zip(_key_hashes(batch, part), levels, strict=True)
