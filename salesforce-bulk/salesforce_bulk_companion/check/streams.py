@@ -229,6 +229,12 @@ class StreamChecker:
 
 
 def _download_speed(sample: Sample | None, *, number_of_fields: int) -> Speed | None:
+    """Return how fast records of ``number_of_fields`` would come, by the sample, which may have fewer.
+
+    >>> sample = Sample(records=[{}] * 50, seconds=0.5, number_of_fields=2)
+    >>> _download_speed(sample, number_of_fields=4).records_per_second
+    50.0
+    """
     if sample is None or not sample.records:
         return None
     speed = len(sample.records) / sample.seconds * sample.number_of_fields / number_of_fields
