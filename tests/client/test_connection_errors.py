@@ -25,7 +25,7 @@ from salesforce_bulk_client import (
     SalesforceError,
     connection_errors,
 )
-from salesforce_bulk_simulator.certificates import make_certificate
+from salesforce_bulk_simulator.http.certificates import make_certificate
 
 LOGIN = {"client_id": "k", "client_secret": "s", "refresh_token": "r", "retry_total_s": 0.1}
 SESSION = {"access_token": "t", "retry_total_s": 0.1}

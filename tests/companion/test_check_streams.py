@@ -128,8 +128,21 @@ def test_windows_without_a_start_begin_with_the_first_row(companion: Run, org: O
     assert found["jobs"] == 1
 
 
-@pytest.mark.parametrize("value", [{}, {"SystemModstamp": None}, {"SystemModstamp": "odd"}, {"SystemModstamp": 5}])
-def test_a_first_row_of_an_odd_form_is_an_error_of_its_stream(companion: Run, org: Org, value: dict[str, Any]) -> None:
+NOT_VALID = "the first or last SystemModstamp, queried via REST, is not a valid value"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({}, "a record of a REST answer lacks SystemModstamp, which was queried"),
+        ({"SystemModstamp": None}, NOT_VALID),
+        ({"SystemModstamp": "odd"}, NOT_VALID),
+        ({"SystemModstamp": 5}, NOT_VALID),
+    ],
+)
+def test_a_first_row_of_an_odd_form_is_an_error_of_its_stream(
+    companion: Run, org: Org, value: dict[str, Any], message: str
+) -> None:
     """In one line, not a traceback."""
     org.insert("Account", [{"Name": "Ada"}])
     answer = {"totalSize": 1, "done": True, "records": [{"attributes": {}, **value}]}
@@ -139,7 +152,7 @@ def test_a_first_row_of_an_odd_form_is_an_error_of_its_stream(companion: Run, or
 
     assert org.faults.completed
     assert done.exit_code == 1
-    assert "the first SystemModstamp, asked for by REST, is not a time" in done.output
+    assert message in done.output
 
 
 def test_the_state_tells_what_the_next_run_reads(companion: Run, folder: Path, org: Org) -> None:

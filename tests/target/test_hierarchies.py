@@ -513,7 +513,7 @@ def test_a_failed_file_has_updates_and_records_of_one_stream(target: TargetRunne
 
 
 @ROADS
-def test_rows_of_another_operation_wait_for_a_second_pass(target: TargetRunner, org: Org, small_batch_rows: int) -> None:
+def test_rows_of_another_operation_follow_a_second_pass(target: TargetRunner, org: Org, small_batch_rows: int) -> None:
     """They may be the same records, whatever their keys; they come after it, and the run ends."""
     people = schema("people", key=["code"], code="string", name="string")
     insert = {"object": "Account", "operation": "insert", "fields": {"code": "External_Id__c", "name": "Name"}}

@@ -127,7 +127,7 @@ def test_a_mapping_may_wait_for_its_property(plan: MakePlan, caplog: pytest.LogC
         (["a"], {"mappings": {"*": {"fields": {"a": "Akkount.Name"}}}}, "has no field 'a' → 'Akkount.Name'"),
         (["a"], {"mappings": {"*": {"fields": {"a": "Account:Account.External_Id__c"}}}}, "write Account.External_Id"),
         (["LastName"], {"operation": "upsert"}, 'needs an external id: set "external_id_field"'),
-        (["LastName"], {"operation": "upsert", "external_id_field": "Phone"}, "Phone is no external id of Contact"),
+        (["LastName"], {"operation": "upsert", "external_id_field": "Phone"}, "Phone is not an external ID field"),
         (["LastName"], {"operation": "upsert", "external_id_field": "Nope"}, "has no field 'Nope' to upsert by"),
         (["LastName"], {"operation": "upsert", "external_id_field": "Email"}, "upsert needs Email, which no property"),
         (["LastName"], {"operation": "update"}, "update needs Id, which no property fills"),

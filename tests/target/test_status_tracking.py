@@ -112,7 +112,7 @@ def test_a_status_that_cannot_be_written_fails_no_load(
     ("wrong", "message"),
     [
         ({"object": "Nothing__c"}, "Salesforce has no object 'Nothing__c'"),
-        ({"external_id_field": "Status__c"}, "'Status__c' is no external id of Sales_File__c"),
+        ({"external_id_field": "Status__c"}, "'Status__c' is not an external ID field of Sales_File__c"),
         ({"fields": {"status": "Colour__c"}}, "Sales_File__c has no field 'Colour__c' that can be written"),
         ({"fields": {"status": "Formula__c"}}, "Sales_File__c has no field 'Formula__c' that can be written"),
         ({"fields": {"status": "Status__c", "message": "status__c"}}, "Status__c can hold only one of external_ref"),
