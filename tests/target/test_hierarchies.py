@@ -31,12 +31,13 @@ PERSON = {
     "name": "Person__c",
     "fields": {"Code__c": CODE, "Team__c": "reference(Team__c) createonly", "Club__c": "reference(Club__c) createonly"},
 }
+NODE = {"name": "Node__c", "fields": {"Code__c": CODE, "Alias__c": CODE, "Parent__c": "reference(Node__c)"}}
 
 
 @pytest.fixture
 def org() -> Org:
-    """An org with two objects that can be each other's parents."""
-    return Org(progression=Progression.immediate(), objects=[TEAM, CLUB, PERSON])
+    """An org with two objects that can be each other's parents, and one that can be its own."""
+    return Org(progression=Progression.immediate(), objects=[TEAM, CLUB, PERSON, NODE])
 
 
 UNITS = schema("units", key=["code"], code="string", parent=["string", "null"], name="string")
@@ -532,6 +533,31 @@ def test_rows_of_another_operation_follow_a_second_pass(target: TargetRunner, or
     assert run.error is None
     assert parents(org) == {"a": "a", "b": None, "c": None}
     assert run.statuses == ["created"] * 3
+    assert run.states == [1]
+
+
+@ROADS
+def test_a_row_that_points_to_itself_is_loaded_though_an_earlier_one_of_its_key_is_refused(
+    target: TargetRunner, org: Org, small_batch_rows: int
+) -> None:
+    """The earlier row would have been its parent; it is refused only after its own parent has come."""
+    org.insert("Node__c", [{"Code__c": "taken", "Alias__c": "taken"}])
+    nodes = schema("nodes", key=["n"], n="string", code="string", parent=["string", "null"], alias="string")
+    fields = {"n": None, "code": "Code__c", "parent": "Parent__r.Code__c", "alias": "Alias__c"}
+    rows = [("a", "late", "taken"), ("a", "a", "free"), ("late", None, "late")]
+
+    run = target.run(
+        nodes,
+        records("nodes", *({"n": str(n), "code": c, "parent": p, "alias": a} for n, (c, p, a) in enumerate(rows))),
+        state(1),
+        mappings={"nodes": {"object": "Node__c", "external_id_field": "Code__c", "fields": fields}},
+        small_batch_rows=small_batch_rows,
+    )
+
+    assert [o["error_code"] for o in run.outcomes if o["status"] == "failed"] == ["DUPLICATE_VALUE"]
+    loaded = {row["Code__c"]: row for row in org.rows("Node__c")}
+    assert loaded["a"]["Parent__c"] == loaded["a"]["Id"]
+    assert loaded.keys() == {"taken", "a", "late"}
     assert run.states == [1]
 
 

@@ -294,10 +294,10 @@ class BatchScheduler:
         plan_repeated_first(self._waiting, followers)
         while (level := self._next_level()) is not None and not self._start_level(level, is_last_chance=True):
             pass
-        for batch, _ in followers:
-            batch.is_planned = False  # for its rows others may be parents now
         for batch in self._waiting:
             _forget_plan(batch)
+        if not self._running and self._starts_more:
+            raise RuntimeError("rows wait for each other, and none of them can be sent")
 
     def _next_level(self) -> int | None:
         levels = (batch.next_level() for batch in self._waiting)
@@ -324,7 +324,7 @@ class BatchScheduler:
         return bool(taken)
 
     def _run(self, batch: Batch) -> None:
-        loaded_before = batch.number_loaded
+        loaded_before, failed_before = batch.number_loaded, batch.outcomes[OutcomeKind.FAILED]
         known = set(batch.second_passes)
         error: BaseException | None = None
         try:
@@ -342,6 +342,9 @@ class BatchScheduler:
                 if batch.parts:
                     self._waiting.append(batch)
                 self._waiting += batch.second_passes - known
+                if batch.outcomes[OutcomeKind.FAILED] > failed_before:
+                    for each in self._waiting:
+                        each.is_planned = False  # its rows may have waited for those, and point to each other now
             else:
                 self.error = self.error or error
                 self._starts_more = False
