@@ -31,6 +31,8 @@ class PluginCommand(SingerCommand):
 
     json_files: ClassVar[str]
     """What the command reads as JSON, for the message about a broken file."""
+    json_errors: ClassVar[tuple[type[Exception], ...]] = (simplejson.JSONDecodeError,)
+    """What reading it raises for a broken file."""
     reported_errors: ClassVar[tuple[type[Exception], ...]]
     """The errors that are logged as one line, beside the client's."""
 
@@ -64,7 +66,7 @@ class PluginCommand(SingerCommand):
             return f"stopped for quota ({error.quota}); run again later to resume: {error}", EXIT_QUOTA
         if isinstance(error, QuotaError):
             return str(error), EXIT_QUOTA
-        if isinstance(error, simplejson.JSONDecodeError):
+        if isinstance(error, self.json_errors):
             return f"the {self.json_files} is not valid JSON: {error}", EXIT_FAILED
         if isinstance(error, (SalesforceError, *self.reported_errors)):
             return str(error), EXIT_FAILED

@@ -45,3 +45,18 @@ def counted(count: int, noun: str) -> str:
     ('1 page', '1,200 pages')
     """
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def notes_on_outstanding(*, lookups: int, duplicates: int) -> list[str]:
+    """Return what is special of records that are listed as not loaded; ``lookups`` are of records that are.
+
+    >>> notes_on_outstanding(lookups=1, duplicates=2)
+    ['1 is there without a lookup', '2 are duplicates for Salesforce, and may be there already']
+    """
+    notes = []
+    if lookups:
+        notes.append(f"{number(lookups)} {'is' if lookups == 1 else 'are'} there without a lookup")
+    if duplicates:
+        what = "is a duplicate" if duplicates == 1 else "are duplicates"
+        notes.append(f"{number(duplicates)} {what} for Salesforce, and may be there already")
+    return notes

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from salesforce_bulk_plugin import run_telemetry
-from salesforce_bulk_plugin.command import EXIT_FAILED, PluginCommand
+from salesforce_bulk_plugin.command import PluginCommand
 from singer_sdk.exceptions import ConfigurationError, MappingError
 
 from tap_salesforce_bulk.signals import end_in_time, is_over, leave
@@ -18,6 +18,7 @@ class TapCommand(PluginCommand):
     """The SDK's command; an error that the user can act on is one line, without a traceback."""
 
     json_files = "config, catalog or state"
+    json_errors = (*PluginCommand.json_errors, UnicodeDecodeError)
     reported_errors = (ConfigurationError, MappingError, FileNotFoundError)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -41,12 +42,6 @@ class TapCommand(PluginCommand):
                 " the next run resumes from the last STATE"
             )
             raise
-
-    def end_for(self, error: BaseException) -> tuple[str, int] | None:
-        """Return the line and the exit code that an error ends with."""
-        if isinstance(error, UnicodeDecodeError):
-            return f"the {self.json_files} is not valid JSON: {error}", EXIT_FAILED
-        return super().end_for(error)
 
 
 def _use_utf8(command: click.Command) -> None:

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
+from salesforce_bulk_plugin.formatting import counted, notes_on_outstanding
 
 MAX_RECORDS = 1_000_000
 """So many are kept; more are only counted, and are in the failed files."""
@@ -88,13 +89,9 @@ class Left(NamedTuple):
         notes = []
         if self.not_kept:
             notes.append(f"{self.not_kept:,} of them only in failed-*.singer.jsonl: the list is full")
-        if self.lookups:
-            notes.append(f"{self.lookups:,} {'is' if self.lookups == 1 else 'are'} there without a lookup")
-        if self.duplicates:
-            what = "is a duplicate" if self.duplicates == 1 else "are duplicates"
-            notes.append(f"{self.duplicates:,} {what} for Salesforce, and may be there already")
+        notes += notes_on_outstanding(lookups=self.lookups, duplicates=self.duplicates)
         more = f" ({'; '.join(notes)})" if notes else ""
-        return f"still not in Salesforce: {self.number:,} record{'' if self.number == 1 else 's'}{since}{more}"
+        return f"still not in Salesforce: {counted(self.number, 'record')}{since}{more}"
 
 
 @dataclass(frozen=True, kw_only=True)

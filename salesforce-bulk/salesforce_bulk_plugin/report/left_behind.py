@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from salesforce_bulk_plugin.formatting import counted, number
+from salesforce_bulk_plugin.formatting import counted, notes_on_outstanding
 
 _STATES = {
     "pending": "was not sent; its records come again with the input",
@@ -57,12 +57,7 @@ class Outstanding(msgspec.Struct, frozen=True, kw_only=True):
         '3 records since 2026-11-23 (1 is a duplicate for Salesforce, and may be there already)'
         """
         since = f" since {self.since}" if self.since else ""
-        notes = []
-        if self.lookups:
-            notes.append(f"{number(self.lookups)} {'is' if self.lookups == 1 else 'are'} there without a lookup")
-        if self.duplicates:
-            what = "is a duplicate" if self.duplicates == 1 else "are duplicates"
-            notes.append(f"{number(self.duplicates)} {what} for Salesforce, and may be there already")
+        notes = notes_on_outstanding(lookups=self.lookups, duplicates=self.duplicates)
         more = f" ({'; '.join(notes)})" if notes else ""
         return f"{counted(self.number, 'record')}{since}{more}"
 
