@@ -15,7 +15,7 @@ COMMANDS = {
     "batches": "List, resume, resend or forget what runs of the target have left unfinished.",
     "check": "Log in, and show the org, its limits and what a sync would take.",
     "jobs": "List, show, abort and delete query and ingest jobs.",
-    "report": "One page that tells what a run of the target did.",
+    "report": "One page that shows what a run of the target did.",
     "retry": "Load again what runs of the target could not load; list or forget it.",
     "simulate": "Start a simulated Salesforce.",
 }

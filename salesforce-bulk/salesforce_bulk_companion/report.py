@@ -1,4 +1,4 @@
-"""``salesforce-bulk report``: one page that tells what a run of the target did, or several."""
+"""``salesforce-bulk report``: one page that shows what a run of the target did, or several."""
 
 from __future__ import annotations
 

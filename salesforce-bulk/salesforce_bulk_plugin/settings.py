@@ -108,7 +108,7 @@ def given_settings(settings: Mapping[str, Any], properties: Mapping[str, Mapping
     """Return the settings that are given (null is absent), with numbers as floats.
 
     From environment variables the SDK makes texts of them, from files Decimals, which no time can be counted in.
-    ``properties`` is the JSON schema of all settings. A text that is no number is left for validation to refuse.
+    ``properties`` is the JSON schema of all settings. A text that is not a number is left for validation to refuse.
 
     >>> given_settings({"a": "2.5", "b": "2.5", "c": None}, {"a": {"type": ["number"]}, "b": {"type": "string"}})
     {'a': 2.5, 'b': '2.5'}

@@ -55,7 +55,7 @@ def ending(run: Run) -> str:
 
 
 def verdict(run: Run) -> str:
-    """Return what became of the records, in one line."""
+    """Return the outcome of the records, in one line."""
     total, counts = run.number_of_records, run.records
     if not total:
         return "No outcome is known" if run.jobs or run.summary is None else "No record was sent"

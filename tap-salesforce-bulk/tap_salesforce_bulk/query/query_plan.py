@@ -46,7 +46,7 @@ class QueryPlan:
             warn_of_unused_entry(state, stream=query.sobject, replication_key=self.replication_key)
         self.begin = self._begin()
         self.is_bulk = not (settings["rest_fallback"] and query.sobject in NOT_IN_BULK)
-        """Whether it is read by query jobs; otherwise by REST queries."""
+        """Whether it is read with query jobs; otherwise with REST queries."""
 
     @property
     def soql(self) -> str:
@@ -85,7 +85,7 @@ class QueryPlan:
             yield from self._rows_without_key()
 
     def ranges_for_rest(self, *, until: datetime | None) -> Iterator[QueryRange]:
-        """Yield what to read by REST queries, which need no windows."""
+        """Yield what to read with REST queries, which need no windows."""
         yield QueryRange(lower=self.begin, upper=until)
         yield from self._rows_without_key()
 

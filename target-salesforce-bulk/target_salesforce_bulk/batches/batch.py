@@ -106,7 +106,7 @@ class Batch:
         self.is_planned = False
         """Whether all rows that are left were looked through for their parents among rows that wait."""
         self.is_found = False
-        """Whether an earlier run has left it, and it is not known yet what became of its rows."""
+        """Whether an earlier run has left it, and the outcome of its rows is not known yet."""
         self.state = state
         self.job_id = job_id
         self.line_ending = "LF"
